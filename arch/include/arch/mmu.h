@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MPL-2.0
+// Page tables. All ports have 4 KiB pages and four levels of 512 entries over 48 bits; the walker
+// itself is generic (kernel/mm/pagetable.c) and uses the entry primitives that a port supplies.
+//
+// Kernel address space: the upper half, shared by all address spaces (top-level entries 256-511 are
+// made once at boot and never change, so a new root copies them).
+#pragma once
+
+#include <lib/types.h>
+#include <stdatomic.h>
+
+enum {
+    PROT_MAP_READ = 1,
+    PROT_MAP_WRITE = 2,
+    PROT_MAP_EXEC = 4,
+    PROT_MAP_USER = 8,
+    PROT_MAP_DEVICE = 16,        // uncached
+    PROT_MAP_WRITE_COMBINE = 32, // framebuffers
+    PROT_MAP_GLOBAL = 64,        // kernel mappings
+};
+
+typedef uint64_t pte_t;
+
+struct arch_aspace; // embedded in struct aspace as `arch`: root, ASIDs, CPUs that have it loaded
+
+#include <port/mmu.h>
+
+#define PTE_PER_TABLE 512
+#define PTE_LEVELS 4 // level 3 is the root, level 0 maps 4 KiB, level 1 may map 2 MiB
+#define HUGE_PAGE_SIZE (2ul << 20)
+
+// User addresses are below this.
+#define USER_TOP ARCH_USER_TOP
+
+// --- entries. A zero entry is empty. ---
+ALWAYS_INLINE pte_t arch_pte_table(paddr_t table);                // an entry to a lower table
+ALWAYS_INLINE pte_t arch_pte_page(paddr_t page, unsigned prot, unsigned level); // level 0 or 1
+ALWAYS_INLINE bool arch_pte_is_present(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_leaf(pte_t pte, unsigned level);   // present, and maps memory
+ALWAYS_INLINE paddr_t arch_pte_address(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_writable(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_user(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_executable(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_dirty(pte_t pte);
+ALWAYS_INLINE bool arch_pte_is_accessed(pte_t pte);
+ALWAYS_INLINE pte_t arch_pte_clear_write(pte_t pte); // for copy-on-write
+ALWAYS_INLINE pte_t arch_pte_set_write(pte_t pte);   // also marks dirty
+ALWAYS_INLINE pte_t arch_pte_clear_dirty(pte_t pte);
+// Bits that software may use in a present entry, 0 … (1 << ARCH_PTE_SOFT_BITS) - 1.
+ALWAYS_INLINE pte_t arch_pte_set_soft(pte_t pte, unsigned bits);
+ALWAYS_INLINE unsigned arch_pte_soft(pte_t pte);
+
+// --- direct map: all RAM at a (randomised) kernel address ---
+ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr);
+ALWAYS_INLINE paddr_t arch_virt_to_phys(const void *direct_map_address);
+// The kernel's own root table, for the generic walker.
+ALWAYS_INLINE pte_t *arch_kernel_root(void);
+// Kernel virtual range free for vmap (kernel stacks, device memory, modules).
+ALWAYS_INLINE vaddr_t arch_vmap_start(void);
+ALWAYS_INLINE vaddr_t arch_vmap_end(void);
+
+// --- address spaces ---
+// `root` is a zeroed page. Fills the kernel half. No locks needed.
+void arch_aspace_init(struct arch_aspace *aspace, paddr_t root);
+void arch_aspace_fini(struct arch_aspace *aspace);
+// Loads `next` (nullptr: any kernel-only space will do) on this CPU. Interrupts off. Uses PCID/ASID
+// so that nothing is flushed that need not be.
+void arch_aspace_switch(struct arch_aspace *next);
+
+// --- TLB ---
+// Make all CPUs forget [start, end) of a user address space (nullptr: of the kernel). Returns when they have.
+// Pages may be freed only after this. Must be called with interrupts enabled or on one CPU; may be
+// called with spinlocks held: the others answer from their interrupt handler, which takes no lock.
+void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end);
+void arch_tlb_flush_all(struct arch_aspace *aspace);
+// This CPU only: after an entry became *less* strict, where a spurious fault elsewhere is harmless.
+ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address);
+
+// Fills a page with zeros / copies a page, at direct-map addresses, as fast as the CPU can.
+ALWAYS_INLINE void arch_page_zero(void *page);
+ALWAYS_INLINE void arch_page_copy(void *to, const void *from);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+// The machine part of a thread: kernel stack switch, user registers, vector state.
+//
+// Layout of a kernel stack, top down: struct arch_frame (the user registers, saved on entry from
+// user mode), then the kernel's frames. KERNEL_STACK_SIZE bytes, with an unmapped page below.
+#pragma once
+
+#include <lib/types.h>
+
+#define KERNEL_STACK_SIZE (16 * 1024ul)
+
+struct thread;
+struct arch_frame;  // user registers, defined by the port
+struct arch_thread; // embedded in struct thread as `arch`, defined by the port
+
+#include <port/thread.h>
+
+// The running thread. One load.
+ALWAYS_INLINE struct thread *arch_current(void);
+
+// Prepares a thread that has never run so that the first arch_thread_switch to it calls
+// sched_thread_start(), a generic up-call, on its own stack [stack, stack + KERNEL_STACK_SIZE).
+void arch_thread_init(struct thread *thread, void *stack);
+// Frees the vector state, if any. The thread will not run again.
+void arch_thread_fini(struct thread *thread);
+// Switches kernel stacks, vector state (only of threads that used it) and TLS base; makes `next`
+// arch_current(). Returns the thread that ran on this CPU just before, when `prev` runs again.
+// Interrupts off. Address spaces are switched by the caller (arch/mmu.h).
+struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
+
+// --- user registers ---
+// The frame of a thread that came from (or will go to) user mode.
+ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread);
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame);
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame);
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp);
+// The system call's return value register.
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame);
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value);
+// The number and argument i (0-5) of the system call that the frame is in.
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame);
+ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i);
+// Makes the frame execute its system call instruction again on return (with this call number).
+ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number);
+// A clean frame for a new program image: all registers zero but pc and sp; flags as the ABI says.
+void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp);
+// Copies user registers and vector state of the current thread into a child that has not run
+// (fork, clone). The child's result register is set to 0.
+status_t arch_thread_clone_user(struct thread *child);
+// Forgets vector state and TLS of the current thread (exec).
+void arch_thread_reset_user(void);
+// TLS base (x86: FS; arm64: TPIDR_EL0).
+void arch_thread_set_tls(struct thread *thread, vaddr_t tls);
+vaddr_t arch_thread_tls(struct thread *thread);
+// Leaves the kernel for user mode with the current thread's frame; used by new threads and exec'd
+// kernel threads. Runs the same exit work as a return from a system call.
+[[noreturn]] void arch_enter_user(void);
+
+// --- signals: the Linux frame layout of this architecture ---
+struct arch_signal {
+    int number;
+    uint64_t flags;          // SA_* of the action
+    vaddr_t handler;         // user address
+    vaddr_t restorer;        // user address, or 0 if the action had none
+    uint64_t blocked;        // mask to be restored by sigreturn
+    vaddr_t stack_top;       // where the frame goes: end of the alternate stack, or 0 = current sp
+    const void *siginfo;     // 128 bytes, Linux's siginfo_t
+    vaddr_t altstack_base;   // for uc_stack
+    size_t altstack_size;
+    int altstack_flags;
+};
+// Pushes a signal frame on the user stack and makes the current frame enter the handler.
+// -EFAULT: the stack is not writable; nothing changed. May fault and block.
+MUST_USE status_t arch_signal_push(const struct arch_signal *signal);
+// rt_sigreturn: restores the registers from the user frame at sp, sanitised so that user mode gains
+// nothing; gives back the mask and uc_stack. -EFAULT / -EINVAL: the frame is bad.
+MUST_USE status_t arch_signal_pop(uint64_t *blocked, vaddr_t *altstack_base, size_t *altstack_size,
+                                  int *altstack_flags);
+
+// --- ptrace, core dumps, arch_prctl ---
+// Linux's NT_PRSTATUS user_regs_struct of a stopped thread; returns its size.
+size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size);
+MUST_USE status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size);
+// System calls that exist on one architecture only (x86: arch_prctl). -ENOSYS if unknown.
+long arch_prctl(int code, unsigned long address);
+
+// Walks the kernel stack of the current thread (from frame pointer `start`, 0 = here): fills
+// return addresses, newest first, and returns their number. Any context; never faults.
+unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max);

@@ -1,0 +1,4 @@
+name := dev
+sources :=
+deps := abi lib arch sched mm object vfs tty
+tests :=

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+// User address spaces: regions over page tables.
+//
+// A region is private anonymous (no VMO), private over a VMO (reads share its pages, the first
+// write copies) or shared over a VMO. Private pages live only in the page tables, each entry
+// holding one reference on its page. Fork copies entries and write-protects both sides; a write fault
+// whose page has one reference makes it writable again without a copy.
+//
+// Lock: `lock` for reading by faults, for writing by all that changes regions. Order: aspace.lock, then vmo.lock.
+// Page-table entries are set by compare-and-exchange, so faults run in parallel.
+#pragma once
+
+#include <lib/rbtree.h>
+#include <mm/vmo.h>
+#include <sched/mutex.h>
+
+enum region_flags {
+    REGION_READ = 1, // = PROT_READ …
+    REGION_WRITE = 2,
+    REGION_EXEC = 4,
+    REGION_SHARED = 8,
+    REGION_GROWS_DOWN = 16, // a stack
+    REGION_LOCKED = 32,
+    REGION_NO_FORK = 64,      // MADV_DONTFORK
+    REGION_WIPE_ON_FORK = 128,
+    REGION_NO_DUMP = 256,
+    REGION_SPECIAL = 512,     // vDSO: not split, not moved by others
+    REGION_NO_HUGE = 1024,
+    REGION_HUGE = 2048,       // MADV_HUGEPAGE
+    REGION_MAY_WRITE = 4096,  // mprotect may add WRITE (false: shared mapping of a read-only handle)
+    REGION_NORESERVE = 8192,
+};
+
+struct region {
+    struct rb_node node; // by start
+    vaddr_t start, end;  // page-aligned
+    uint32_t flags;
+    struct vmo *vmo;     // one reference; null: private anonymous
+    uint64_t offset;     // in the VMO, bytes
+    struct list_node vmo_node; // vmo->mappings
+    struct aspace *aspace;
+    struct object *file; // one reference: what was mapped, for /proc/PID/maps; may be null
+    const char *name;    // "[heap]", "[stack]", "[vdso]"; static; may be null
+};
+
+struct aspace {
+    struct arch_aspace arch; // first
+    struct refcount ref;
+    struct rwlock lock;
+    struct rb_tree regions GUARDED_BY(&lock);
+    struct region *last_hit;     // cache for lookups; under lock
+    vaddr_t mmap_top;            // allocation goes downwards from here (randomised)
+    vaddr_t brk_start, brk_end;
+    vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
+    _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, peak_resident;
+    uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
+    uint64_t auxv[48]; // for /proc/PID/auxv
+};
+
+// nullptr: no memory. One reference.
+struct aspace *aspace_create(void);
+ALWAYS_INLINE void aspace_get(struct aspace *aspace) { refcount_up(&aspace->ref); }
+// The last one unmaps all. Blocks.
+void aspace_put(struct aspace *aspace);
+// Fork: a copy-on-write twin. nullptr: no memory.
+struct aspace *aspace_fork(struct aspace *parent);
+// The current thread's; null for kernel threads.
+struct aspace *aspace_current(void);
+
+struct map_request {
+    vaddr_t address;  // hint, or exact if fixed
+    size_t size;      // bytes, rounded up to pages
+    uint32_t flags;   // REGION_*
+    bool fixed;       // replace what is there
+    bool no_replace;  // with fixed: -EEXIST if something is there
+    bool populate;    // fault everything in now
+    bool low;         // MAP_32BIT
+    struct vmo *vmo;  // not consumed; null: private anonymous
+    uint64_t offset;
+    struct object *file; // not consumed
+    const char *name;
+};
+// *address gets where it is. -ENOMEM, -EINVAL, -EEXIST, -EPERM (below mmap_min_addr).
+MUST_USE status_t aspace_map(struct aspace *aspace, const struct map_request *request, vaddr_t *address);
+MUST_USE status_t aspace_unmap(struct aspace *aspace, vaddr_t start, size_t size);
+MUST_USE status_t aspace_protect(struct aspace *aspace, vaddr_t start, size_t size, uint32_t prot);
+// Linux's mremap flags.
+MUST_USE status_t aspace_remap(struct aspace *aspace, vaddr_t old, size_t old_size, size_t new_size, unsigned flags,
+                               vaddr_t new_address, vaddr_t *result);
+// Linux's madvise advice.
+MUST_USE status_t aspace_advise(struct aspace *aspace, vaddr_t start, size_t size, int advice);
+// Sets the break, returns it (unchanged if it cannot be moved: Linux's brk).
+vaddr_t aspace_brk(struct aspace *aspace, vaddr_t wanted);
+MUST_USE status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, bool lock);
+MUST_USE status_t aspace_sync(struct aspace *aspace, vaddr_t start, size_t size, int flags); // msync
+// mincore: one byte a page.
+MUST_USE status_t aspace_resident(struct aspace *aspace, vaddr_t start, size_t pages, uint8_t *out);
+
+// What a fault needs. 0: resolved. -EFAULT: no region (SEGV_MAPERR). -EACCES: forbidden (SEGV_ACCERR).
+// -ENOMEM: out of memory. -EIO/-ENXIO: beyond the end of the object (SIGBUS). Blocks.
+MUST_USE status_t aspace_fault(struct aspace *aspace, vaddr_t address, unsigned access);
+// Access to another address space's memory (ptrace, /proc/PID/mem, process_vm_readv, exec's stack).
+// Bytes done, or an error if none. `force`: ptrace may write to read-only private memory.
+ssize_t aspace_access(struct aspace *aspace, vaddr_t address, void *buffer, size_t size, bool write, bool force);
+// The page behind a user address, with a reference (futex keys). Faults it in.
+MUST_USE status_t aspace_get_page(struct aspace *aspace, vaddr_t address, bool write, struct page **page);
+
+// Where a shared futex lives: (vmo, offset) for shared regions, (aspace, address) for private ones.
+struct memory_key { const void *object; uint64_t offset; };
+MUST_USE status_t aspace_memory_key(struct aspace *aspace, vaddr_t address, struct memory_key *key);

@@ -1,0 +1,4 @@
+name := mm
+sources :=
+deps := abi lib arch sched
+tests :=

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+// The handle table of a process: a file descriptor is a handle with rights.
+//
+// Lookup takes no lock: entries are found under RCU and objects are reclaimed by reference count. The table grows in
+// chunks that never move. Changes take table->lock.
+#pragma once
+
+#include <object/object.h>
+
+enum rights {
+    RIGHT_READ = 1, RIGHT_WRITE = 2, RIGHT_EXEC = 4, RIGHT_MAP = 8, RIGHT_SEND = 16, RIGHT_RECEIVE = 32,
+    RIGHT_DUPLICATE = 64, RIGHT_TRANSFER = 128, RIGHT_WAIT = 256, RIGHT_SIGNAL = 512, RIGHT_ADMIN = 1024,
+    RIGHT_PATH = 2048, // O_PATH: the name only
+};
+#define RIGHTS_BASIC (RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT)
+#define RIGHTS_READ_WRITE (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP)
+
+#define HANDLE_CLOEXEC 1u
+
+struct handle_table;
+
+// nullptr: no memory. One reference; threads and CLONE_FILES share.
+struct handle_table *handle_table_create(void);
+struct handle_table *handle_table_copy(struct handle_table *from); // fork
+void handle_table_get(struct handle_table *table);
+void handle_table_put(struct handle_table *table, struct task *task); // the last one closes all handles
+void handle_table_close_on_exec(struct handle_table *table, struct task *task);
+
+// Finds the object of `handle` if the handle has all of `rights`. -EBADF: no such handle. Lacking READ or WRITE is
+// -EBADF too (POSIX); lacking any other right is -EACCES.
+struct handle_ref {
+    struct object *object;
+    uint32_t rights;
+    bool owned; // drop with handle_release
+};
+// In a task with one thread the reference is borrowed from the table (no atomic instruction).
+MUST_USE status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref); // in the current task
+void handle_release(struct handle_ref *ref);
+// From another table, e.g. for /proc/PID/fd, pidfd_getfd. Always owned.
+MUST_USE status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t rights, struct handle_ref *ref);
+
+// Installs an object in the lowest free number ≥ minimum; returns the number, -EMFILE, -ENOMEM. Takes over the
+// caller's reference on success only. `flags`: HANDLE_CLOEXEC.
+int handle_install(struct object *object, uint32_t rights, uint32_t flags);
+int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, int minimum);
+// Two steps, for calls that must not fail late: reserve numbers, then install or give back.
+int handle_reserve(uint32_t flags);
+void handle_commit(int handle, struct object *object, uint32_t rights); // takes over the reference
+void handle_unreserve(int handle);
+// dup2/dup3: puts the object of `from` at exactly `to`, closing what is there.
+int handle_duplicate_to(int from, int to, uint32_t flags);
+// New handle to the same object with rights & mask.
+int handle_duplicate(int handle, uint32_t mask, uint32_t flags, int minimum);
+MUST_USE status_t handle_close(int handle);
+void handle_close_range(unsigned first, unsigned last, bool only_mark_cloexec);
+int handle_get_flags(int handle);
+MUST_USE status_t handle_set_flags(int handle, uint32_t flags);
+// Iteration for /proc/PID/fd: the first used number ≥ start, or -1.
+int handle_next(struct handle_table *table, int start);
+unsigned handle_count(struct handle_table *table);
+// RLIMIT_NOFILE of the table's owner.
+void handle_table_set_limit(struct handle_table *table, unsigned limit);

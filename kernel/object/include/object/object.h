@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+// Objects: what a handle refers to.
+//
+// Two counts, two events. References (`ref`) keep memory alive; handles (`handles`) count entries of
+// handle tables and messages in flight. When the last handle goes, `closed` tells peers; when the
+// last reference goes, `destroy` frees. Every handle owns one reference.
+//
+// An object that user space opened *is* the open file description of POSIX: it has the status
+// flags (O_NONBLOCK, O_APPEND), and dup and SCM_RIGHTS share it.
+//
+// Signals are a word of level-triggered bits which says what the object is ready for; its low bits are poll's
+// (EPOLLIN, …). The object keeps it current with object_signal, and that is all poll, epoll,
+// object_wait and blocking servers need.
+#pragma once
+
+#include <lib/list.h>
+#include <lib/refcount.h>
+#include <lib/status.h>
+#include <mm/uio.h>
+#include <sched/spinlock.h>
+
+enum object_type {
+    OBJECT_NONE, OBJECT_TASK, OBJECT_THREAD, OBJECT_JOB, OBJECT_PORT, OBJECT_RING, OBJECT_STREAM, OBJECT_EVENT,
+    OBJECT_TIMER, OBJECT_WAIT_SET, OBJECT_VMO, OBJECT_ASPACE, OBJECT_PAGER, OBJECT_FILE, OBJECT_DIRECTORY,
+    OBJECT_BLOCK, OBJECT_NET, OBJECT_INPUT, OBJECT_AUDIO, OBJECT_DISPLAY, OBJECT_LOG, OBJECT_SIGNAL_QUEUE,
+    OBJECT_TYPE_COUNT,
+};
+
+// Signals: poll's bits below, ours above.
+enum {
+    SIGNAL_READABLE = 0x001, SIGNAL_PRIORITY = 0x002, SIGNAL_WRITABLE = 0x004, SIGNAL_ERROR = 0x008,
+    SIGNAL_HANGUP = 0x010, SIGNAL_READ_NORMAL = 0x040, SIGNAL_READ_BAND = 0x080, SIGNAL_WRITE_NORMAL = 0x100,
+    SIGNAL_WRITE_BAND = 0x200, SIGNAL_READ_HANGUP = 0x2000,
+    SIGNAL_TERMINATED = 0x10000, SIGNAL_PEER_CLOSED = 0x20000, SIGNAL_SIGNALED = 0x40000,
+    SIGNAL_USER_MASK = 0xff000000,
+};
+#define SIGNALS_READ (SIGNAL_READABLE | SIGNAL_READ_NORMAL)
+#define SIGNALS_WRITE (SIGNAL_WRITABLE | SIGNAL_WRITE_NORMAL)
+#define SIGNALS_FILE (SIGNALS_READ | SIGNALS_WRITE) // regular files: always ready
+
+struct object;
+struct task;
+struct map_request;
+struct stat_info; // object/stat.h: what stat reports, before it is put in an ABI's layout
+
+// All may be null: the default is given. Context: thread, no spinlock held, may block unless said.
+// The caller holds a reference (so destroy cannot run meanwhile).
+struct object_ops {
+    enum object_type type;
+    const char *name; // "pipe", "eventfd", …: as /proc/PID/fd shows it: "name:[id]" or the path
+    // Last reference gone: free it. Not blocking; may run in dpc context.
+    void (*destroy)(struct object *object);
+    // Last handle gone. Runs once, before destroy, with a reference held. May block.
+    void (*closed)(struct object *object);
+    // A handle of one task was closed (POSIX locks, flush). `task` is whose.
+    void (*handle_closed)(struct object *object, struct task *task);
+    // `pos`: explicit position (pread), or null: the object's own (and -ESPIPE if it has no notion of one and pos
+    // is not null). `flags`: RWF_* and IO_NONBLOCK. Defaults: -EINVAL.
+    ssize_t (*read)(struct object *object, struct uio *uio, loff_t *pos, unsigned flags);
+    ssize_t (*write)(struct object *object, struct uio *uio, loff_t *pos, unsigned flags);
+    loff_t (*seek)(struct object *object, loff_t offset, int whence);               // -ESPIPE
+    long (*ioctl)(struct object *object, unsigned command, unsigned long argument); // -ENOTTY
+    // Fills request->vmo/offset/flags or maps itself; rights were checked. -ENODEV
+    status_t (*map)(struct object *object, struct map_request *request);
+    status_t (*stat)(struct object *object, struct stat_info *out); // an anonymous inode
+    status_t (*sync)(struct object *object, bool data_only);        // -EINVAL
+    status_t (*truncate)(struct object *object, uint64_t size);     // -EINVAL
+    // Status flags changed by fcntl(F_SETFL): may refuse.
+    status_t (*set_flags)(struct object *object, uint32_t flags);
+    // Whose signals poll and wait use, if not the object's own (a file that shows a tty).
+    struct object *(*wait_target)(struct object *object);
+    // Lines for /proc/PID/fdinfo/N beyond pos, flags, rights; returns their length.
+    int (*describe)(struct object *object, char *to, size_t size);
+    // The text of /proc/PID/fd/N; default "name:[id]".
+    int (*link_text)(struct object *object, char *to, size_t size);
+};
+
+enum { IO_NONBLOCK = 0x10000 }; // with RWF_* in the flags of read and write
+
+struct object {
+    const struct object_ops *ops;
+    struct refcount ref;
+    _Atomic uint32_t handles;
+    _Atomic uint32_t signals;
+    _Atomic uint32_t status_flags; // O_NONBLOCK, O_APPEND, O_DIRECT, O_ASYNC … and the access mode
+    struct spinlock lock;          // protects watchers; objects may use it for their own state too
+    struct list_node watchers GUARDED_BY(&lock); // struct watcher.node
+    uint64_t id;                   // unique, for "name:[id]" and kcmp
+};
+
+// One reference, no handle yet.
+void object_init(struct object *object, const struct object_ops *ops, uint32_t signals);
+ALWAYS_INLINE void object_get(struct object *object) { refcount_up(&object->ref); }
+void object_destroy(struct object *object); // queue the dead and drain: never recurses
+ALWAYS_INLINE void object_put(struct object *object) {
+    if (refcount_down(&object->ref))
+        object_destroy(object);
+}
+// Handle counting, for handle tables and messages in flight only. Each handle also owns a reference, which these
+// take and drop. Releasing the last one calls closed().
+void object_handle_acquire(struct object *object);
+void object_handle_release(struct object *object);
+
+// Clears then sets bits, and tells the watchers of `set` — also when they were set already, for that is
+// what edge-triggered waiters count on. Takes object->lock only if there are watchers. Any context but interrupts.
+void object_signal(struct object *object, uint32_t clear, uint32_t set);
+// The same for callers that hold object->lock.
+void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) REQUIRES(&object->lock);
+ALWAYS_INLINE uint32_t object_signals(struct object *object) {
+    return atomic_load_explicit(&object->signals, memory_order_acquire);
+}
+// The object whose signals count for waiting on this one (follows wait_target).
+struct object *object_wait_target(struct object *object);
+
+// A watcher is told, with the watched object's lock held, that bits of its mask came up. It must not block and may
+// only take locks below the object's (wait set, thread wake-up).
+struct watcher {
+    struct list_node node; // object->watchers
+    struct object *object;
+    uint32_t mask;
+    void (*notify)(struct watcher *watcher, uint32_t signals);
+};
+void object_watch(struct object *object, struct watcher *watcher);
+void object_unwatch(struct watcher *watcher); // on return notify does not run
+// Blocks until any bit of `mask` is up. 0, -ETIMEDOUT, -EINTR. *signals gets what is up.
+MUST_USE status_t object_wait(struct object *object, uint32_t mask, nsec_t deadline, uint32_t *signals);
+// Poll's way: waits on many. `entries` in kernel memory; watchers are supplied (count of them).
+struct wait_item { struct object *object; uint32_t mask, ready; struct watcher watcher; struct poll_waiter *waiter; };
+// Returns the number of items with ready != 0, 0 on time-out, -EINTR.
+int object_wait_many(struct wait_item *items, unsigned count, nsec_t deadline);

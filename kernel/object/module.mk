@@ -1,0 +1,4 @@
+name := object
+sources :=
+deps := abi lib arch sched mm
+tests :=

@@ -1,0 +1,4 @@
+name := posix
+sources :=
+deps := abi lib arch sched mm object vfs tty net
+tests :=

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MPL-2.0
+// The scheduler: 32 levels, a queue per level and CPU, a bitmap pick; the levels of the normal band
+// are given by nice and by the predictor (short runners first); FIFO and RR sit above.
+#pragma once
+
+#include <sched/thread.h>
+
+// Boot CPU, before anything blocks: makes the caller (on the boot stack) that CPU's idle thread.
+void sched_init(void);
+// Each secondary CPU, on its idle stack. `idle` and its stack are handed in.
+void sched_init_secondary(unsigned cpu, struct thread *idle, void *stack);
+// The idle loop: dpcs, page zeroing hook, sleep. Never returns.
+[[noreturn]] void sched_idle_loop(void);
+// Called by the idle loop when it has nothing else to do; returns true if it did something useful and wants to be
+// called again (mm sets it to zero free pages).
+extern bool (*sched_idle_hook)(void);
+
+// Gives the CPU to another ready thread of this level or above, if any.
+void sched_yield(void);
+// For long loops in the kernel with no lock held: runs dpcs and other threads when they are due. Cheap.
+void sched_preempt_point(void);
+// Services THREAD_WORK_RESCHED and THREAD_WORK_DPC; interrupts on. For user_return_work.
+void sched_service_work(uint32_t work);
+// -EINVAL; -ESRCH never: the thread is given.
+MUST_USE status_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority);
+void sched_set_nice(struct thread *thread, int nice);
+// Moves the thread if it is on a CPU outside the mask. -EINVAL: no CPU of the mask exists.
+MUST_USE status_t sched_set_affinity(struct thread *thread, struct cpu_mask mask);
+nsec_t sched_run_time(struct thread *thread);   // up to now
+void sched_load_average(uint64_t out[3]);       // Linux's fixed point, 16 fraction bits
+struct sched_cpu_times { nsec_t user, system, idle, irq; uint64_t switches, interrupts; };
+void sched_cpu_times(unsigned cpu, struct sched_cpu_times *out);
+unsigned sched_ready_count(void);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MPL-2.0
+// A thread as the scheduler sees it. Larger things embed it (kernel/posix: struct posix_thread);
+// its memory and kernel stack are handed in, so that the scheduler needs no allocator.
+#pragma once
+
+#include <arch/mmu.h>
+#include <arch/thread.h>
+#include <lib/list.h>
+#include <lib/rbtree.h>
+#include <sched/spinlock.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
+
+enum thread_state {
+    THREAD_NEW,      // never run
+    THREAD_READY,    // on a run queue
+    THREAD_RUNNING,  // on a CPU
+    THREAD_BLOCKED,  // waiting; `wait_mode` says what may end it
+    THREAD_STOPPED,  // job control or a tracer holds it
+    THREAD_DEAD,     // has exited and switched away for the last time
+};
+
+// Bits of thread.work: reasons to take the slow way out of the kernel. Set by anyone
+// (thread_set_work), cleared by the thread itself in user_return_work.
+enum {
+    THREAD_WORK_RESCHED = 1, // another thread should run here
+    THREAD_WORK_DPC = 2,     // deferred procedures wait on this CPU
+    THREAD_WORK_SIGNAL = 4,  // a signal, stop or kill may be pending
+    THREAD_WORK_TRACE = 8,   // system calls go through syscall_traced
+    THREAD_WORK_RSEQ = 16,   // restartable sequence fix-up after a switch
+};
+
+enum sched_policy { SCHED_POLICY_NORMAL, SCHED_POLICY_FIFO, SCHED_POLICY_RR, SCHED_POLICY_BATCH = 3, SCHED_POLICY_IDLE = 5 };
+
+struct cpu_mask {
+    uint64_t bits; // CPU_MAX is 64
+};
+
+struct thread {
+    struct arch_thread arch;      // first: entry code knows its offsets
+    _Atomic uint32_t work;        // THREAD_WORK_*
+    void *stack;                  // KERNEL_STACK_SIZE bytes, from thread_stack_alloc
+    struct arch_aspace *aspace;   // loaded when it runs; null for kernel threads
+    struct task *task;            // null for idle threads
+    void (*start)(void *argument);// kernel threads: entry; user threads: null, goes to user mode
+    void *start_argument;
+    char name[16];
+
+    // Scheduler's own. Protected by the run queue lock of `cpu`, or by nobody while it runs.
+    struct list_node run_node;
+    _Atomic uint32_t state;       // enum thread_state
+    _Atomic bool on_cpu;          // true until its registers are saved after a switch away
+    uint8_t level;                // 0 … 31, 31 runs first; computed from the next four
+    uint8_t policy;               // enum sched_policy
+    int8_t nice;                  // -20 … 19
+    uint8_t rt_priority;          // 1 … 99 for FIFO and RR
+    uint16_t cpu;                 // run queue that it is or was last on
+    struct cpu_mask affinity;
+    uint32_t predicted_run;       // exponential average of recent run lengths, microseconds
+    nsec_t run_start;             // when it got the CPU
+    nsec_t slice_left;
+    nsec_t run_time;              // total time on a CPU
+    nsec_t user_time, system_time;// split of run_time, by sampling at entry when asked for
+    uint64_t switches_voluntary, switches_involuntary;
+
+    // Waiting.
+    struct waiter *waiter;        // what it waits on, if it waits on a queue
+    uint8_t wait_mode;            // enum wait_mode
+    _Atomic bool interrupted;     // a signal came: interruptible waits end at once
+    _Atomic bool killed;          // a fatal signal came: killable ones too
+    const char *wait_reason;      // for /proc/PID/wchan
+#ifdef TESSERA_DEBUG
+    uint32_t spinlocks_held;
+    struct spinlock *held_locks[16];
+#endif
+};
+
+ALWAYS_INLINE struct thread *thread_current(void) { return arch_current(); }
+
+// Initialises the scheduler's fields and the kernel stack; inherits policy, nice, affinity from `parent` (may be
+// null). `start` null: the thread goes to user mode with its arch_frame. Not visible until thread_start.
+void thread_init(struct thread *thread, void *stack, const char *name, void (*start)(void *), void *argument,
+                 const struct thread *parent);
+// Makes a new thread ready.
+void thread_start(struct thread *thread);
+// Ends the current thread: never returns. `last_words(argument)` is called after the switch away,
+// on another stack and by another thread, when the memory of this one may be freed; it must not block.
+[[noreturn]] void thread_exit(void (*last_words)(struct thread *thread));
+
+// --- blocking: the primitive under wait queues, futexes and ports ---
+// thread_prepare_block marks the current thread blocked; from then on thread_wake makes it ready again, even
+// before it has switched away; thread_block switches away unless that happened.
+// Typical: take lock, queue yourself, thread_prepare_block, release lock, thread_block.
+void thread_prepare_block(enum wait_mode mode);
+// Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock).
+MUST_USE status_t thread_block(nsec_t deadline);
+// Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers.
+bool thread_wake(struct thread *thread);
+// As above, and prefers to run it on this CPU right after the current thread blocks.
+bool thread_wake_sync(struct thread *thread);
+// Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
+// once without a run queue. Falls back to wake + block when it may not run here.
+MUST_USE status_t thread_handoff(struct thread *next, nsec_t deadline);
+// Ends interruptible (fatal: also killable) waits of the thread, now and until thread_clear_interrupt. Sets
+// THREAD_WORK_SIGNAL and kicks the CPU that runs it.
+void thread_interrupt(struct thread *thread, bool fatal);
+void thread_clear_interrupt(struct thread *thread); // by the thread itself
+ALWAYS_INLINE bool thread_is_interrupted(void) {
+    return atomic_load_explicit(&arch_current()->interrupted, memory_order_relaxed);
+}
+ALWAYS_INLINE bool thread_is_killed(void) {
+    return atomic_load_explicit(&arch_current()->killed, memory_order_relaxed);
+}
+// Sets bits in work; if the thread runs on another CPU, makes that CPU notice.
+void thread_set_work(struct thread *thread, uint32_t bits);
+// Sleeps until the deadline; -EINTR by mode; 0 when the time has come.
+MUST_USE status_t thread_sleep_until(nsec_t deadline, enum wait_mode mode);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+// One-shot timers on the monotonic clock, per CPU, ordered in a tree; the hardware is programmed for the
+// earliest only (tickless). Callbacks run as dpcs: thread context rules of sched/dpc.h.
+#pragma once
+
+#include <lib/rbtree.h>
+#include <lib/types.h>
+
+struct timer {
+    struct rb_node node;
+    nsec_t deadline;
+    void (*fire)(struct timer *timer);
+    int16_t cpu; // queue it is on, -1: not armed
+};
+
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
+// Arms or re-arms. A past deadline fires soon. Thread or dpc context.
+void timer_set(struct timer *timer, nsec_t deadline);
+// Disarms. true: it had not fired and now will not. false: not armed, or its callback has begun; on
+// return the callback does not run any more (waits for it), unless called from the callback itself.
+bool timer_cancel(struct timer *timer);
+// The monotonic clock.
+nsec_t clock_now(void);

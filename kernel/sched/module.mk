@@ -1,0 +1,4 @@
+name := sched
+sources :=
+deps := abi lib arch
+tests :=

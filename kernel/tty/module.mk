@@ -1,0 +1,4 @@
+name := tty
+sources :=
+deps := abi lib arch sched mm object vfs
+tests :=

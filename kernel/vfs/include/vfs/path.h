@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+// Names to vnodes: path walk, the capability cache, mounts. What other subsystems call.
+#pragma once
+
+#include <vfs/vnode.h>
+
+struct entry; // a cached name: the capability cache's (dcache's) node
+
+// A place in the tree: a cached name within a mount. Holds a reference to each.
+struct path {
+    struct mount *mount;
+    struct entry *entry;
+};
+void path_get(struct path *path);
+void path_put(struct path *path);
+struct vnode *path_vnode(const struct path *path); // no reference; null: negative
+// Absolute text of the path as seen from `root`; returns where it starts in the buffer, or -ENAMETOOLONG, -ENOENT.
+const char *path_text(const struct path *path, const struct path *root, char *buffer, size_t size);
+
+struct fs_context {
+    struct refcount ref;
+    struct spinlock lock;
+    struct path root GUARDED_BY(&lock), cwd GUARDED_BY(&lock);
+    uint32_t umask;
+};
+struct fs_context *fs_context_copy(struct fs_context *from); // nullptr: no memory
+void fs_context_put(struct fs_context *fs);
+extern struct fs_context fs_initial;
+
+enum lookup_flags {
+    LOOKUP_FOLLOW = 1,      // follow a final symbolic link
+    LOOKUP_DIRECTORY = 2,   // -ENOTDIR otherwise
+    LOOKUP_EMPTY = 4,       // AT_EMPTY_PATH
+    LOOKUP_NO_SYMLINKS = 8, LOOKUP_NO_MAGIC = 16, LOOKUP_NO_XDEV = 32, LOOKUP_BENEATH = 64, LOOKUP_IN_ROOT = 128,
+};
+// Resolves a kernel string, relative to `at` (null: the working directory), with the current task's credentials.
+MUST_USE status_t path_lookup(const struct path *at, const char *text, unsigned flags, struct path *out);
+// The same for a system call's (dirfd, user string). AT_FDCWD.
+MUST_USE status_t path_lookup_user(int dirfd, const char __user *text, unsigned flags, struct path *out);
+
+// Open for the kernel (exec, core files, initramfs). *out: an object with one reference.
+MUST_USE status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out);
+// The vnode behind a file or directory object, null for others (pipes, sockets).
+struct vnode *object_vnode(struct object *object);
+const struct path *object_path(struct object *object);
+// Permission by mode bits, owner, groups and capabilities. `access`: 4 read, 2 write, 1 execute/search.
+MUST_USE status_t vnode_permission(struct vnode *vnode, const struct cred *cred, unsigned access);
+// Executing a file denies writing to it (ETXTBSY).
+MUST_USE status_t vnode_deny_write(struct vnode *vnode);
+void vnode_allow_write(struct vnode *vnode);
+// Binding AF_UNIX names; mode as for mknod. -EADDRINUSE.
+MUST_USE status_t vfs_make_socket(const char *text, uint32_t mode, struct object *socket, struct path *out);
+
+// Boot: mounts the root tmpfs and unpacks the cpio archives at [start, end) (several, concatenated, with
+// padding between). Errors are logged, the rest is unpacked. -EINVAL: nothing usable.
+MUST_USE status_t vfs_init(void);
+MUST_USE status_t initramfs_unpack(const void *start, size_t size);
+
+// Pipes. *read and *write: one reference each.
+MUST_USE status_t pipe_create(uint32_t flags, struct object **read, struct object **write);
+
+// Files of text made by the kernel (procfs, sysfs). The generator appends to a growing buffer.
+struct text_buffer { char *data; size_t length, capacity; bool failed; };
+void text_printf(struct text_buffer *text, const char *format, ...) PRINTF_LIKE(2, 3);
+typedef void text_fn(struct text_buffer *text, void *context);
+typedef ssize_t text_store_fn(void *context, const char *text, size_t length);
+// Adds /proc/<path> or /sys/<path>; directories are made as needed. For subsystems at boot.
+MUST_USE status_t procfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);
+MUST_USE status_t sysfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);

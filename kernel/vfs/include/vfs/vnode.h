@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MPL-2.0
+// What a file system implements: vnodes (files, directories, links, devices) and their operations.
+#pragma once
+
+#include <lib/refcount.h>
+#include <mm/vmo.h>
+#include <object/cred.h>
+#include <object/object.h>
+#include <object/stat.h>
+#include <sched/mutex.h>
+
+struct vnode;
+struct mount;
+struct file;
+struct super; // one mounted instance of a file system
+struct path;
+struct task;
+struct statfs_info;
+
+// Names are not NUL-terminated: pass (name, length).
+struct name {
+    const char *text;
+    uint32_t length;
+    uint32_t hash;
+};
+
+struct attributes {
+    uint32_t valid; // ATTR_*
+    uint32_t mode, uid, gid;
+    uint64_t size;
+    struct time_spec accessed, modified;
+};
+enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ACCESSED = 16, ATTR_MODIFIED = 32 };
+
+// emit returns false when the reader's buffer is full: readdir stops and is called again with the same position.
+struct dir_sink {
+    bool (*emit)(struct dir_sink *sink, struct name name, uint64_t inode, unsigned type, loff_t next_position);
+};
+
+// Permissions were checked by the caller (vfs) unless `permission` is set. The directory's lock is held for writing
+// by all that change it, for reading by lookup and readdir. All may block. Null entries: see each.
+struct vnode_ops {
+    // *out gets a referenced vnode. -ENOENT. Null: not a directory.
+    status_t (*lookup)(struct vnode *dir, struct name name, struct vnode **out);
+    status_t (*create)(struct vnode *dir, struct name name, uint32_t mode, uint64_t device, struct vnode **out); // mknod too
+    status_t (*mkdir)(struct vnode *dir, struct name name, uint32_t mode, struct vnode **out);
+    status_t (*symlink)(struct vnode *dir, struct name name, const char *target, struct vnode **out);
+    status_t (*link)(struct vnode *dir, struct name name, struct vnode *target);
+    status_t (*unlink)(struct vnode *dir, struct name name, struct vnode *victim);
+    status_t (*rmdir)(struct vnode *dir, struct name name, struct vnode *victim);
+    status_t (*rename)(struct vnode *from_dir, struct name from, struct vnode *victim_from, struct vnode *to_dir,
+                       struct name to, struct vnode *victim_to, unsigned flags); // RENAME_EXCHANGE
+    status_t (*readdir)(struct vnode *dir, loff_t position, struct dir_sink *sink); // "." and ".." included
+    ssize_t (*readlink)(struct vnode *link, char *to, size_t size);
+    // Magic links (/proc/self/fd/N): where it leads, as a vnode or an object. Null: an ordinary link.
+    status_t (*follow)(struct vnode *link, struct path *out);
+    status_t (*permission)(struct vnode *vnode, const struct cred *cred, unsigned access); // null: mode bits
+    status_t (*get_attributes)(struct vnode *vnode, struct stat_info *out);                // null: from the fields
+    status_t (*set_attributes)(struct vnode *vnode, const struct attributes *attributes);  // -EPERM
+    // Opens a handle's object. Null: an ordinary file or directory object over `data` and the operations below.
+    // Devices and FIFOs give their own. *out: one reference.
+    status_t (*open)(struct vnode *vnode, uint32_t flags, struct object **out);
+    // Contents made as text at open time or read (procfs): null for files with `data`.
+    ssize_t (*read)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
+    ssize_t (*write)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
+    status_t (*sync)(struct vnode *vnode);
+    void (*release)(struct vnode *vnode); // last reference gone: free what the file system holds, and the vnode
+};
+
+struct vnode {
+    struct refcount ref;
+    uint32_t mode;             // S_IFMT and permissions
+    const struct vnode_ops *ops;
+    struct super *super;
+    uint64_t inode;
+    uint64_t device;           // of a device node
+    struct vmo *data;          // contents of a regular file (the page cache)
+    struct rwlock lock;        // directory entries, attributes, size
+    uint32_t uid, gid, links;
+    struct time_spec accessed, modified, changed, born;
+    struct file_locks *locks;  // POSIX, OFD and flock locks; null until used
+    struct pipe *pipe;         // of a FIFO
+    struct object *bound;      // the AF_UNIX socket bound here
+    _Atomic int32_t writers;   // open for writing (> 0) or denied to writers, being executed (< 0)
+    void *fs_private;
+};
+void vnode_init(struct vnode *vnode, struct super *super, const struct vnode_ops *ops, uint32_t mode, uint64_t inode);
+ALWAYS_INLINE void vnode_get(struct vnode *vnode) { refcount_up(&vnode->ref); }
+void vnode_put(struct vnode *vnode);
+
+struct super_ops {
+    const char *name;        // "tmpfs", as /proc/filesystems and mount(2) have it
+    bool no_device;
+    status_t (*mount)(struct super *super, const char *source, const char *options); // sets super->root
+    void (*unmount)(struct super *super);
+    void (*statfs)(struct super *super, struct statfs_info *out);
+};
+struct statfs_info { uint64_t type, block_size, blocks, free, available, files, files_free, name_max, flags; };
+struct super {
+    struct refcount ref;
+    const struct super_ops *ops;
+    struct vnode *root;
+    uint64_t device; // st_dev
+    uint32_t flags;  // MS_RDONLY …
+    void *fs_private;
+};
+void filesystem_register(const struct super_ops *ops);
+
+// Character devices: drivers register a name; devfs shows it, and a device node with that number opens it.
+struct device_ops {
+    const char *name;   // in /dev; may hold one slash ("pts/0" is pty's own affair)
+    uint32_t device;    // Linux's encoding of major and minor
+    uint32_t mode;      // permissions
+    status_t (*open)(const struct device_ops *device, uint32_t flags, struct object **out);
+    void *context;
+};
+MUST_USE status_t device_register(const struct device_ops *device);
+void device_unregister(const struct device_ops *device);

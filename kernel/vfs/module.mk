@@ -1,0 +1,4 @@
+name := vfs
+sources :=
+deps := abi lib arch sched mm object
+tests :=

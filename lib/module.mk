@@ -1,0 +1,3 @@
+name := lib
+sources := fmt.c string.c
+deps := abi arch
