@@ -1,3 +1,4 @@
 name := lib
-sources := fmt.c string.c
+sources := fmt.c rbtree.c string.c
 deps := abi arch
+tests := rbtree
