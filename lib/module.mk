@@ -1,4 +1,4 @@
 name := lib
-sources := fmt.c rbtree.c string.c
+sources := fmt.c rbtree.c string.c radix.c
 deps := abi arch
 tests := rbtree
