@@ -56,6 +56,10 @@ MUST_USE status_t vfs_make_socket(const char *text, uint32_t mode, struct object
 MUST_USE status_t vfs_init(void);
 MUST_USE status_t initramfs_unpack(const void *start, size_t size);
 
+
+// Adds a symbolic link in /dev.
+MUST_USE status_t devfs_add_link(const char *name, const char *target);
+
 // Pipes. *read and *write: one reference each.
 MUST_USE status_t pipe_create(uint32_t flags, struct object **read, struct object **write);
 

@@ -8,14 +8,17 @@
 #include <object/object.h>
 #include <object/stat.h>
 #include <sched/mutex.h>
+#include <sched/rcu.h>
 
 struct vnode;
+struct entry;
 struct mount;
 struct file;
 struct super; // one mounted instance of a file system
 struct path;
 struct task;
 struct statfs_info;
+struct text_buffer;
 
 // Names are not NUL-terminated: pass (name, length).
 struct name {
@@ -64,7 +67,22 @@ struct vnode_ops {
     ssize_t (*read)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
     ssize_t (*write)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
     status_t (*sync)(struct vnode *vnode);
-    void (*release)(struct vnode *vnode); // last reference gone: free what the file system holds, and the vnode
+    // Last reference gone: free what the file system holds (fs_private). The vnode itself, its `data` and its
+    // `link_target` are freed by the vfs, after the readers of the capability cache are through. Does not block. May be null.
+    void (*release)(struct vnode *vnode);
+    // Extended attributes. get and list: size 0 asks for the length; -ERANGE: too small. set with null value removes.
+    // Null: -EOPNOTSUPP.
+    ssize_t (*get_xattr)(struct vnode *vnode, const char *name, void *value, size_t size);
+    status_t (*set_xattr)(struct vnode *vnode, const char *name, const void *value, size_t size, int flags);
+    ssize_t (*list_xattr)(struct vnode *vnode, char *list, size_t size);
+};
+
+enum vnode_flags {
+    VNODE_DYNAMIC = 1,    // directory whose names come and go by themselves (/proc/PID): never cached
+    VNODE_DEAD = 2,       // removed directory: nothing can be made in it
+    VNODE_NO_TIMES = 4,   // reads do not touch the access time
+    VNODE_STATIC_LINK = 8,// link_target is not on the heap
+    VNODE_WATCHED = 16,   // inotify watches it
 };
 
 struct vnode {
@@ -82,16 +100,23 @@ struct vnode {
     struct pipe *pipe;         // of a FIFO
     struct object *bound;      // the AF_UNIX socket bound here
     _Atomic int32_t writers;   // open for writing (> 0) or denied to writers, being executed (< 0)
+    _Atomic uint32_t flags;    // enum vnode_flags
+    const char *link_target;   // of a symbolic link whose text is in memory (then readlink may be null)
     void *fs_private;
+    struct rcu_head rcu;
 };
-void vnode_init(struct vnode *vnode, struct super *super, const struct vnode_ops *ops, uint32_t mode, uint64_t inode);
+// One reference; times are now, owner is root, one link. nullptr: no memory. Does not take a reference on `super`.
+struct vnode *vnode_create(struct super *super, const struct vnode_ops *ops, uint32_t mode, uint64_t inode);
 ALWAYS_INLINE void vnode_get(struct vnode *vnode) { refcount_up(&vnode->ref); }
 void vnode_put(struct vnode *vnode);
 
 struct super_ops {
     const char *name;        // "tmpfs", as /proc/filesystems and mount(2) have it
     bool no_device;
-    status_t (*mount)(struct super *super, const char *source, const char *options); // sets super->root
+    bool single;             // there is one instance only; mounting again shows it again
+    status_t (*mount)(struct super *super, const char *source, const char *options); // sets super->root (one reference)
+    status_t (*remount)(struct super *super, const char *options);  // null: options are ignored
+    void (*show_options)(struct super *super, struct text_buffer *text); // ",size=1024k"; may be null
     void (*unmount)(struct super *super);
     void (*statfs)(struct super *super, struct statfs_info *out);
 };
@@ -100,11 +125,18 @@ struct super {
     struct refcount ref;
     const struct super_ops *ops;
     struct vnode *root;
+    struct entry *root_entry; // the vfs's
     uint64_t device; // st_dev
-    uint32_t flags;  // MS_RDONLY …
+    _Atomic uint32_t flags; // MS_RDONLY …
+    _Atomic uint64_t next_inode; // for file systems that number as they go: super_next_inode
     void *fs_private;
 };
-void filesystem_register(const struct super_ops *ops);
+ALWAYS_INLINE uint64_t super_next_inode(struct super *super) {
+    return atomic_fetch_add_explicit(&super->next_inode, 1, memory_order_relaxed);
+}
+void filesystem_register(const struct super_ops *ops); // at boot; `ops` stays
+// The time to stamp on files: the realtime clock.
+struct time_spec time_now(void);
 
 // Character devices: drivers register a name; devfs shows it, and a device node with that number opens it.
 struct device_ops {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+// Linux's constants and structures that x86-64 has in its own way.
+#pragma once
+
+#include <lib/types.h>
+
+enum {
+    O_DIRECT = 040000,
+    O_LARGEFILE = 0100000,
+    O_DIRECTORY = 0200000,
+    O_NOFOLLOW = 0400000,
+};
+
+// struct stat
+struct abi_stat {
+    uint64_t device, inode, links;
+    uint32_t mode, uid, gid, pad0;
+    uint64_t special_device;
+    int64_t size, block_size, blocks;
+    int64_t accessed, accessed_nsec, modified, modified_nsec, changed, changed_nsec;
+    int64_t spare[3];
+};
+static_assert(sizeof(struct abi_stat) == 144);
