@@ -21,6 +21,9 @@ ALWAYS_INLINE struct thread *arch_current(void);
 // Prepares a thread that has never run so that the first arch_thread_switch to it calls
 // sched_thread_start(), a generic up-call, on its own stack [stack, stack + KERNEL_STACK_SIZE).
 void arch_thread_init(struct thread *thread, void *stack);
+// Makes the caller, which runs on the boot stack (or a secondary CPU's idle stack), this thread: from now on it is
+// arch_current() of this CPU and may be switched away from. Before it, arch_current() is nullptr. Interrupts off.
+void arch_thread_adopt(struct thread *thread, void *stack);
 // Frees the vector state, if any. The thread will not run again.
 void arch_thread_fini(struct thread *thread);
 // Switches kernel stacks, vector state (only of threads that used it) and TLS base; makes `next`

@@ -15,8 +15,9 @@ struct thread;
 
 // First code of a new thread, interrupts off, `prev` as from arch_thread_switch. kernel/sched.
 [[noreturn]] void sched_thread_start(struct thread *prev);
-// This CPU's timer fired; an IPI came. Interrupt context. kernel/sched.
-void sched_timer_interrupt(void);
+// This CPU's timer fired; an IPI came. Interrupt context, interrupts off. `from_user`: user mode was
+// interrupted (the sample that splits CPU time into user and system). kernel/sched.
+void sched_timer_interrupt(bool from_user);
 void sched_ipi(void);
 
 // The slow half of the exit to user mode: called with interrupts off when current->work is not 0;
