@@ -1,4 +1,4 @@
 name := posix
-sources :=
-deps := abi lib arch sched mm object vfs tty net
+sources := syscall.c
+deps := abi lib arch sched mm object vfs tty net dev
 tests :=

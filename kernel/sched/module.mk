@@ -1,4 +1,4 @@
 name := sched
-sources :=
+sources := realtime.c
 deps := abi lib arch
 tests :=

@@ -1,53 +1,99 @@
 // SPDX-License-Identifier: MPL-2.0
 // The Linux face of a task: identity, family, signals, limits.
 //
-// Locks, in order: process_tree_lock (families, groups, sessions, the pid table), process.signal_lock.
+// Locks, in order: process_tree_lock (families, groups, sessions, the pid table), process.signal_lock,
+// signal_actions.lock. Processes and threads are freed after an RCU grace period, so a read section may follow
+// pointers to them without a reference.
 #pragma once
 
+#include <abi/resource.h>
 #include <object/task.h>
 #include <posix/signal.h>
 #include <sched/rcu.h>
 
-struct session { struct refcount ref; int id; struct tty *tty; /* controlling */ };
-struct process_group { struct refcount ref; int id; struct session *session; struct list_node members; };
+// Under process_tree_lock. A session lives while it has groups, a group while it has members.
+struct session {
+    int id;
+    unsigned group_count;
+    struct tty *tty; // controlling terminal, or null
+};
+struct process_group {
+    int id;
+    struct session *session;
+    struct list_node members; // process.group_node
+};
 
-struct rlimit { uint64_t soft, hard; };
+struct rlimit {
+    uint64_t soft, hard;
+};
 enum { RLIMIT_COUNT = 16 };
+
+struct user_account;    // processes and queued signals of one user: user_account.h
+struct interval_timers; // itimer.h
+struct resource_totals {
+    nsec_t user, system;
+    uint64_t min_faults, maj_faults, switches_voluntary, switches_involuntary, peak_resident_kib;
+};
 
 struct process {
     struct task task; // first
-    // Family: under process_tree_lock.
-    struct process *parent;
+    // Family: under process_tree_lock; `parent` may be read in an RCU section.
+    struct process *_Atomic parent;
     struct list_node children, sibling;
     struct process_group *group;
     struct list_node group_node;
-    struct list_node threads; // posix_thread.process_node
-    struct posix_thread *main_thread;
-    int exit_signal;     // to the parent, usually SIGCHLD
-    bool exited;         // zombie: waits to be reaped
-    int exit_status;     // as wait4 reports it
-    bool has_execed;     // setpgid
-    bool child_subreaper;
-    int death_signal;    // PR_SET_PDEATHSIG
-    bool dumpable;
-    struct wait_queue child_wait; // wait4, under process_tree_lock
+    struct list_node threads;           // posix_thread.process_node; also under signal_lock
+    struct posix_thread *_Atomic main_thread; // null once it has exited
+    struct list_node all_node;          // of all processes, in order of pid creation
+    int exit_signal;                    // to the parent, usually SIGCHLD
+    bool exited;                        // zombie: waits to be reaped
+    int exit_status;                    // as wait4 reports it
+    bool has_execed;                    // setpgid
+    bool child_subreaper;               // PR_SET_CHILD_SUBREAPER
+    bool is_init;                       // signals without a handler do nothing to it
+    int death_signal;                   // PR_SET_PDEATHSIG
+    uint8_t dumpable;                   // 0, 1, 2: PR_SET_DUMPABLE
+    struct wait_queue child_wait;       // wait4
+    uint32_t personality;
+    uint64_t timer_slack;
+    int oom_score_adj;
+    uint32_t login_uid;
     // Signals: under signal_lock.
     struct spinlock signal_lock;
-    struct signal_actions *actions; // shared by CLONE_SIGHAND
-    struct signal_queue pending;    // to the whole process
-    bool group_exit;     // exit_group or a fatal signal: all threads must end
+    struct signal_actions *actions;     // shared by CLONE_SIGHAND
+    struct signal_queue pending;        // to the whole process
+    struct list_node signal_watchers;
+    bool group_exit;                    // exit_group or a fatal signal: all threads must end
     int group_exit_status;
-    bool stopped;        // job control
+    struct posix_thread *exec_thread;   // it ends all other threads
+    struct wait_queue thread_gone;      // exec waits for the others' ends
+    bool stop_pending, stopped;         // job control: asked to stop; all threads have
     int stop_signal;
-    bool stop_reported, continue_pending;
+    unsigned stop_waiting;              // threads that have not stopped yet
+    bool stop_reported, continue_pending; // wait4 reports each once
+    struct wait_queue stop_wait;        // stopped threads
+    struct user_account *account;
     // Limits and accounting.
     struct rlimit limits[RLIMIT_COUNT];
     nsec_t start_time;
-    nsec_t child_user_time, child_system_time, dead_user_time, dead_system_time;
-    uint64_t min_faults, maj_faults, child_min_faults, child_maj_faults;
-    struct interval_timer *itimers[3];
-    struct list_node posix_timers;
+    struct resource_totals dead_threads; // of threads that are gone
+    struct resource_totals reaped;       // of children that were waited for
+    _Atomic uint64_t min_faults, maj_faults;
+    nsec_t cpu_limit_next;              // RLIMIT_CPU: when to signal again
+    struct interval_timers *itimers;    // null until used
+    struct list_node posix_timers;      // timer_create
+    int next_timer_id;
     struct rcu_head rcu;
+};
+
+// How an interrupted call goes on after a stop: -ERESTART_RESTARTBLOCK.
+struct restart {
+    long (*again)(struct restart *restart);
+    union {
+        struct { nsec_t deadline; vaddr_t remaining; int clock; } sleep;
+        struct { vaddr_t address; uint32_t value, bitset; nsec_t deadline; unsigned flags; } futex;
+        struct { vaddr_t fds; unsigned count; nsec_t deadline; } poll;
+    };
 };
 
 struct posix_thread {
@@ -55,30 +101,43 @@ struct posix_thread {
     struct process *process;
     int tid;
     struct list_node process_node;
+    bool exiting;                  // left process->threads
     uint64_t blocked;              // signal mask; written by the thread itself under signal_lock
     uint64_t saved_blocked;        // to restore after sigsuspend, pselect …
     bool restore_blocked;
+    bool stop_counted;             // one of process->stop_waiting
+    uint64_t wait_set;             // sigtimedwait: blocked signals that wake it all the same
     struct signal_queue pending;   // to this thread
     vaddr_t altstack_base; size_t altstack_size; int altstack_flags;
     vaddr_t clear_child_tid;       // CLONE_CHILD_CLEARTID
     vaddr_t robust_list; size_t robust_size;
     vaddr_t rseq_area; uint32_t rseq_size, rseq_signature;
     struct completion *vfork_done; // CLONE_VFORK parent waits on it
-    int exit_code;
-    struct restart { long (*again)(struct restart *r); union { struct { nsec_t deadline; vaddr_t remaining; int clock; } sleep; struct { vaddr_t address; uint32_t value, bitset; nsec_t deadline; unsigned flags; } futex; struct { vaddr_t fds; unsigned count; nsec_t deadline; } poll; }; } restart; // -ERESTART_RESTARTBLOCK
+    struct restart restart;
     struct rcu_head rcu;
 };
 
-ALWAYS_INLINE struct posix_thread *posix_current(void) { return CONTAINER_OF(arch_current(), struct posix_thread, thread); }
+ALWAYS_INLINE struct posix_thread *posix_current(void) {
+    return CONTAINER_OF(arch_current(), struct posix_thread, thread);
+}
 ALWAYS_INLINE struct process *process_current(void) { return posix_current()->process; }
+ALWAYS_INLINE struct process *task_process(struct task *task) { return CONTAINER_OF(task, struct process, task); }
+// An rlimit of the current process (soft).
+ALWAYS_INLINE uint64_t rlimit_current(unsigned resource) { return process_current()->limits[resource].soft; }
 
 extern struct spinlock process_tree_lock;
-// Under rcu_read_lock or process_tree_lock; no reference. Null: none.
+// Under rcu_read_lock or process_tree_lock; no reference. Null: none. A zombie is found, too.
 struct process *process_find(int pid);
 struct posix_thread *thread_find(int tid);
 struct process_group *process_group_find(int id); // process_tree_lock
 // Referenced.
 struct process *process_lookup(int pid);
 ALWAYS_INLINE void process_put(struct process *process) { object_put(&process->task.object); }
-// Boot: the first process, running `path` with argv[0] = path.
-MUST_USE status_t process_start_init(const char *path, const char *const *argv);
+// The first process with a pid ≥ `pid`, referenced; null: none. For /proc.
+struct process *process_next(int pid);
+extern const struct object_ops process_object_ops; // of task.object: the pidfd's
+
+// Boot: the first process, running `path` (null: /init, then /sbin/init, /etc/init, /bin/init, /bin/sh) with argv and envp (null-terminated;
+// argv[0] is replaced by the path tried). Returns once the process exists; the machine panics if nothing can be
+// run. Thread context; call after vfs_init and initramfs_unpack. The strings must stay.
+MUST_USE status_t process_start_init(const char *path, const char *const *argv, const char *const *envp);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MPL-2.0
+// The system-call table, and what happens to calls that are not in it.
+//
+// The table is generated from abi/syscalls.tbl; its entries are the sys_ functions themselves, so that the entry
+// code's indirect call is all the dispatch there is. Unknown numbers return -ENOSYS and are counted:
+// /proc/tessera/unknown_syscalls tells what a program asked for and we lack.
+#define SYSCALL_DEFINE_TABLE
+long call_unknown(void);
+#include <abi/syscall_table.h>
+#include <arch/thread.h>
+#include <lib/log.h>
+#include <lib/status.h>
+#include <posix/process.h>
+#include "syscall_priv.h"
+
+static struct {
+    _Atomic uint32_t count[SYSCALL_TABLE_SIZE];
+    _Atomic uint32_t beyond; // numbers that the table does not reach
+} unknown;
+
+long syscall_unknown(unsigned long number) {
+    if (number < SYSCALL_TABLE_SIZE)
+        atomic_fetch_add_explicit(&unknown.count[number], 1, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&unknown.beyond, 1, memory_order_relaxed);
+    return -ENOSYS;
+}
+
+long call_unknown(void) {
+    return syscall_unknown(arch_frame_syscall_number(arch_thread_frame(arch_current())));
+}
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+syscall_fn *const syscall_table[SYSCALL_TABLE_SIZE] = {
+    [0 ... SYSCALL_TABLE_SIZE - 1] = (syscall_fn *)(void *)call_unknown,
+    SYSCALL_ENTRIES};
+#pragma clang diagnostic pop
+
+const char *syscall_name(unsigned long number) {
+    return number < SYSCALL_TABLE_SIZE ? syscall_names[number] : nullptr;
+}
+
+// The slow way, for threads with THREAD_WORK_TRACE (`trace_calls` on the command line): the same call, logged.
+long syscall_traced(struct arch_frame *frame) {
+    unsigned long number = arch_frame_syscall_number(frame);
+    unsigned long a[6];
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = arch_frame_syscall_arg(frame, i);
+    const char *name = syscall_name(number);
+    int pid = process_current()->task.id;
+    klog(LOG_DEBUG, "[%d] %s(%lu) %lx %lx %lx %lx", pid, name ? name : "?", number, a[0], a[1], a[2], a[3]);
+    long result = number < SYSCALL_TABLE_SIZE ? syscall_table[number](a[0], a[1], a[2], a[3], a[4], a[5])
+                                              : syscall_unknown(number);
+    klog(LOG_DEBUG, "[%d] %s = %ld", pid, name ? name : "?", result);
+    return result;
+}
+
+void unknown_syscalls_show(void (*line)(void *context, unsigned long number, unsigned count), void *context) {
+    for (unsigned i = 0; i < SYSCALL_TABLE_SIZE; i++) {
+        unsigned count = atomic_load_explicit(&unknown.count[i], memory_order_relaxed);
+        if (count)
+            line(context, i, count);
+    }
+    unsigned beyond = atomic_load_explicit(&unknown.beyond, memory_order_relaxed);
+    if (beyond)
+        line(context, SYSCALL_TABLE_SIZE, beyond);
+}
