@@ -19,11 +19,13 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(OUT)/%,%
 OUT  := out/$(ARCH)$(if $(filter 1,$(DEBUG)),-debug)
 HOST := out/host
 
+include make/deps.mk
 include make/toolchain.mk
 include make/modules.mk
 include make/kernel.mk
 include make/host.mk
 include make/user.mk
+include make/run.mk
 include make/check.mk
 
 .PHONY: help all run test check lint bench iso debug clean

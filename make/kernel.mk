@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # The kernel image: every module but the host port, linked by arch/$(ARCH)/kernel.ld.
 
-include arch/$(ARCH)/port.mk
+-include arch/$(ARCH)/port.mk
 
 kernel_modules := $(filter-out abi arch host,$(modules))
 kernel_flags := --target=$(ARCH_TARGET) -ffreestanding -nostdlibinc -O2 -fno-omit-frame-pointer \

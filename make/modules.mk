@@ -10,6 +10,7 @@
 module_dirs := abi lib arch $(sort $(patsubst %/module.mk,%,$(wildcard arch/$(ARCH)/module.mk arch/host/module.mk \
     kernel/*/module.mk drivers/*/module.mk)))
 
+modules :=
 define load_module
 name :=
 sources :=

@@ -1,4 +1,44 @@
 # SPDX-License-Identifier: MPL-2.0
-# User-space programs: servers, system tests, benchmarks; static, against musl.
+# User-space programs: servers, system tests, benchmarks. Static, against Debian's musl, with Linux's own headers
+# (linux-libc-dev) for what libc does not wrap. One folder of objects and programs an architecture: $(USER)/bin.
+
+USER := $(OUT)/user
+musl_arch := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)
+musl_lib := /usr/lib/$(musl_arch)-linux-musl
+uapi := $(if $(filter arm64,$(ARCH)),/usr/aarch64-linux-gnu/include,/usr/include)
+uapi_asm := $(firstword $(wildcard $(uapi)/$(musl_arch)-linux-gnu/asm $(uapi)/asm))
+user_builtins = $(shell $(CLANG) --target=$(musl_arch)-linux-gnu -print-libgcc-file-name --rtlib=compiler-rt)
+
+user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety,$(warnings))
+user_flags := --target=$(musl_arch)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
+    -fno-stack-protector -ffunction-sections -fdata-sections \
+    -nostdlibinc -isystem /usr/include/$(musl_arch)-linux-musl -idirafter $(USER)/uapi -Itests/include
+user_link := -static -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
+
+# Only the kernel's own headers: glibc's, which lie beside them, must not be found.
+$(USER)/uapi/linked: $(uapi)/linux/futex.h
+	$(Q)mkdir -p $(@D); ln -sfn $(uapi)/linux $(@D)/linux; ln -sfn $(uapi)/asm-generic $(@D)/asm-generic; \
+	    ln -sfn $(uapi_asm) $(@D)/asm; touch $@
+
+$(USER)/obj/%.o: %.c $(USER)/uapi/linked make/user.mk
+	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
+
+# $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources.
+define user_program
+$(USER)/bin/$(1): $(patsubst %.c,$(USER)/obj/%.o,$(2))
+	$$(call say,USERLD,$$@)mkdir -p $$(@D); $$(LLD) $$(user_link) -o $$@ $(musl_lib)/crt1.o $(musl_lib)/crti.o \
+	    $$(filter %.o,$$^) --start-group $(musl_lib)/libc.a $$(user_builtins) --end-group $(musl_lib)/crtn.o
+user_programs += $(USER)/bin/$(1)
+-include $(patsubst %.c,$(USER)/obj/%.d,$(2))
+endef
+
+$(eval $(call user_program,init,$(wildcard servers/init/*.c)))
+$(foreach t,$(wildcard tests/system/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
+$(eval $(call user_program,bench,$(wildcard bench/*.c)))
+
+INIT := $(USER)/bin/init
+SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))
+BENCH := $(USER)/bin/bench
+
 .PHONY: user
-user:
+user: $(user_programs)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MPL-2.0
+# run: Tessera in QEMU. FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE and QEMU_ARGS are make's names for tools/run's options.
+
+FILES     ?=
+CMD       ?=
+ICOUNT    ?= 0
+LINUX     ?= 0
+TIMEOUT   ?=
+MACHINE   ?= q35
+QEMU_ARGS ?=
+export CMD QEMU_ARGS
+
+# One CPU unless asked otherwise when instructions are counted: they would take turns anyway.
+ifeq ($(ICOUNT)$(origin SMP),1file)
+run_smp := 1
+else
+run_smp := $(SMP)
+endif
+
+run_command = tools/run --arch $(ARCH) --kernel $(KERNEL) --init $(INIT) --smp $(run_smp) --mem $(MEM) \
+    --machine $(MACHINE) $(if $(FILES),--files '$(FILES)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
+    $(if $(filter 1,$(LINUX)),--linux) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(QEMU_ARGS),--qemu-args "$$QEMU_ARGS") \
+    $(if $(filter 1,$(V)),--show)
+
+# A loaded function gives make the exit status of the command (make/run-command.c says why).
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load out/make/run-command.so(run_command_gmk_setup)
+out/make/run-command.so: make/run-command.c
+	@mkdir -p $(@D) && $(CLANG) -shared -fPIC -O1 $< -o $@
+endif
+
+.PHONY: run
+run: $(if $(filter 1,$(LINUX)),,$(KERNEL)) $(INIT)
+	$(run-command $(run_command))@$(run_command)

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+// The rooms of init: system.c (mounts, name, power), session.c (the console and what runs on it).
+#pragma once
+
+#include <sys/types.h>
+
+// Mounts /proc, /sys, /dev and so on, and sets the host name. What fails is logged; the rest goes on.
+void system_prepare(void);
+
+// Writes a warning to the kernel log, so that the console shows only what programs print.
+__attribute__((format(printf, 1, 2))) void system_log(const char *format, ...);
+
+// Ends every process, flushes, and does what `command` (RB_…) says. `grace_ms`: how long they get after SIGTERM.
+[[noreturn]] void system_shut_down(int command, int grace_ms);
+
+// Starts argv as the leader of a new session with the console as its controlling terminal, in `directory` if that
+// exists. Returns its process id, or -1.
+pid_t session_start(char *const argv[], const char *directory);
+
+// Reports the exit status of the one command to the second serial port, where tools/run reads it.
+void session_report(int status);

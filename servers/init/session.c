@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MPL-2.0
+// What runs on the console. The child becomes the leader of a new session and takes the console as its controlling
+// terminal, so that job control works as after a login.
+//
+// Linux cannot make /dev/console itself a controlling terminal under its own name, so the real device behind it is
+// opened where sysfs names one.
+
+#include "init_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int open_console(void) {
+    char path[64] = "/dev/";
+    int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        char names[48] = "";
+        ssize_t size = read(fd, names, sizeof names - 1);
+        close(fd);
+        if (size > 0) {
+            names[strcspn(names, "\n")] = '\0';
+            const char *last = strrchr(names, ' '); // the last one named is where /dev/console leads
+            strcat(path, last ? last + 1 : names);
+            fd = open(path, O_RDWR | O_NOCTTY);
+            if (fd >= 0)
+                return fd;
+        }
+    }
+    return open("/dev/console", O_RDWR | O_NOCTTY);
+}
+
+// A serial line does not know the size of the window at its other end; tools/run passes it on the kernel command
+// line, which reaches us as environment.
+static void set_window_size(int fd) {
+    const char *columns = getenv("COLUMNS"), *lines = getenv("LINES");
+    if (!columns || !lines)
+        return;
+    struct winsize size = {.ws_col = (unsigned short)atoi(columns), .ws_row = (unsigned short)atoi(lines)};
+    if (ioctl(fd, TIOCSWINSZ, &size) < 0)
+        system_log("cannot set the window size: %s", strerror(errno));
+    unsetenv("COLUMNS"); // the terminal knows it now, and may learn better
+    unsetenv("LINES");
+}
+
+[[noreturn]] static void run_child(char *const argv[], const char *directory) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    int fd = open_console();
+    if (fd < 0) {
+        system_log("cannot open the console: %s", strerror(errno));
+        _exit(126);
+    }
+    if (ioctl(fd, TIOCSCTTY, 1) < 0)
+        system_log("cannot take the console as controlling terminal: %s", strerror(errno));
+    set_window_size(fd);
+    for (int i = 0; i < 3; i++)
+        dup2(fd, i);
+    if (fd > 2)
+        close(fd);
+    if (chdir(directory) < 0 && chdir("/") < 0)
+        system_log("cannot enter %s: %s", directory, strerror(errno));
+    execv(argv[0], argv + 1);
+    system_log("cannot run %s: %s", argv[0], strerror(errno));
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+pid_t session_start(char *const argv[], const char *directory) {
+    pid_t child = fork();
+    if (child == 0)
+        run_child(argv, directory);
+    if (child < 0)
+        system_log("cannot fork: %s", strerror(errno));
+    return child;
+}
+
+void session_report(int status) {
+    int fd = open_console();
+    if (fd >= 0) {
+        tcdrain(fd); // everything the command printed comes before its status
+        close(fd);
+    }
+    fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        system_log("cannot report status %d on /dev/ttyS1: %s", status, strerror(errno));
+        return;
+    }
+    dprintf(fd, "%d\n", status);
+    tcdrain(fd);
+    close(fd);
+}
