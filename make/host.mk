@@ -5,7 +5,7 @@
 
 host_modules := $(filter lib sched mm object vfs tty net posix dev host,$(modules))
 host_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
-    -DTESSERA_HOST -DTESSERA_DEBUG -Wno-thread-safety-analysis
+    -D_GNU_SOURCE -DTESSERA_HOST -DTESSERA_DEBUG -Wno-thread-safety-analysis
 
 define host_object
 $(HOST)/obj/$(dir_$(1))/$(basename $(2)).o: $(dir_$(1))/$(2) $$(generated) make/host.mk $(dir_$(1))/module.mk

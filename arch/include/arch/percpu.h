@@ -8,7 +8,11 @@
 
 #include <lib/types.h>
 
+#ifdef TESSERA_HOST
+#define PER_CPU
+#else
 #define PER_CPU __attribute__((section(".percpu")))
+#endif
 
 #include <port/percpu.h> // arch_percpu_base(), arch_percpu_base_of(cpu): byte offsets to add
 

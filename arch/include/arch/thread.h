@@ -45,6 +45,9 @@ ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame);
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i);
 // Makes the frame execute its system call instruction again on return (with this call number).
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number);
+// After a change to the current thread's frame other than its result: makes the way out restore all registers. The
+// functions below call it themselves.
+void arch_frame_changed(void);
 // A clean frame for a new program image: all registers zero but pc and sp; flags as the ABI says.
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp);
 // Copies user registers and vector state of the current thread into a child that has not run

@@ -34,6 +34,10 @@ bool trap_kernel_page_fault(vaddr_t address, unsigned access);
 // Any other exception in user mode, translated to Linux's signal, si_code and si_addr. kernel/posix.
 void trap_user_exception(int signal, int code, vaddr_t address, unsigned trap_number, unsigned long error);
 
+// Memory for a thread's vector state: 64-byte aligned, at most a page; nullptr: none left. kernel/mm.
+void *arch_vector_area_alloc(size_t size);
+void arch_vector_area_free(void *area, size_t size);
+
 // The system-call table (kernel/posix, generated from abi/syscalls.tbl): SYSCALL_TABLE_SIZE entries.
 // The port's entry code checks the number and calls the entry; out of range: syscall_unknown.
 #define SYSCALL_TABLE_SIZE 0x400

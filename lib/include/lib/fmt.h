@@ -9,3 +9,6 @@
 // As in C: returns the length that the whole text would have; terminates if size > 0.
 int fmt_snprintf(char *to, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 int fmt_vsnprintf(char *to, size_t size, const char *format, va_list args) PRINTF_LIKE(3, 0);
+
+// Names a kernel address for %pS: writes "symbol+0x12" and returns its length, 0 if unknown. Set by kernel/init.
+extern int (*fmt_symbol_hook)(uintptr_t address, char *to, size_t size);

@@ -37,8 +37,9 @@ struct cpu_mask {
 };
 
 struct thread {
-    struct arch_thread arch;      // first: entry code knows its offsets
+    struct arch_thread arch;      // first, and `work` next: entry code knows their offsets
     _Atomic uint32_t work;        // THREAD_WORK_*
+    uint32_t arch_work;           // the port's own reasons for the slow way out; tested together with `work`
     void *stack;                  // KERNEL_STACK_SIZE bytes, from thread_stack_alloc
     struct arch_aspace *aspace;   // loaded when it runs; null for kernel threads
     struct task *task;            // null for idle threads
@@ -74,6 +75,9 @@ struct thread {
     struct spinlock *held_locks[16];
 #endif
 };
+
+static_assert(offsetof(struct thread, work) == sizeof(struct arch_thread) && sizeof(struct arch_thread) % 8 == 0);
+static_assert(offsetof(struct thread, arch_work) == sizeof(struct arch_thread) + 4);
 
 ALWAYS_INLINE struct thread *thread_current(void) { return arch_current(); }
 
