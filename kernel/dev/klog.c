@@ -82,7 +82,8 @@ void klog(enum log_level level, const char *format, ...) {
     va_start(args, format);
     int wanted = fmt_vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    size_t length = MIN((size_t)MAX(wanted, 0), sizeof(line) - 1);
+    size_t length = wanted < 0 ? 0 : (size_t)wanted;
+    length = MIN(length, sizeof(line) - 1);
     nsec_t now = arch_clock_now();
     // A long line takes several records.
     size_t done = 0;
