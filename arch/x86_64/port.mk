@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MPL-2.0
+# How the kernel is compiled and linked for x86-64: a static position-independent executable without vector code.
+# (-linux-gnu and not -none-elf: clang has the kernel address sanitizer for it only.)
+ARCH_TARGET := x86_64-linux-gnu
+ARCH_FLAGS  := -march=x86-64 -fPIE -fdirect-access-external-data -mno-red-zone -mno-mmx -mno-sse -mno-80387 \
+    -mgeneral-regs-only -mskip-rax-setup -mstack-protector-guard=global -fcf-protection=none
+ARCH_LINK_FLAGS := -m elf_x86_64 -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
+    --hash-style=sysv --no-warn-mismatch
+# Shadow of address A is at (A >> 3) + this.
+ARCH_KASAN_FLAGS := -mllvm -asan-mapping-offset=0xdffffc0000000000
