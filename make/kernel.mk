@@ -15,6 +15,8 @@ kasan_flags := -fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-
 ubsan_flags := -fsanitize=undefined -fno-sanitize=function,alignment -fsanitize-minimal-runtime
 endif
 
+generated := $(OUT)/gen/include/abi/syscall_table.h
+
 # Early boot code and the sanitizer's own runtime must not be instrumented: such files are listed in
 # `plain_<module>` by their module.mk's port or below.
 define kernel_object
@@ -27,7 +29,6 @@ $(foreach m,$(kernel_modules),$(foreach s,$(sources_$(m)),$(eval $(call kernel_o
 kernel_objects := $(foreach m,$(kernel_modules),$(patsubst %,$(OUT)/obj/$(dir_$(m))/%.o,$(basename $(sources_$(m)))))
 -include $(kernel_objects:.o=.d)
 
-generated := $(OUT)/gen/include/abi/syscall_table.h
 $(OUT)/gen/include/abi/syscall_table.h: abi/syscalls.tbl tools/gen-syscalls
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-syscalls $(ARCH) $< > $@
 
