@@ -26,7 +26,7 @@ bool mutex_is_mine(const struct mutex *mutex);
 // Many readers or one writer; writers are preferred so that they do not starve.
 struct CAPABILITY("rwlock") rwlock {
     _Atomic int32_t state; // > 0 readers, -1 writer, 0 free
-    _Atomic uint32_t writers_waiting;
+    _Atomic uint32_t writers_waiting, readers_waiting;
     struct spinlock lock;
     struct wait_queue readers, writers;
 };

@@ -26,7 +26,23 @@ MUST_USE status_t sched_set_policy(struct thread *thread, enum sched_policy poli
 void sched_set_nice(struct thread *thread, int nice);
 // Moves the thread if it is on a CPU outside the mask. -EINVAL: no CPU of the mask exists.
 MUST_USE status_t sched_set_affinity(struct thread *thread, struct cpu_mask mask);
+// Lends the thread a level (priority inheritance) until it is called with 0; the higher of the two counts.
+void sched_boost(struct thread *thread, unsigned level);
+unsigned sched_level(const struct thread *thread); // what counts now, loan included
+nsec_t sched_slice(const struct thread *thread);   // of its policy and nice
+
+// Sets and loads the current thread's address space (exec; nullptr before the last aspace_put of an exit).
+void sched_set_aspace(struct arch_aspace *aspace);
+// Makes sure that no CPU has it loaded any more; threads that run on it must be gone. CPUs that run kernel threads
+// keep the last user's address space loaded, so this comes before its destruction. No spinlock held.
+void sched_aspace_forget(struct arch_aspace *aspace);
+
 nsec_t sched_run_time(struct thread *thread);   // up to now
+// run_time split by the timer's samples, as times and getrusage report it.
+void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system);
+// Called at each sample (at most 100 a second and CPU, only while a thread runs) with the current thread and the
+// mode it was in. Dpc context. For CPU time limits and ITIMER_PROF; null: nobody cares.
+extern void (*sched_tick_hook)(struct thread *thread, bool user);
 void sched_load_average(uint64_t out[3]);       // Linux's fixed point, 16 fraction bits
 struct sched_cpu_times { nsec_t user, system, idle, irq; uint64_t switches, interrupts; };
 void sched_cpu_times(unsigned cpu, struct sched_cpu_times *out);

@@ -15,8 +15,9 @@
 struct CAPABILITY("spinlock") spinlock {
     _Atomic uint32_t word; // 0 free, 1 held
 #ifdef TESSERA_DEBUG
-    const void *holder;         // thread
-    const struct lock_class *class; // lockdep; null until first taken
+    const void *holder;       // thread
+    const void *kind;         // where it was initialised; null: a static lock, a kind of its own
+    struct lock_class *class; // lockdep; null until first taken
 #endif
 };
 
@@ -24,17 +25,23 @@ struct CAPABILITY("spinlock") spinlock {
 
 void spin_lock_slow(struct spinlock *lock); // waits; sched/spinlock.c
 #ifdef TESSERA_DEBUG
-void lockdep_acquired(struct spinlock *lock, const void *site);
+void lockdep_acquired(struct spinlock *lock, bool tried);
 void lockdep_released(struct spinlock *lock);
 #endif
 
+#ifdef TESSERA_DEBUG
+#define SPIN_KIND_TEXT(line) __FILE_NAME__ ":" #line
+#define SPIN_KIND(line) SPIN_KIND_TEXT(line)
+#define spin_init(lock) ((void)(*(lock) = (struct spinlock){.kind = SPIN_KIND(__LINE__)}))
+#else
 ALWAYS_INLINE void spin_init(struct spinlock *lock) { *lock = (struct spinlock)SPINLOCK_INIT; }
+#endif
 
 ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_THREAD_SAFETY {
     if (UNLIKELY(atomic_exchange_explicit(&lock->word, 1, memory_order_acquire) != 0))
         spin_lock_slow(lock);
 #ifdef TESSERA_DEBUG
-    lockdep_acquired(lock, __builtin_return_address(0));
+    lockdep_acquired(lock, false);
 #endif
 }
 
@@ -42,7 +49,7 @@ MUST_USE ALWAYS_INLINE bool spin_try_lock(struct spinlock *lock) TRY_ACQUIRES(lo
     if (atomic_exchange_explicit(&lock->word, 1, memory_order_acquire) != 0)
         return false;
 #ifdef TESSERA_DEBUG
-    lockdep_acquired(lock, nullptr);
+    lockdep_acquired(lock, true);
 #endif
     return true;
 }

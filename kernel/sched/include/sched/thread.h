@@ -61,18 +61,28 @@ struct thread {
     nsec_t run_start;             // when it got the CPU
     nsec_t slice_left;
     nsec_t run_time;              // total time on a CPU
-    nsec_t user_time, system_time;// split of run_time, by sampling at entry when asked for
+    nsec_t user_time, system_time;// the sampled part of run_time (see sched_thread_times)
     uint64_t switches_voluntary, switches_involuntary;
+    uint8_t base_level;           // given by nice or rt_priority
+    uint8_t queued_level;         // the level it was queued at for this run (ageing and yield move it)
+    uint8_t boost_level;          // lent by threads that wait for it (sched_boost), 0: none
+    bool leaving;                 // switched away to move to another CPU; switch_finish queues it
+    bool sync_woken;              // its waker is about to block: do not steal it at once
+    nsec_t burst;                 // time on a CPU since it last blocked
+    nsec_t ready_since;
+    void (*last_words)(struct thread *thread);
 
     // Waiting.
     struct waiter *waiter;        // what it waits on, if it waits on a queue
     uint8_t wait_mode;            // enum wait_mode
+    status_t wake_status;         // why thread_block ended; written by the one who woke it
     _Atomic bool interrupted;     // a signal came: interruptible waits end at once
     _Atomic bool killed;          // a fatal signal came: killable ones too
     const char *wait_reason;      // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
     struct spinlock *held_locks[16];
+    uint32_t rcu_depth;           // read sections
 #endif
 };
 
@@ -96,7 +106,8 @@ void thread_start(struct thread *thread);
 // before it has switched away; thread_block switches away unless that happened.
 // Typical: take lock, queue yourself, thread_prepare_block, release lock, thread_block.
 void thread_prepare_block(enum wait_mode mode);
-// Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock).
+// Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock). May return 0
+// without a cause now and then: callers check their condition and wait again.
 MUST_USE status_t thread_block(nsec_t deadline);
 // Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers.
 bool thread_wake(struct thread *thread);

@@ -17,6 +17,12 @@ struct wait_queue {
     struct list_node waiters; // struct waiter.node, in order of arrival
 };
 
+// A sleeper's place in a queue, on its own stack.
+struct waiter {
+    struct list_node node;
+    struct thread *thread;
+};
+
 #define WAIT_QUEUE_INIT(name) {LIST_INIT((name).waiters)}
 
 ALWAYS_INLINE void wait_queue_init(struct wait_queue *queue) { list_init(&queue->waiters); }

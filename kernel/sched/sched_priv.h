@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MPL-2.0
+// What the files of the scheduler share.
+//
+// Lock order: a run queue's lock is the innermost of all locks but one: whoever holds one may only *try* to
+// take another's (stealing). Timer queues' and RCU's locks are taken with no run queue locked.
+#pragma once
+
+#include <arch/percpu.h>
+#include <lib/status.h>
+#include <sched/sched.h>
+
+// Levels. Normal threads use 1 … 20: a base by nice (8 … 17) and what the predictor adds (-2 … +3).
+enum {
+    LEVEL_COUNT = 32,
+    LEVEL_IDLE = 0, // SCHED_IDLE
+    LEVEL_NORMAL = 12,
+    LEVEL_NORMAL_MAX = 20,
+    LEVEL_REALTIME = 24, // FIFO and RR, to 31; within a level sorted by rt_priority
+};
+#define NORMAL_LEVELS ((1u << (LEVEL_NORMAL_MAX + 1)) - 1)
+
+#define SLICE_NORMAL 4000000ll
+#define SLICE_ROUND_ROBIN 100000000ll
+#define SAMPLE_PERIOD 10000000ll // of a busy CPU
+#define AGE_PERIOD 2000000ll     // between looks for waiting threads
+#define AGE_LIMIT 8000000ll      // a thread of the same nice waits no longer than this behind shorter runners
+
+struct run_queue {
+    struct spinlock lock;
+    uint32_t bitmap;         // bit n: level n has threads
+    _Atomic uint32_t ready;  // queued threads; read by thieves without the lock
+    struct list_node levels[LEVEL_COUNT];
+    struct thread *current;  // runs here; changes under the lock
+    struct thread *idle;
+    nsec_t clock;            // when the last switch or sample was
+    nsec_t slice_end;        // of the current thread, if others want the CPU
+    nsec_t next_ageing;
+    nsec_t next_balance;
+    unsigned cpu;
+    uint64_t switches;
+    _Atomic(struct arch_aspace *) loaded; // written with interrupts off on this CPU; null: kernel only
+    _Atomic bool forget_lazy;             // another CPU wants `loaded` dropped if a kernel thread runs
+};
+extern struct run_queue run_queue PER_CPU;
+
+// --- runqueue.c, policy.c: pure data structure and arithmetic, tested on the host ---
+void run_queue_init(struct run_queue *rq, unsigned cpu, struct thread *idle);
+// Queues at thread->queued_level. Real-time levels are sorted by rt_priority.
+void run_queue_add(struct run_queue *rq, struct thread *thread, bool at_head) REQUIRES(&rq->lock);
+void run_queue_remove(struct run_queue *rq, struct thread *thread) REQUIRES(&rq->lock);
+// Moves threads that have waited too long behind others of the normal band up to the level that now runs.
+void run_queue_age(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
+// The highest thread that may run on `cpu` and can be taken away now; null: none.
+struct thread *run_queue_find_stealable(struct run_queue *rq, unsigned cpu, nsec_t now) REQUIRES(&rq->lock);
+ALWAYS_INLINE int run_queue_top(const struct run_queue *rq) { return rq->bitmap ? 31 - __builtin_clz(rq->bitmap) : -1; }
+
+// Takes the thread that shall run next off the queue; null: none is ready.
+ALWAYS_INLINE struct thread *run_queue_pick(struct run_queue *rq) REQUIRES(&rq->lock) {
+    uint32_t bitmap = rq->bitmap;
+    if (bitmap == 0)
+        return nullptr;
+    unsigned level = 31 - (unsigned)__builtin_clz(bitmap);
+    struct list_node *head = &rq->levels[level], *node = head->next, *second = node->next;
+    head->next = second;
+    second->prev = head;
+    if (second == head)
+        rq->bitmap = bitmap & ~(1u << level);
+    atomic_store_explicit(&rq->ready, atomic_load_explicit(&rq->ready, memory_order_relaxed) - 1, memory_order_relaxed);
+    list_init(node);
+    return LIST_ENTRY(node, struct thread, run_node);
+}
+
+// base_level from policy, nice and rt_priority; level from that and the prediction. The thread's queue is locked,
+// or it is the current one.
+void policy_set_base(struct thread *thread);
+void policy_set_level(struct thread *thread);
+// The thread blocks (`end`) or has used up a slice: learns from the burst.
+void policy_learn(struct thread *thread, bool end);
+
+// --- schedule.c ---
+enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
+// Runs another thread if there is a better one. Interrupts on, no spinlock held, not in a dpc. `direct`: run this one
+// (claimed by the caller: ready, on no queue), or null: the best.
+void schedule(enum switch_kind kind, struct thread *direct);
+void switch_finish(struct thread *prev);
+
+// --- wake.c ---
+// As thread_wake; thread_block of the thread returns `status`.
+bool thread_wake_with(struct thread *thread, status_t status);
+// Locks the run queue on whose CPU the thread is or was last; it stays so while locked.
+struct run_queue *thread_lock_queue(struct thread *thread);
+// Puts a claimed thread (ready, on no queue) on a queue and makes that CPU notice.
+void thread_enqueue(struct thread *thread, bool sync);
+// Asks the CPU of a locked queue to call schedule() soon.
+void run_queue_kick(struct run_queue *rq);
+extern _Atomic uint64_t sched_idle_cpus; // CPUs that have nothing to do and were not yet given something
+
+// --- idle.c ---
+// Moves a thread from the longest other queue to this CPU's. False: nothing found.
+bool sched_steal(nsec_t now);
+
+// --- tick.c ---
+// The hardware timer of this CPU shall fire at `deadline` at the latest. Interrupts off.
+void tick_program(nsec_t deadline);
+// When it will fire now.
+extern nsec_t tick_armed PER_CPU;
+void tick_init(void);
+
+// --- dpc.c ---
+extern _Atomic(struct dpc *) dpc_list PER_CPU;
+extern _Atomic bool dpc_poked PER_CPU; // another CPU asks for a pass through dpc_run_pending
+ALWAYS_INLINE bool dpc_is_pending(void) {
+    return atomic_load_explicit(&this_cpu(dpc_list), memory_order_relaxed) != nullptr ||
+           atomic_load_explicit(&this_cpu(dpc_poked), memory_order_relaxed);
+}
+bool dpc_is_running(void); // on this CPU
+void dpc_poke(unsigned cpu); // makes another CPU pass a safe point
+
+// --- timer.c ---
+void timer_queue_init(unsigned cpu);
+nsec_t timer_run_expired(nsec_t now); // this CPU's; returns the deadline of the next one
+
+// --- rcu.c ---
+extern _Atomic uint64_t rcu_waiting; // CPUs that the grace period in progress waits for
+void rcu_report(void);               // this CPU is at a safe point. No lock held.
+void rcu_poll(void);                 // and looks after its callbacks
+void rcu_idle_enter(void);           // around the sleep of an idle CPU
+void rcu_idle_exit(void);
+ALWAYS_INLINE void rcu_quiescent(unsigned cpu) {
+    if (UNLIKELY(atomic_load_explicit(&rcu_waiting, memory_order_relaxed) >> cpu & 1))
+        rcu_report();
+}
+void rcu_cpu_online(unsigned cpu);
+
+#ifdef TESSERA_DEBUG
+void lockdep_assert_none_held(struct thread *thread); // about to block
+#else
+ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) { (void)thread; }
+#endif

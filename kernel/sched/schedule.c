@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MPL-2.0
+// The switch from one thread to another.
+//
+// The run queue's lock is released before the switch, so others may act on the thread that is being left while its
+// registers are not saved yet. Its on_cpu says so:
+//
+//   CPU 0: A blocks                          CPU 1: wakes A
+//   A.state = BLOCKED
+//   lock; picks B; unlock                    A.state: BLOCKED -> READY (whoever does this owns A)
+//   switch to B                              A.on_cpu is still true: queue A on CPU 0, nowhere else
+//     (saves A's registers)                  A.on_cpu is false: queue A anywhere
+//   A.on_cpu = false
+//   … picks A: only now, since one CPU makes one switch at a time
+//
+// Thieves skip threads whose on_cpu is true. A thread that was woken before it got here finds itself READY: it goes
+// through the switch like any other, and perhaps picks itself.
+
+#include "sched_priv.h"
+#include <arch/time.h>
+#include <arch/upcall.h>
+#include <sched/dpc.h>
+
+struct run_queue run_queue PER_CPU;
+
+// The time on the CPU that ends now.
+static void account(struct thread *thread, nsec_t now) {
+    nsec_t ran = now - thread->run_start;
+    thread->run_time += ran;
+    thread->burst += ran;
+    thread->slice_left -= ran;
+}
+
+// The current thread stays ready: back to the queue. If it may not run on this CPU any more, it is on no queue until
+// switch_finish can send it elsewhere.
+static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind kind) REQUIRES(&rq->lock) {
+    bool slice_over = prev->slice_left <= 0;
+    if (slice_over) {
+        policy_learn(prev, false);
+        prev->slice_left = sched_slice(prev);
+    }
+    prev->queued_level = prev->level;
+    if (kind == SWITCH_YIELD && prev->level <= LEVEL_NORMAL_MAX) {
+        // Behind the best that is ready, even if it is a longer runner than this one.
+        int top = run_queue_top(rq);
+        if (top >= 0 && top < prev->level)
+            prev->queued_level = (uint8_t)top;
+    }
+    prev->ready_since = rq->clock;
+    prev->sync_woken = false;
+    atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
+    prev->switches_involuntary++;
+    if (UNLIKELY(!(prev->affinity.bits >> rq->cpu & 1))) {
+        prev->leaving = true;
+        return;
+    }
+    run_queue_add(rq, prev, !slice_over && kind == SWITCH_PREEMPT);
+}
+
+// Sees to it that the slice ends and that the busy CPU is sampled. Interrupts off.
+static void program_slice(struct run_queue *rq, struct thread *next, nsec_t now) {
+    nsec_t wanted = now + SAMPLE_PERIOD;
+    rq->slice_end = now + next->slice_left;
+    if (run_queue_top(rq) >= next->queued_level && rq->slice_end < wanted)
+        wanted = rq->slice_end;
+    if (UNLIKELY(wanted < this_cpu(tick_armed)))
+        tick_program(wanted);
+}
+
+static struct thread *choose(struct run_queue *rq, struct thread *direct) REQUIRES(&rq->lock) {
+    if (UNLIKELY(direct != nullptr)) {
+        direct->queued_level = direct->level;
+        direct->slice_left = arch_current()->slice_left; // it runs on the caller's time
+        return direct;
+    }
+    struct thread *next = run_queue_pick(rq);
+    return LIKELY(next != nullptr) ? next : rq->idle;
+}
+
+// Loads what `next` needs. Kernel threads run in whatever is loaded.
+static void load_aspace(struct run_queue *rq, struct thread *next) {
+    if (next->aspace && next->aspace != atomic_load_explicit(&rq->loaded, memory_order_relaxed)) {
+        atomic_store_explicit(&rq->loaded, next->aspace, memory_order_relaxed);
+        arch_aspace_switch(next->aspace);
+    }
+}
+
+void switch_finish(struct thread *prev) {
+    // Once on_cpu is false, `prev` may run elsewhere, die and be freed: look first.
+    bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD;
+    bool leaving = prev->leaving;
+    prev->leaving = false;
+    atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
+    arch_irq_enable();
+    if (UNLIKELY(leaving))
+        thread_enqueue(prev, false);
+    if (UNLIKELY(dead)) {
+        arch_thread_fini(prev);
+        if (prev->last_words)
+            prev->last_words(prev);
+    }
+}
+
+void schedule(enum switch_kind kind, struct thread *direct) {
+    struct thread *prev = arch_current();
+    lockdep_assert_none_held(prev);
+    if (UNLIKELY(dpc_is_pending()))
+        dpc_run_pending();
+    arch_irq_disable();
+    struct run_queue *rq = &this_cpu(run_queue);
+    rcu_quiescent(rq->cpu);
+    nsec_t now = arch_clock_now();
+    spin_lock(&rq->lock);
+    rq->clock = now;
+    account(prev, now);
+    if (kind == SWITCH_BLOCK) {
+        prev->switches_voluntary++;
+        policy_learn(prev, true);
+    } else if (prev != rq->idle) {
+        requeue(rq, prev, kind);
+    }
+    if (UNLIKELY(now >= rq->next_ageing)) {
+        rq->next_ageing = now + AGE_PERIOD;
+        run_queue_age(rq, now);
+    }
+    struct thread *next = choose(rq, direct);
+    rq->current = next;
+    spin_unlock(&rq->lock);
+    if (atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
+        atomic_fetch_and_explicit(&prev->work, ~(uint32_t)THREAD_WORK_RESCHED, memory_order_relaxed);
+
+    next->run_start = now;
+    atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
+    if (next != rq->idle) {
+        if (next->slice_left <= 0)
+            next->slice_left = sched_slice(next);
+        program_slice(rq, next, now);
+    }
+    if (UNLIKELY(dpc_is_pending())) // an interrupt came since: its mark is on `prev`
+        atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
+    if (next == prev) {
+        arch_irq_enable();
+        return;
+    }
+    rq->switches++;
+    atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
+    load_aspace(rq, next);
+    switch_finish(arch_thread_switch(prev, next));
+}
+
+void sched_thread_start(struct thread *prev) {
+    switch_finish(prev);
+    struct thread *self = arch_current();
+    if (!self->start)
+        arch_enter_user();
+    self->start(self->start_argument);
+    thread_exit(nullptr);
+}
+
+void sched_yield(void) {
+    const struct run_queue *rq = &this_cpu(run_queue);
+    if (dpc_is_pending())
+        dpc_run_pending();
+    uint32_t better = arch_current()->policy == SCHED_POLICY_FIFO || arch_current()->policy == SCHED_POLICY_RR
+                          ? ~0u << arch_current()->level
+                          : ~0u << 1;
+    if (rq->bitmap & better)
+        schedule(SWITCH_YIELD, nullptr);
+}
+
+void sched_service_work(uint32_t work) {
+    if (work & THREAD_WORK_DPC)
+        dpc_run_pending();
+    if (atomic_load_explicit(&arch_current()->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
+        schedule(SWITCH_PREEMPT, nullptr);
+}
+
+void sched_preempt_point(void) {
+    uint32_t work = atomic_load_explicit(&arch_current()->work, memory_order_relaxed);
+    if (UNLIKELY(work & (THREAD_WORK_DPC | THREAD_WORK_RESCHED)) && !dpc_is_running())
+        sched_service_work(work);
+}

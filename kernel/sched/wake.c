@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MPL-2.0
+// Making threads ready: where a woken thread goes, and how its CPU learns of it.
+//
+// Placement: a synchronous wake-up stays on the waker's CPU, since that is about to be free and has the common
+// data. Any other goes to the CPU it was last on if that idles, else to an idle one, else back to its own.
+//
+// A thread's `cpu` changes only under the lock of the queue it names, by whoever has claimed the thread (changed its
+// state from BLOCKED to READY) or by a thief that holds both locks. So thread_lock_queue can rely on it.
+
+#include "sched_priv.h"
+#include <arch/smp.h>
+
+_Atomic uint64_t sched_idle_cpus;
+
+struct run_queue *thread_lock_queue(struct thread *thread) NO_THREAD_SAFETY {
+    for (;;) {
+        unsigned cpu = *(volatile uint16_t *)&thread->cpu;
+        struct run_queue *rq = &cpu_local(run_queue, cpu);
+        spin_lock(&rq->lock);
+        if (LIKELY(*(volatile uint16_t *)&thread->cpu == cpu))
+            return rq;
+        spin_unlock(&rq->lock);
+    }
+}
+
+// Takes an idle CPU out of the mask, so that two wakers do not choose the same one.
+static bool claim_idle(unsigned cpu) {
+    uint64_t bit = 1ull << cpu;
+    return atomic_fetch_and_explicit(&sched_idle_cpus, ~bit, memory_order_relaxed) & bit;
+}
+
+static uint64_t online_cpus(void) { return ~0ull >> (64 - arch_cpu_count()); }
+
+static unsigned place(const struct thread *thread, bool sync) {
+    unsigned here = this_cpu(run_queue).cpu, last = thread->cpu;
+    if (arch_cpu_count() == 1)
+        return here;
+    if (atomic_load_explicit(&thread->on_cpu, memory_order_acquire))
+        return last; // see schedule.c
+    uint64_t allowed = thread->affinity.bits & online_cpus();
+    if (sync && (allowed >> here & 1))
+        return here;
+    uint64_t idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) & allowed;
+    if ((idle >> last & 1) && claim_idle(last))
+        return last;
+    for (; idle; idle &= idle - 1)
+        if (claim_idle((unsigned)__builtin_ctzll(idle)))
+            return (unsigned)__builtin_ctzll(idle);
+    if (allowed >> last & 1)
+        return last;
+    return allowed >> here & 1 ? here : (unsigned)__builtin_ctzll(allowed);
+}
+
+void run_queue_kick(struct run_queue *rq) {
+    atomic_fetch_or_explicit(&rq->current->work, THREAD_WORK_RESCHED, memory_order_relaxed);
+    if (rq->cpu != arch_cpu_id())
+        arch_ipi_send(rq->cpu);
+}
+
+void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+    unsigned cpu = place(thread, sync);
+    if (thread->cpu != cpu) {
+        struct run_queue *old = thread_lock_queue(thread);
+        thread->cpu = (uint16_t)cpu;
+        spin_unlock(&old->lock);
+    }
+    struct run_queue *rq = &cpu_local(run_queue, cpu);
+    spin_lock(&rq->lock);
+    unsigned level = thread->level;
+    thread->queued_level = (uint8_t)level;
+    thread->ready_since = rq->clock;
+    thread->sync_woken = sync;
+    run_queue_add(rq, thread, false);
+    const struct thread *current = rq->current;
+    if (current == rq->idle || level > current->queued_level)
+        run_queue_kick(rq);
+    nsec_t slice_end = level == current->queued_level && current != rq->idle ? rq->slice_end : NSEC_NEVER;
+    spin_unlock(&rq->lock);
+    // From here on the thread may run, end and be freed.
+    if (slice_end < this_cpu(tick_armed) && cpu == arch_cpu_id()) {
+        unsigned long irq = arch_irq_save();
+        tick_program(slice_end);
+        arch_irq_restore(irq);
+    }
+}
+
+bool thread_wake_with(struct thread *thread, status_t status) {
+    uint32_t state = THREAD_BLOCKED;
+    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return false;
+    thread->wake_status = status;
+    thread_enqueue(thread, false);
+    return true;
+}
+
+bool thread_wake(struct thread *thread) { return thread_wake_with(thread, 0); }
+
+bool thread_wake_sync(struct thread *thread) {
+    uint32_t state = THREAD_BLOCKED;
+    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return false;
+    thread->wake_status = 0;
+    thread_enqueue(thread, true);
+    return true;
+}
+
+// Makes a CPU that runs the thread now look at its work.
+static void kick_runner(struct thread *thread) {
+    unsigned cpu = thread->cpu;
+    if (cpu != arch_cpu_id() && atomic_load_explicit(&thread->on_cpu, memory_order_relaxed))
+        arch_ipi_send(cpu);
+}
+
+void thread_set_work(struct thread *thread, uint32_t bits) {
+    uint32_t old = atomic_fetch_or_explicit(&thread->work, bits, memory_order_seq_cst);
+    if ((old & bits) != bits && thread != arch_current())
+        kick_runner(thread);
+}
+
+// Timeline with a thread that is about to block: it sets BLOCKED, then looks at the flags; here the flags are set, then
+// the state is looked at. Both are full barriers, so one of the two sees the other.
+void thread_interrupt(struct thread *thread, bool fatal) {
+    if (fatal)
+        atomic_store_explicit(&thread->killed, true, memory_order_relaxed);
+    atomic_store_explicit(&thread->interrupted, true, memory_order_relaxed);
+    atomic_fetch_or_explicit(&thread->work, THREAD_WORK_SIGNAL, memory_order_seq_cst);
+    if (atomic_load_explicit(&thread->state, memory_order_seq_cst) == THREAD_BLOCKED) {
+        bool may_end = thread->wait_mode == WAIT_INTERRUPTIBLE || (fatal && thread->wait_mode == WAIT_KILLABLE);
+        if (may_end)
+            thread_wake_with(thread, -EINTR);
+    } else if (thread != arch_current()) {
+        kick_runner(thread);
+    }
+}
+
+void thread_clear_interrupt(struct thread *thread) {
+    atomic_store_explicit(&thread->interrupted, false, memory_order_relaxed);
+}
