@@ -13,19 +13,15 @@
 #define SLIDE_RANGE (768ul << 20) // the image stays within the first GiB above KERNEL_LINK_BASE
 #define IMAGE_TABLES 12           // page tables for the image: 24 MiB less its alignment
 
-static uint64_t image_pdpt[512] __attribute__((section(".bss.pages"), aligned(4096)));
+uint64_t image_pdpt[512] __attribute__((section(".bss.pages"), aligned(4096)));
 static uint64_t image_pd[512] __attribute__((section(".bss.pages"), aligned(4096)));
 static uint64_t image_pt[IMAGE_TABLES][512] __attribute__((section(".bss.pages"), aligned(4096)));
-// The last 2 MiB below 4 GiB of the kernel's half: device registers (paging.c).
-uint64_t fixmap_pt[512] __attribute__((section(".bss.pages"), aligned(4096)));
-
 extern uint64_t relr_start[], relr_end[];
 extern char rela_start[], rela_end[];
 
 uintptr_t __stack_chk_guard;
-uint64_t x86_early_entropy; // mixed into boot_info.random_seed
+uint64_t x86_early_entropy;
 
-uint64_t early_main(uint32_t magic, uint32_t info);
 
 static bool has_word(const char *text, size_t max, const char *word) {
     size_t length = 0;
@@ -137,6 +133,10 @@ __attribute__((no_stack_protector)) uint64_t early_main(uint32_t magic, uint32_t
     map_range(slide, kernel_start, kernel_text_end, common);
     map_range(slide, kernel_text_end, kernel_rodata_end, common | no_execute);
     map_range(slide, kernel_rodata_end, kernel_end, common | no_execute | PTE_WRITE);
+
+    // Nothing is mapped below the boot stack.
+    uint64_t guard = (uintptr_t)boot_stack - PAGE_SIZE + slide;
+    image_pt[(guard >> 21) - ((KERNEL_PHYS + slide) >> 21)][(guard >> 12) & 511] = 0;
 
     unsigned first = (unsigned)((KERNEL_PHYS + slide) >> 21);
     for (unsigned i = 0; i < IMAGE_TABLES; i++)
