@@ -1,4 +1,4 @@
 name := init
-sources :=
+sources := main.c options.c panic.c symbols.c
 deps := abi lib arch sched mm object vfs tty net dev posix
 tests :=
