@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MPL-2.0
+// /dev/tty, the terminal of whoever asks, and /dev/console, the terminal that the kernel was told to use. Opening the
+// console never makes it a controlling terminal, and a hang-up leaves it open (init lives on it).
+#include "tty_priv.h"
+
+#include <lib/log.h>
+
+static struct {
+    struct spinlock lock;
+    struct tty *tty GUARDED_BY(&lock); // one reference, never dropped
+} console;
+
+void console_set(struct tty *tty) {
+    spin_lock(&console.lock);
+    console.tty = tty;
+    spin_unlock(&console.lock);
+}
+
+struct tty *console_get(void) {
+    spin_lock(&console.lock);
+    struct tty *tty = console.tty;
+    spin_unlock(&console.lock);
+    return tty;
+}
+
+static status_t open_console(const struct device_ops *device, uint32_t flags, struct object **out) {
+    struct tty *tty = console_get();
+    return tty ? tty_open(tty, flags, true, out) : -ENODEV;
+}
+
+static status_t open_current(const struct device_ops *device, uint32_t flags, struct object **out) {
+    struct tty *tty = tty_controlling();
+    if (!tty)
+        return -ENXIO;
+    status_t status = tty_open(tty, flags, false, out);
+    tty_put(tty);
+    return status;
+}
+
+static const struct device_ops devices[] = {
+    {.name = "tty", .device = DEVICE_NUMBER(5, 0), .mode = 0666, .open = open_current},
+    {.name = "console", .device = DEVICE_NUMBER(5, 1), .mode = 0600, .open = open_console},
+};
+
+void console_init(void) {
+    for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
+        status_t status = device_register(&devices[i]);
+        if (status != 0)
+            klog(LOG_ERROR, "/dev/%s: error %d", devices[i].name, -status);
+    }
+}
