@@ -23,5 +23,24 @@ sources += boot/rtc.c
 sources += boot/random.c
 sources += boot/console.c
 # … and the CPU while it runs: cpu/
+sources += cpu/init.c
+sources += cpu/layout.c
+sources += cpu/entry.S
+sources += cpu/switch.S
+sources += cpu/thread.c
+sources += cpu/trap.c
+sources += cpu/extable.c
+sources += cpu/patch.c
+sources += cpu/vector.c
+sources += cpu/signal.c
+sources += cpu/tlb.c
+sources += cpu/uaccess.c
+sources += cpu/user_copy.S
+sources += cpu/string.S
+sources += cpu/backtrace.c
+sources += cpu/cpuinfo.c
+sources += cpu/vdso.c
+sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.
 plain_x86_64 := boot/early.c
+flags := -I$(OUT) # for the vDSO's image

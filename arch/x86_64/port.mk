@@ -8,3 +8,4 @@ ARCH_LINK_FLAGS := -m elf_x86_64 -pie --no-dynamic-linker -z text -z norelro -z 
     --hash-style=sysv --no-warn-mismatch
 # Shadow of address A is at (A >> 3) + this.
 ARCH_KASAN_FLAGS := -mllvm -asan-mapping-offset=0xdffffc0000000000
+include arch/x86_64/vdso.mk

@@ -46,6 +46,9 @@ ALWAYS_INLINE bool arch_pte_is_accessed(pte_t pte);
 ALWAYS_INLINE pte_t arch_pte_clear_write(pte_t pte); // for copy-on-write
 ALWAYS_INLINE pte_t arch_pte_set_write(pte_t pte);   // also marks dirty
 ALWAYS_INLINE pte_t arch_pte_clear_dirty(pte_t pte);
+// Not present, but not empty: address and soft bits are kept (PROT_NONE on a page that is there). To be shown again by
+// setting what arch_pte_page would have.
+ALWAYS_INLINE pte_t arch_pte_hide(pte_t pte);
 // Bits that software may use in a present entry, 0 … (1 << ARCH_PTE_SOFT_BITS) - 1.
 ALWAYS_INLINE pte_t arch_pte_set_soft(pte_t pte, unsigned bits);
 ALWAYS_INLINE unsigned arch_pte_soft(pte_t pte);

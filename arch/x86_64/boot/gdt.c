@@ -14,7 +14,7 @@ static struct {
     [1] = 0x00cf9b000000ffff, // 0x08 32-bit kernel code: only while a CPU starts
     [2] = 0x00af9b000000ffff, // 0x10 kernel code
     [3] = 0x00cf93000000ffff, // 0x18 kernel data
-    [4] = 0x00cffb000000ffff, // 0x20 32-bit user code
+    // 0x20 would be 32-bit user code: not present, for there are no 32-bit programs and no entry for their calls
     [5] = 0x00cff3000000ffff, // 0x28 user data
     [6] = 0x00affb000000ffff, // 0x30 user code
 }};

@@ -33,6 +33,7 @@ ALWAYS_INLINE bool arch_pte_is_dirty(uint64_t pte) { return pte & 0x40; }
 ALWAYS_INLINE bool arch_pte_is_accessed(uint64_t pte) { return pte & 0x20; }
 ALWAYS_INLINE uint64_t arch_pte_clear_write(uint64_t pte) { return pte & ~2ul; }
 ALWAYS_INLINE uint64_t arch_pte_set_write(uint64_t pte) { return pte | 0x42; }
+ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) { return pte & ~1ul; }
 ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) { return pte & ~0x40ul; }
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~0x700ul) | (uint64_t)bits << 8;

@@ -27,7 +27,7 @@
 
 struct arch_aspace {
     paddr_t root;
-    uint64_t id;                      // never used twice: tells whether a PCID still means this space
+    _Atomic uint64_t id;              // never used twice: tells whether a PCID still means this space; 0: dying
     _Atomic uint64_t cpus;            // that have it loaded
     _Atomic uint64_t tlb_generation;  // grows with each flush; a CPU that holds an older one flushes
 };
@@ -71,6 +71,7 @@ ALWAYS_INLINE bool arch_pte_is_dirty(uint64_t pte) { return (pte & X86_PTE_DIRTY
 ALWAYS_INLINE bool arch_pte_is_accessed(uint64_t pte) { return (pte & X86_PTE_ACCESSED) != 0; }
 ALWAYS_INLINE uint64_t arch_pte_clear_write(uint64_t pte) { return pte & ~X86_PTE_WRITE; }
 ALWAYS_INLINE uint64_t arch_pte_set_write(uint64_t pte) { return pte | X86_PTE_WRITE | X86_PTE_DIRTY; }
+ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) { return pte & ~X86_PTE_PRESENT; }
 ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) { return pte & ~X86_PTE_DIRTY; }
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~X86_PTE_SOFT) | (uint64_t)bits << X86_PTE_SOFT_SHIFT;

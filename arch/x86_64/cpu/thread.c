@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MPL-2.0
+// Threads: kernel stacks, the switch, TLS bases, and what exec, fork and ptrace do to user registers.
+#include "cpu/cpu_priv.h"
+#include "x86_64_priv.h"
+#include <arch/cpu.h>
+#include <arch/percpu.h>
+#include <arch/uaccess.h>
+#include <arch/upcall.h>
+#include <lib/assert.h>
+#include <lib/status.h>
+#include <lib/string.h>
+
+struct thread *x86_switch_stacks(struct thread *prev, struct thread *next);
+void x86_thread_first_code(void);
+
+// What x86_switch_stacks pops.
+struct switch_frame {
+    uint64_t r15, r14, r13, r12, rbx, rbp, rip;
+};
+
+// --- FS and GS base of user mode ---
+
+static uint64_t fs_base_read(void) {
+    if (!x86_features.fsgsbase)
+        return read_msr(MSR_FS_BASE);
+    uint64_t base;
+    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    return base;
+}
+
+static void fs_base_write(uint64_t base) {
+    if (x86_features.fsgsbase)
+        __asm__ volatile("wrfsbase %0" ::"r"(base));
+    else
+        write_msr(MSR_FS_BASE, base);
+}
+
+// The user's GS base is the inactive one. Interrupts off: they must not see it swapped in.
+static uint64_t user_gs_base_read(void) {
+    if (!x86_features.fsgsbase)
+        return read_msr(MSR_KERNEL_GS_BASE);
+    uint64_t base;
+    __asm__ volatile("swapgs\n\trdgsbase %0\n\tswapgs" : "=r"(base)::"memory");
+    return base;
+}
+
+static void user_gs_base_write(uint64_t base) {
+    if (x86_features.fsgsbase)
+        __asm__ volatile("swapgs\n\twrgsbase %0\n\tswapgs" ::"r"(base) : "memory");
+    else
+        write_msr(MSR_KERNEL_GS_BASE, base);
+}
+
+static void segment_bases_switch(struct arch_thread *prev, struct arch_thread *next) {
+    prev->fs_base = fs_base_read();
+    if (next->fs_base != prev->fs_base)
+        fs_base_write(next->fs_base);
+    prev->gs_base = user_gs_base_read();
+    if (next->gs_base != prev->gs_base)
+        user_gs_base_write(next->gs_base);
+}
+
+// --- switch ---
+
+void arch_thread_init(struct thread *thread, void *stack) {
+    struct arch_thread *arch = arch_of(thread);
+    *arch = (struct arch_thread){.stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1};
+    // Below the place of the user frame, so that the thread's own code never overwrites it.
+    struct switch_frame *first = (struct switch_frame *)(arch->stack_top - sizeof(struct arch_frame) - 8) - 1;
+    *first = (struct switch_frame){.rip = (uint64_t)x86_thread_first_code};
+    arch->stack_pointer = (uint64_t)first;
+    *arch_work_of(thread) = 0;
+    memset(arch_thread_frame(thread), 0, sizeof(struct arch_frame));
+    frame_sanitise(arch_thread_frame(thread));
+}
+
+void arch_thread_adopt(struct thread *thread, void *stack) {
+    *arch_of(thread) = (struct arch_thread){.stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1};
+    *arch_work_of(thread) = 0;
+    this_cpu(x86_tss).rsp[0] = arch_of(thread)->stack_top;
+    x86_gs_current = thread;
+}
+
+struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+    struct arch_thread *from = arch_of(prev), *to = arch_of(next);
+    segment_bases_switch(from, to);
+    vector_switch(from, to);
+    this_cpu(x86_tss).rsp[0] = to->stack_top;
+    x86_gs_current = next;
+    return x86_switch_stacks(prev, next);
+}
+
+void arch_thread_fini(struct thread *thread) {
+    struct arch_thread *arch = arch_of(thread);
+    if (arch->fpu != nullptr)
+        arch_vector_area_free(arch->fpu, vector_area_size);
+    arch->fpu = nullptr;
+    arch->fpu_cpu = -1;
+}
+
+// --- user registers ---
+
+void arch_frame_changed(void) { *arch_work_of(arch_current()) = 1; }
+
+void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {
+    *frame = (struct arch_frame){.rip = pc, .rsp = sp, .orig_rax = (uint64_t)-1};
+    frame_sanitise(frame);
+    if (frame == arch_thread_frame(arch_current()))
+        arch_frame_changed();
+}
+
+status_t arch_thread_clone_user(struct thread *child) {
+    struct thread *self = arch_current();
+    struct arch_frame *frame = arch_thread_frame(child);
+    *frame = *arch_thread_frame(self);
+    frame->rax = 0;
+    unsigned long irq = arch_irq_save();
+    arch_of(child)->fs_base = fs_base_read();
+    arch_of(child)->gs_base = user_gs_base_read();
+    arch_irq_restore(irq);
+    return vector_clone(arch_of(child));
+}
+
+void arch_thread_reset_user(void) {
+    unsigned long irq = arch_irq_save();
+    fs_base_write(0);
+    user_gs_base_write(0);
+    // Selectors too: a program starts with null data segments.
+    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%fs" ::"r"(0));
+    vector_drop(arch_of(arch_current()));
+    arch_irq_restore(irq);
+}
+
+void arch_thread_set_tls(struct thread *thread, vaddr_t tls) {
+    arch_of(thread)->fs_base = tls;
+    if (thread == arch_current())
+        fs_base_write(tls);
+}
+
+vaddr_t arch_thread_tls(struct thread *thread) {
+    return thread == arch_current() ? fs_base_read() : arch_of(thread)->fs_base;
+}
+
+long arch_prctl(int code, unsigned long address) {
+    enum { SET_GS = 0x1001, SET_FS = 0x1002, GET_FS = 0x1003, GET_GS = 0x1004 };
+    unsigned long irq, base;
+    switch (code) {
+    case SET_FS:
+    case SET_GS:
+        if (address >= ARCH_USER_TOP)
+            return -EPERM;
+        irq = arch_irq_save();
+        if (code == SET_FS)
+            fs_base_write(address);
+        else
+            user_gs_base_write(address);
+        arch_irq_restore(irq);
+        return 0;
+    case GET_FS:
+    case GET_GS:
+        irq = arch_irq_save();
+        base = code == GET_FS ? fs_base_read() : user_gs_base_read();
+        arch_irq_restore(irq);
+        return put_user(base, (unsigned long __user *)address);
+    default:
+        return -EINVAL;
+    }
+}
+
+// --- ptrace and core dumps: Linux's user_regs_struct ---
+
+struct user_regs {
+    struct arch_frame frame;
+    uint64_t fs_base, gs_base, ds, es, fs, gs;
+};
+static_assert(sizeof(struct user_regs) == 27 * 8);
+
+size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
+    struct user_regs regs = {.frame = *arch_thread_frame(thread)};
+    if (thread == arch_current()) {
+        unsigned long irq = arch_irq_save();
+        regs.fs_base = fs_base_read();
+        regs.gs_base = user_gs_base_read();
+        arch_irq_restore(irq);
+    } else {
+        regs.fs_base = arch_of(thread)->fs_base;
+        regs.gs_base = arch_of(thread)->gs_base;
+    }
+    size = MIN(size, sizeof(regs));
+    memcpy(to, &regs, size);
+    return size;
+}
+
+// The thread is stopped, not the current one.
+status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) {
+    struct user_regs regs;
+    if (size != sizeof(regs))
+        return -EINVAL;
+    memcpy(&regs, from, sizeof(regs));
+    if (regs.fs_base >= ARCH_USER_TOP || regs.gs_base >= ARCH_USER_TOP)
+        return -EIO;
+    frame_sanitise(&regs.frame);
+    *arch_thread_frame(thread) = regs.frame;
+    arch_of(thread)->fs_base = regs.fs_base;
+    arch_of(thread)->gs_base = regs.gs_base;
+    *arch_work_of(thread) = 1;
+    return 0;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+// The vDSO: the clock without a system call. A shared library of a few functions which the kernel maps into every
+// process; libc finds it through AT_SYSINFO_EHDR. Linux's names and version.
+#include "vdso_data.h"
+#include <stddef.h>
+
+struct timespec { int64_t seconds, nanoseconds; };
+struct timeval { int64_t seconds, microseconds; };
+struct timezone { int32_t minutes_west, dst; };
+
+enum { REALTIME = 0, MONOTONIC = 1, MONOTONIC_RAW = 4, REALTIME_COARSE = 5, MONOTONIC_COARSE = 6, BOOTTIME = 7, TAI = 11 };
+enum { SYS_GETTIMEOFDAY = 96, SYS_CLOCK_GETTIME = 228, SYS_CLOCK_GETRES = 229, SYS_GETCPU = 309 };
+#define NSEC_PER_SEC 1'000'000'000ul
+// Clocks answered here, and which of them count from 1970.
+#define CLOCKS (1u << REALTIME | 1u << MONOTONIC | 1u << MONOTONIC_RAW | 1u << REALTIME_COARSE | 1u << MONOTONIC_COARSE | \
+                1u << BOOTTIME | 1u << TAI)
+#define WALL_CLOCKS (1u << REALTIME | 1u << REALTIME_COARSE | 1u << TAI)
+
+extern const struct vdso_data vdso_data __attribute__((visibility("hidden"))); // vdso.ld
+
+int __vdso_clock_gettime(int clock, struct timespec *to);
+int __vdso_gettimeofday(struct timeval *to, struct timezone *zone);
+int64_t __vdso_time(int64_t *to);
+int __vdso_clock_getres(int clock, struct timespec *to);
+int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused);
+
+static long system_call(long number, long a, long b, long c) {
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "0"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    return result;
+}
+
+static inline uint64_t time_stamp(void) {
+    uint32_t low, high;
+    __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high)::"memory");
+    return (uint64_t)high << 32 | low;
+}
+
+// Nanoseconds on the monotonic clock or, with wall, since 1970.
+static inline uint64_t now(int wall) {
+    uint32_t sequence;
+    uint64_t result;
+    do {
+        sequence = __c11_atomic_load(&vdso_data.sequence, __ATOMIC_ACQUIRE);
+        uint64_t ticks = time_stamp() - vdso_data.base;
+        result = (uint64_t)((unsigned __int128)ticks * vdso_data.mult >> vdso_data.shift);
+        if (wall)
+            result += (uint64_t)vdso_data.realtime_offset;
+        __c11_atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while ((sequence & 1) != 0 || sequence != __c11_atomic_load(&vdso_data.sequence, __ATOMIC_RELAXED));
+    return result;
+}
+
+int __vdso_clock_gettime(int clock, struct timespec *to) {
+    if ((unsigned)clock >= 32 || (CLOCKS >> clock & 1) == 0)
+        return (int)system_call(SYS_CLOCK_GETTIME, clock, (long)to, 0);
+    uint64_t ns = now((WALL_CLOCKS >> clock & 1) != 0);
+    to->seconds = (int64_t)(ns / NSEC_PER_SEC);
+    to->nanoseconds = (int64_t)(ns % NSEC_PER_SEC);
+    return 0;
+}
+
+int __vdso_gettimeofday(struct timeval *to, struct timezone *zone) {
+    if (to != NULL) {
+        uint64_t ns = now(1);
+        to->seconds = (int64_t)(ns / NSEC_PER_SEC);
+        to->microseconds = (int64_t)(ns % NSEC_PER_SEC / 1000);
+    }
+    // The kernel's time zone can be set; nobody asks twice for it.
+    return zone != NULL ? (int)system_call(SYS_GETTIMEOFDAY, 0, (long)zone, 0) : 0;
+}
+
+int64_t __vdso_time(int64_t *to) {
+    int64_t seconds = (int64_t)(now(1) / NSEC_PER_SEC);
+    if (to != NULL)
+        *to = seconds;
+    return seconds;
+}
+
+int __vdso_clock_getres(int clock, struct timespec *to) {
+    return (int)system_call(SYS_CLOCK_GETRES, clock, (long)to, 0);
+}
+
+int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused) {
+    (void)unused;
+    if (!vdso_data.has_rdtscp)
+        return (int)system_call(SYS_GETCPU, (long)cpu, (long)node, 0);
+    uint32_t low, high, aux;
+    __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+    if (cpu != NULL)
+        *cpu = aux & 0xfff;
+    if (node != NULL)
+        *node = aux >> 12;
+    return 0;
+}
+
+int clock_gettime(int, struct timespec *) __attribute__((weak, alias("__vdso_clock_gettime")));
+int gettimeofday(struct timeval *, struct timezone *) __attribute__((weak, alias("__vdso_gettimeofday")));
+int64_t time(int64_t *) __attribute__((weak, alias("__vdso_time")));
+int clock_getres(int, struct timespec *) __attribute__((weak, alias("__vdso_clock_getres")));
+int getcpu(unsigned *, unsigned *, void *) __attribute__((weak, alias("__vdso_getcpu")));
