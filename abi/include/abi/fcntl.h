@@ -74,6 +74,9 @@ enum {
     F_OWNER_PGRP = 2,
 };
 
+// memfd seals.
+enum { F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16, F_SEAL_EXEC = 32 };
+
 // struct flock of 64-bit Linux.
 struct abi_flock {
     int16_t type;

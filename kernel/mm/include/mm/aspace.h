@@ -14,6 +14,8 @@
 #include <mm/vmo.h>
 #include <sched/mutex.h>
 
+struct object;
+
 enum region_flags {
     REGION_READ = 1, // = PROT_READ …
     REGION_WRITE = 2,
@@ -48,11 +50,14 @@ struct aspace {
     struct refcount ref;
     struct rwlock lock;
     struct rb_tree regions GUARDED_BY(&lock);
-    struct region *last_hit;     // cache for lookups; under lock
+    struct region *_Atomic last_hit; // cache for lookups; any reader of the lock may set it
+    unsigned region_count GUARDED_BY(&lock);
     vaddr_t mmap_top;            // allocation goes downwards from here (randomised)
     vaddr_t brk_start, brk_end;
     vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
-    _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, peak_resident;
+    _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, data_pages;
+    int64_t peak_resident; // as last seen; aspace_peak_resident() is up to date
+    bool lock_future;      // mlockall(MCL_FUTURE)
     uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
     uint64_t auxv[48]; // for /proc/PID/auxv
 };
@@ -84,13 +89,20 @@ struct map_request {
 MUST_USE status_t aspace_map(struct aspace *aspace, const struct map_request *request, vaddr_t *address);
 MUST_USE status_t aspace_unmap(struct aspace *aspace, vaddr_t start, size_t size);
 MUST_USE status_t aspace_protect(struct aspace *aspace, vaddr_t start, size_t size, uint32_t prot);
-// Linux's mremap flags.
-MUST_USE status_t aspace_remap(struct aspace *aspace, vaddr_t old, size_t old_size, size_t new_size, unsigned flags,
-                               vaddr_t new_address, vaddr_t *result);
+// Linux's mremap.
+struct remap_request {
+    vaddr_t old;
+    size_t old_size, new_size;
+    unsigned flags; // MREMAP_*
+    vaddr_t new_address;
+};
+MUST_USE status_t aspace_remap(struct aspace *aspace, const struct remap_request *request, vaddr_t *result);
 // Linux's madvise advice.
 MUST_USE status_t aspace_advise(struct aspace *aspace, vaddr_t start, size_t size, int advice);
 // Sets the break, returns it (unchanged if it cannot be moved: Linux's brk).
 vaddr_t aspace_brk(struct aspace *aspace, vaddr_t wanted);
+// mlock and munlock; the limit is the caller's affair. -ENOMEM: a hole in the range. on_fault: do not fault in.
+MUST_USE status_t aspace_lock_all(struct aspace *aspace, bool lock);
 MUST_USE status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, bool lock);
 MUST_USE status_t aspace_sync(struct aspace *aspace, vaddr_t start, size_t size, int flags); // msync
 // mincore: one byte a page.
@@ -104,6 +116,16 @@ MUST_USE status_t aspace_fault(struct aspace *aspace, vaddr_t address, unsigned 
 ssize_t aspace_access(struct aspace *aspace, vaddr_t address, void *buffer, size_t size, bool write, bool force);
 // The page behind a user address, with a reference (futex keys). Faults it in.
 MUST_USE status_t aspace_get_page(struct aspace *aspace, vaddr_t address, bool write, struct page **page);
+
+// The largest resident_pages seen (VmHWM, ru_maxrss).
+int64_t aspace_peak_resident(struct aspace *aspace);
+// Calls `visit` for each region in order until it returns false (/proc/PID/maps, core files). The lock is held for reading: visit must not
+// fault in user memory, nor block for long.
+struct region_usage { uint64_t resident, anonymous, shared, dirty; }; // pages
+void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct region *region, void *context),
+                            void *context);
+// Counts pages by walking the tables (smaps). For use in `visit`.
+void region_usage(const struct region *region, struct region_usage *out);
 
 // Where a shared futex lives: (vmo, offset) for shared regions, (aspace, address) for private ones.
 struct memory_key { const void *object; uint64_t offset; };

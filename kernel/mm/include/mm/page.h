@@ -15,6 +15,9 @@ enum page_flags {
     PAGE_DIRTY = 8,  // page cache: differs from the backing store
     PAGE_HEAD = 16,  // first page of a block of `order`
     PAGE_RESERVED = 32, // never freed (kernel image, firmware, the shared zero page)
+    PAGE_BUDDY = 64,    // head of a block on one of the buddy's free lists
+    PAGE_RAW = 128,     // with PAGE_BUDDY: the block's other struct pages were never written yet
+    PAGE_ANONYMOUS = 256, // private memory of processes (counted)
 };
 
 // One per page frame, 32 bytes. A page that is mapped by an entry, or sits in a VMO, holds one reference
@@ -37,22 +40,25 @@ struct page {
     };
     uint64_t extra; // owner's
 };
-static_assert(sizeof(struct page) == 40 || sizeof(struct page) == 32);
+static_assert(sizeof(struct page) == 32);
 
-extern struct page *page_array; // indexed by page frame number
-extern uint64_t page_array_end; // first frame number beyond it
+extern struct page *page_array; // indexed by page frame number; has holes where there is no RAM
 
 ALWAYS_INLINE paddr_t page_to_phys(const struct page *page) { return (paddr_t)(page - page_array) << PAGE_SHIFT; }
 ALWAYS_INLINE struct page *phys_to_page(paddr_t paddr) { return &page_array[paddr >> PAGE_SHIFT]; }
-ALWAYS_INLINE bool phys_is_ram(paddr_t paddr) { return (paddr >> PAGE_SHIFT) < page_array_end; }
 ALWAYS_INLINE void *page_to_virt(const struct page *page) { return arch_phys_to_virt(page_to_phys(page)); }
 ALWAYS_INLINE struct page *virt_to_page(const void *address) { return phys_to_page(arch_virt_to_phys(address)); }
+
+// True if the address has a struct page: it is RAM (usable, the kernel image or the initrd).
+bool phys_is_ram(paddr_t paddr);
 
 enum alloc_flags {
     ALLOC_ZERO = 1,    // pages are zero (from the pre-zeroed pool if possible)
     ALLOC_ATOMIC = 2,  // may use the reserve; never blocks (dpc context)
     ALLOC_USER = 4,    // counts against limits: fails earlier, leaves the kernel its reserve
 };
+
+#define PAGE_ORDER_MAX 10 // 4 MiB
 
 // 2^order pages, naturally aligned, with one reference; nullptr if there are none. Does not block.
 struct page *page_alloc(unsigned order, unsigned flags);
@@ -72,3 +78,9 @@ struct page_stats {
 void page_stats(struct page_stats *out);
 // Once, at boot, from boot_info. Before it: page_boot_alloc only.
 void page_init(void);
+// Page frames for good, taken out of boot_info's usable ranges; contents undefined. Panics if there are none.
+paddr_t page_boot_alloc(size_t pages);
+// Gives whole pages inside [start, end), reserved at boot (the initrd), to the allocator.
+void page_free_range(paddr_t start, paddr_t end);
+// A page full of zeros that nobody may write; mapped for reads of untouched private memory.
+extern struct page *page_zero;

@@ -17,8 +17,9 @@ struct slab_magazine {
 struct slab_cache {
     struct slab_magazine *magazines[CPU_MAX]; // each touched by its own CPU only; null until first used there
     const char *name;
-    uint32_t size;             // of an object, bytes; rounded up at first use
+    uint32_t size;             // of an object, bytes
     uint32_t align;
+    uint32_t stride;           // from one object to the next
     struct spinlock lock;
     struct list_node partial GUARDED_BY(&lock); // slabs with free objects, struct slab.node
     uint64_t taken GUARDED_BY(&lock);           // objects not in slabs: in use, or in magazines

@@ -48,10 +48,14 @@ void vmo_put(struct vmo *vmo);
 // The page at `index`, with a reference for the caller. create: make it if absent (else *page is
 // null for a hole). -ENOMEM, -ENOSPC, or the pager's error. May block only if there is a pager.
 MUST_USE status_t vmo_get_page(struct vmo *vmo, uint64_t index, bool create, struct page **page);
+// Puts a page of the caller's at `index`: its reference is taken over on success. For kernel memory that is mapped to
+// user space (vDSO). -EEXIST, -ENOMEM, -ENOSPC.
+MUST_USE status_t vmo_insert_page(struct vmo *vmo, uint64_t index, struct page *page);
 // Reads never create pages: holes read as zeros. `offset + size` is clipped to the VMO by the caller.
 // Return bytes done (may be short on a user fault) or an error if none.
 struct uio;
 ssize_t vmo_read(struct vmo *vmo, uint64_t offset, struct uio *uio, size_t size);
+// Writing beyond the end makes the VMO larger; callers serialise that. -EPERM by seals.
 ssize_t vmo_write(struct vmo *vmo, uint64_t offset, struct uio *uio, size_t size);
 // Shrinking frees pages, zeroes the tail of the last one and unmaps it everywhere. -EPERM by seals.
 MUST_USE status_t vmo_resize(struct vmo *vmo, uint64_t size);
@@ -61,5 +65,7 @@ MUST_USE status_t vmo_punch(struct vmo *vmo, uint64_t start, uint64_t end);
 MUST_USE status_t vmo_commit(struct vmo *vmo, uint64_t start, uint64_t end);
 // SEEK_DATA / SEEK_HOLE: first such offset at or after `offset`, or -ENXIO.
 loff_t vmo_seek(struct vmo *vmo, uint64_t offset, bool data);
+// fcntl(F_ADD_SEALS). -EPERM: sealed against seals. -EBUSY: F_SEAL_WRITE with writable mappings.
+MUST_USE status_t vmo_add_seals(struct vmo *vmo, uint32_t seals);
 // Writes dirty pages in the range back. 0 for anonymous ones.
 MUST_USE status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end);

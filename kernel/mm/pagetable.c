@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MPL-2.0
+// Walking page tables (pagetable_priv.h).
+//
+// User tables grow under concurrent faults: a new table is linked by compare-and-exchange, and who loses the race
+// frees his. A table page that is freed is all zeros, so it goes back to the allocator as a zeroed page.
+#include "page_priv.h"
+#include "pagetable_priv.h"
+
+#include <lib/assert.h>
+#include <lib/string.h>
+
+struct page *table_alloc(struct aspace *aspace) {
+    struct page *page = page_alloc_one(ALLOC_ZERO | (aspace ? ALLOC_USER : 0));
+    if (!page)
+        return nullptr;
+    atomic_store_explicit(&page->flags, PAGE_TABLE, memory_order_relaxed);
+    this_cpu(page_counters).tables++;
+    if (aspace)
+        atomic_fetch_add_explicit(&aspace->table_pages, 1, memory_order_relaxed);
+    return page;
+}
+
+static void table_free(struct aspace *aspace, struct page *page) {
+    this_cpu(page_counters).tables--;
+    if (aspace)
+        atomic_fetch_sub_explicit(&aspace->table_pages, 1, memory_order_relaxed);
+    page_free_zeroed(page);
+}
+
+static pte_slot_t *root_of(struct aspace *aspace) { return arch_phys_to_virt(aspace->arch.root); }
+
+// The table below an empty slot; another CPU may be making one too.
+static NOINLINE pte_slot_t *add_table(struct aspace *aspace, pte_slot_t *slot) {
+    struct page *page = table_alloc(aspace);
+    if (!page)
+        return nullptr;
+    if (!slot_replace(slot, 0, arch_pte_table(page_to_phys(page))))
+        table_free(aspace, page);
+    return table_of(slot_load(slot));
+}
+
+pte_slot_t *block_slot(struct aspace *aspace, vaddr_t address) {
+    pte_slot_t *table = root_of(aspace);
+    for (unsigned level = PTE_LEVELS - 1; level > 1; level--) {
+        pte_t entry = slot_load(&table[table_index(address, level)]);
+        if (!entry)
+            return nullptr;
+        table = table_of(entry);
+    }
+    return &table[table_index(address, 1)];
+}
+
+pte_slot_t *block_slot_make(struct aspace *aspace, vaddr_t address) {
+    pte_slot_t *table = root_of(aspace);
+    for (unsigned level = PTE_LEVELS - 1; level > 1; level--) {
+        pte_slot_t *slot = &table[table_index(address, level)];
+        pte_t entry = slot_load(slot);
+        table = LIKELY(entry) ? table_of(entry) : add_table(aspace, slot);
+        if (!table)
+            return nullptr;
+    }
+    return &table[table_index(address, 1)];
+}
+
+pte_slot_t *page_slot_make(struct aspace *aspace, vaddr_t address, bool *huge) {
+    *huge = false;
+    pte_slot_t *block = block_slot_make(aspace, address);
+    if (!block)
+        return nullptr;
+    pte_t entry = slot_load(block);
+    if (!entry) {
+        if (!add_table(aspace, block))
+            return nullptr;
+        entry = slot_load(block); // perhaps a huge leaf of another CPU's
+    }
+    if (is_huge_leaf(entry)) {
+        *huge = true;
+        return nullptr;
+    }
+    return &table_of(entry)[table_index(address, 0)];
+}
+
+pte_slot_t *page_slot(struct aspace *aspace, vaddr_t address) {
+    pte_slot_t *block = block_slot(aspace, address);
+    pte_t entry = block ? slot_load(block) : 0;
+    return is_table(entry) ? &table_of(entry)[table_index(address, 0)] : nullptr;
+}
+
+pte_slot_t *next_block(struct aspace *aspace, vaddr_t *address, vaddr_t end) {
+    vaddr_t at = *address;
+    while (at < end) {
+        pte_slot_t *table = root_of(aspace);
+        unsigned level = PTE_LEVELS - 1;
+        pte_slot_t *slot = &table[table_index(at, level)];
+        while (level > 1 && slot_load(slot)) {
+            table = table_of(slot_load(slot));
+            slot = &table[table_index(at, --level)];
+        }
+        if (slot_load(slot)) {
+            *address = at;
+            return slot;
+        }
+        at = ALIGN_DOWN(at, slot_span(level)) + slot_span(level); // user addresses: no overflow
+    }
+    return nullptr;
+}
+
+bool split_block(struct aspace *aspace, pte_slot_t *slot, vaddr_t address) {
+    struct page *page = table_alloc(aspace);
+    if (!page)
+        return false;
+    pte_t block = slot_load(slot);
+    if (!is_huge_leaf(block)) { // another fault did it
+        table_free(aspace, page);
+        return true;
+    }
+    struct page *head = pte_page(block);
+    huge_separate(head);
+    unsigned prot = PROT_MAP_READ | PROT_MAP_USER | (arch_pte_is_writable(block) ? PROT_MAP_WRITE : 0) |
+                    (arch_pte_is_executable(block) ? PROT_MAP_EXEC : 0);
+    pte_slot_t *table = page_to_virt(page);
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+        pte_t pte = arch_pte_page(page_to_phys(head + i), prot, 0);
+        slot_store(&table[i], arch_pte_is_present(block) ? pte : arch_pte_hide(pte));
+    }
+    if (slot_replace(slot, block, arch_pte_table(page_to_phys(page))))
+        return true;
+    memset(page_to_virt(page), 0, PAGE_SIZE);
+    table_free(aspace, page);
+    return true;
+}
+
+// Leaves of a level-0 table.
+static void drop_pages(pte_slot_t *table) {
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+        pte_t pte = slot_load(&table[i]);
+        if (!pte)
+            continue;
+        slot_store(&table[i], 0);
+        page_put(pte_page(pte));
+    }
+}
+
+static void destroy_table(struct aspace *aspace, pte_slot_t *table, unsigned level, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        pte_t entry = slot_load(&table[i]);
+        if (!entry)
+            continue;
+        slot_store(&table[i], 0);
+        if (level == 1 && is_huge_leaf(entry)) {
+            huge_put(pte_page(entry));
+            continue;
+        }
+        if (level == 1)
+            drop_pages(table_of(entry));
+        else
+            destroy_table(aspace, table_of(entry), level - 1, PTE_PER_TABLE);
+        table_free(aspace, pte_page(entry));
+    }
+}
+
+void pagetable_destroy(struct aspace *aspace) {
+    destroy_table(aspace, root_of(aspace), PTE_LEVELS - 1, PTE_PER_TABLE / 2);
+}
+
+static pte_slot_t *kernel_slot(vaddr_t address, struct page *(*make)(void)) {
+    pte_slot_t *table = (pte_slot_t *)arch_kernel_root();
+    for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
+        pte_slot_t *slot = &table[table_index(address, level)];
+        if (!slot_load(slot)) {
+            struct page *page = make ? make() : nullptr;
+            if (!page)
+                return nullptr;
+            slot_store(slot, arch_pte_table(page_to_phys(page)));
+        }
+        ASSERT(!arch_pte_is_leaf(slot_load(slot), level));
+        table = table_of(slot_load(slot));
+    }
+    return &table[table_index(address, 0)];
+}
+
+static struct page *kernel_table(void) { return table_alloc(nullptr); }
+
+status_t pagetable_kernel_map(vaddr_t address, paddr_t page, unsigned prot) {
+    pte_slot_t *slot = kernel_slot(address, kernel_table);
+    if (!slot)
+        return -ENOMEM;
+    ASSERT(slot_load(slot) == 0);
+    slot_store(slot, arch_pte_page(page, prot, 0));
+    return 0;
+}
+
+paddr_t pagetable_kernel_unmap(vaddr_t address) {
+    pte_slot_t *slot = kernel_slot(address, nullptr);
+    return slot ? arch_pte_address(slot_take(slot)) : 0;
+}
+
+void pagetable_boot_map(vaddr_t address, paddr_t page, unsigned prot) {
+    pte_slot_t *table = (pte_slot_t *)arch_kernel_root();
+    for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
+        pte_slot_t *slot = &table[table_index(address, level)];
+        if (!slot_load(slot)) {
+            paddr_t new_table = page_boot_alloc(1);
+            memset(arch_phys_to_virt(new_table), 0, PAGE_SIZE);
+            slot_store(slot, arch_pte_table(new_table));
+        }
+        table = table_of(slot_load(slot));
+    }
+    slot_store(&table[table_index(address, 0)], arch_pte_page(page, prot, 0));
+}
