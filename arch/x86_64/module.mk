@@ -22,6 +22,7 @@ sources += boot/power.c
 sources += boot/rtc.c
 sources += boot/random.c
 sources += boot/console.c
+sources += boot/platform.c
 # … and the CPU while it runs: cpu/
 sources += cpu/init.c
 sources += cpu/layout.c

@@ -35,7 +35,6 @@ enum {
     X86_USER_CODE = 0x33,
     X86_TSS = 0x40,
 };
-enum { X86_IST_NMI = 1, X86_IST_DOUBLE_FAULT = 2, X86_IST_MACHINE_CHECK = 3 };
 
 struct x86_tss {
     uint32_t reserved0;

@@ -26,5 +26,8 @@ void panic_set_timeout(int seconds);
 // --- symbols.c: %pS works from here on ---
 void symbols_init(void);
 
+// --- drivers.c: thread context ---
+void drivers_attach(void);
+
 // --- selftest.c ---
 [[noreturn]] void selftest_run(const char *filter);

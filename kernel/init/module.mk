@@ -1,4 +1,4 @@
 name := init
-sources := main.c options.c panic.c symbols.c
+sources := main.c options.c panic.c symbols.c drivers.c selftest.c
 deps := abi lib arch sched mm object vfs tty net dev posix
 tests :=

@@ -24,7 +24,7 @@ void boot_main(uint32_t magic, uint32_t info) {
     random_seed_fill();
     uint64_t rsdp = loader_parse(magic, info);
     paging_init();
-    gdt_init(smp_boot_stacks());
+    gdt_init(boot_stack_top);
     x86_cpu_init(); // from here on an exception says what it was
 
     acpi_read(rsdp);

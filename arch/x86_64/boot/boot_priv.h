@@ -20,12 +20,8 @@ void *boot_alloc(size_t size);
 paddr_t boot_alloc_phys(size_t size);
 // Maps device registers, for good. Panics when the few slots are full (a fixed number of devices uses this).
 void *fixmap_device(paddr_t address, size_t size);
-// Stacks with an unmapped page below each.
-struct cpu_stacks {
-    void *idle; // lowest address; KERNEL_STACK_SIZE
-    void *idle_top, *nmi_top, *double_fault_top, *machine_check_top;
-};
-void paging_map_stacks(unsigned cpu, struct cpu_stacks *out);
+// The stack that another CPU comes up on, with an unmapped page below; returns its end.
+void *paging_map_stack(unsigned cpu);
 
 // --- features.c: this CPU's control registers; the first call also fills x86_features. ---
 void features_init(void);
@@ -38,7 +34,7 @@ void percpu_prepare(unsigned cpu, void *area);
 void percpu_load(unsigned cpu);
 
 // --- gdt.c: loads this CPU's segments and task state. ---
-void gdt_init(const struct cpu_stacks *stacks);
+void gdt_init(const void *stack_top);
 
 // --- acpi.c ---
 extern struct acpi_info acpi;
@@ -74,7 +70,6 @@ uint32_t hpet_read(void);
 
 // --- smp.c ---
 void smp_prepare(void); // areas and stacks of the other CPUs
-const struct cpu_stacks *smp_boot_stacks(void);
 
 // --- power.c: maps the registers that will be needed. ---
 void power_init(void);

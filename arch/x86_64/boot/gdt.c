@@ -26,12 +26,9 @@ static void set_tss(uint64_t *entry, uintptr_t base) {
     entry[1] = base >> 32;
 }
 
-void gdt_init(const struct cpu_stacks *stacks) {
+void gdt_init(const void *stack_top) {
     struct x86_tss *tss = &this_cpu(x86_tss);
-    tss->rsp[0] = (uintptr_t)stacks->idle_top;
-    tss->ist[X86_IST_NMI - 1] = (uintptr_t)stacks->nmi_top;
-    tss->ist[X86_IST_DOUBLE_FAULT - 1] = (uintptr_t)stacks->double_fault_top;
-    tss->ist[X86_IST_MACHINE_CHECK - 1] = (uintptr_t)stacks->machine_check_top;
+    tss->rsp[0] = (uintptr_t)stack_top;
     tss->io_map = sizeof *tss; // none: no port is open to user mode
     uint64_t *entries = this_cpu(gdt).entries;
     set_tss(&entries[X86_TSS / 8], (uintptr_t)tss);

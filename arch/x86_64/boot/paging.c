@@ -5,7 +5,7 @@
 //   0xffffe000'00000000     vmap: kernel stacks, device memory (kernel/mm)         X86_VMAP_START
 //   0xffffec00'00000000 …   shadow memory of the address sanitizer (debug builds)
 //   0xffffffff'80000000 …   the image (early.c slides it within the first GiB)
-//   0xffffffff'c0000000     fixed places: the CPUs' own stacks, device registers
+//   0xffffffff'c0000000     fixed places: idle stacks, device registers
 //
 // The root's upper half is complete before kernel_main, so that address spaces can copy it once.
 // While boot information is read, and while other CPUs start, the first 4 GiB are also mapped one to one.
@@ -27,7 +27,7 @@
 #define GIB (1ul << 30)
 #define LARGE (2ul << 20)
 #define FIXMAP_START 0xffffffffc0000000ul
-#define STACK_PAGES 16u // of address space per CPU: see paging_map_stacks
+#define STACK_PAGES 8u // of address space per CPU: the stack in the upper part
 #define STACK_TABLES (CPU_MAX * STACK_PAGES / 512)
 #define FIXMAP_DEVICES (FIXMAP_START + STACK_TABLES * LARGE)
 
@@ -162,26 +162,11 @@ void *fixmap_device(paddr_t address, size_t size) {
     return (void *)(FIXMAP_DEVICES + slot * PAGE_SIZE + (address & PAGE_MASK));
 }
 
-// Maps `pages` pages that end at page `end` of this CPU's 16; the one below them stays unmapped.
-static void *map_stack(unsigned cpu, unsigned end, unsigned pages) {
-    paddr_t memory = boot_alloc_phys(pages * PAGE_SIZE);
-    for (unsigned i = 0; i < pages; i++) {
-        unsigned slot = cpu * STACK_PAGES + end - pages + i;
-        stack_pt[slot / 512][slot % 512] = (memory + i * PAGE_SIZE) | data_bits();
-    }
-    return (void *)(FIXMAP_START + (cpu * STACK_PAGES + end) * PAGE_SIZE);
-}
-
-void paging_map_stacks(unsigned cpu, struct cpu_stacks *out) {
-    static_assert(KERNEL_STACK_SIZE == 4 * PAGE_SIZE);
-    if (cpu == 0) {
-        out->idle = boot_stack;
-        out->idle_top = boot_stack_top;
-    } else {
-        out->idle_top = map_stack(cpu, 5, 4);
-        out->idle = (char *)out->idle_top - KERNEL_STACK_SIZE;
-    }
-    out->nmi_top = map_stack(cpu, 8, 2);
-    out->double_fault_top = map_stack(cpu, 11, 2);
-    out->machine_check_top = map_stack(cpu, 14, 2);
+void *paging_map_stack(unsigned cpu) {
+    static_assert(KERNEL_STACK_SIZE / PAGE_SIZE < STACK_PAGES);
+    paddr_t memory = boot_alloc_phys(KERNEL_STACK_SIZE);
+    unsigned slot = cpu * STACK_PAGES + STACK_PAGES - KERNEL_STACK_SIZE / PAGE_SIZE;
+    for (unsigned i = 0; i < KERNEL_STACK_SIZE / PAGE_SIZE; i++)
+        stack_pt[(slot + i) / 512][(slot + i) % 512] = (memory + i * PAGE_SIZE) | data_bits();
+    return (void *)(FIXMAP_START + (cpu + 1) * STACK_PAGES * PAGE_SIZE);
 }

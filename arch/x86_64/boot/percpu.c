@@ -27,6 +27,3 @@ void percpu_prepare(unsigned cpu, void *area) {
 }
 
 void percpu_load(unsigned cpu) { msr_write(MSR_GS_BASE, x86_percpu_bases[cpu]); }
-
-// Until the CPU half lands.
-struct thread *x86_current PER_CPU __attribute__((weak));

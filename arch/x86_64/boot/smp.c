@@ -10,6 +10,7 @@
 #include "x86_64_priv.h"
 #include <arch/mmu.h>
 #include <arch/smp.h>
+#include <arch/thread.h>
 #include <arch/time.h>
 #include <arch/upcall.h>
 #include <lib/boot_map.h>
@@ -38,19 +39,19 @@ static_assert(offsetof(struct smp_start, ids) == 8 && offsetof(struct smp_start,
 static_assert(offsetof(struct smp_start, entry) == 8 + 12 * 64);
 
 static struct {
-    struct cpu_stacks stacks[CPU_MAX];
     paddr_t trampoline;      // a page below 1 MiB
     unsigned present;        // CPUs that have areas
-    _Atomic uint64_t online; // a bit for each that runs
-    _Atomic bool stopping;   // panic
-} smp = {.online = 1, .present = 1};
+    _Atomic uint64_t arrived; // a bit for each that has started
+    _Atomic unsigned count;   // CPUs that run; others wait for it to be set for good, and stop if not among them
+    _Atomic bool counted;
+    _Atomic bool stopping;    // panic
+} smp = {.arrived = 1, .count = 1, .present = 1};
 
 static void add_cpu(uint32_t id, size_t area_size) {
     unsigned cpu = smp.present;
     percpu_prepare(cpu, boot_alloc(area_size));
-    paging_map_stacks(cpu, &smp.stacks[cpu]);
     x86_apic_ids[cpu] = start.ids[cpu] = id;
-    start.stacks[cpu] = smp.stacks[cpu].idle_top;
+    start.stacks[cpu] = paging_map_stack(cpu);
     smp.present++;
 }
 
@@ -77,20 +78,19 @@ void smp_prepare(void) {
     }
 }
 
-const struct cpu_stacks *smp_boot_stacks(void) {
-    paging_map_stacks(0, &smp.stacks[0]);
-    return &smp.stacks[0];
-}
-
 // First C code of another CPU, on its idle stack.
 static void smp_secondary_main(unsigned cpu) {
     features_init();
     percpu_load(cpu);
-    gdt_init(&smp.stacks[cpu]);
+    gdt_init(start.stacks[cpu]);
     x86_cpu_init();
     apic_init_cpu();
     timer_init_cpu();
-    atomic_fetch_or_explicit(&smp.online, 1ull << cpu, memory_order_acq_rel);
+    atomic_fetch_or_explicit(&smp.arrived, 1ull << cpu, memory_order_acq_rel);
+    while (!atomic_load_explicit(&smp.counted, memory_order_acquire))
+        arch_cpu_relax();
+    if (cpu >= arch_cpu_count())
+        arch_cpu_halt();
     secondary_main(cpu);
 }
 
@@ -131,7 +131,7 @@ unsigned arch_smp_start(void) {
     send_startup(all & ~1ull);
     nsec_t begin = arch_clock_now(), resend = begin + RESEND_AFTER;
     uint64_t missing;
-    while ((missing = all & ~atomic_load_explicit(&smp.online, memory_order_acquire)) != 0) {
+    while ((missing = all & ~atomic_load_explicit(&smp.arrived, memory_order_acquire)) != 0) {
         nsec_t now = arch_clock_now();
         if (now - begin > START_TIMEOUT)
             break;
@@ -141,15 +141,19 @@ unsigned arch_smp_start(void) {
         }
         arch_cpu_relax();
     }
-    if (missing != 0)
-        klog(LOG_WARNING, "smp: processors 0x%llx did not start", (unsigned long long)missing);
     paging_identity(false);
-    return arch_cpu_count();
+    // CPU numbers have no gaps: those after the first that failed are not used.
+    unsigned count = missing == 0 ? smp.present : (unsigned)__builtin_ctzll(missing);
+    if (missing != 0)
+        klog(LOG_WARNING, "smp: processors 0x%llx did not start: %u are used", (unsigned long long)missing, count);
+    atomic_store_explicit(&smp.count, count, memory_order_relaxed);
+    atomic_store_explicit(&smp.counted, true, memory_order_release);
+    return count;
 }
 
-unsigned arch_cpu_count(void) {
-    return (unsigned)__builtin_popcountll(atomic_load_explicit(&smp.online, memory_order_relaxed));
-}
+unsigned arch_cpu_count(void) { return atomic_load_explicit(&smp.count, memory_order_relaxed); }
+
+void *arch_smp_idle_stack(unsigned cpu) { return (char *)start.stacks[cpu] - KERNEL_STACK_SIZE; }
 
 // --- panic ---
 

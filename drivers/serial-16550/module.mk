@@ -1,0 +1,4 @@
+name := serial-16550
+sources := serial.c ring.c
+deps := abi lib arch sched mm object tty
+tests :=
