@@ -9,11 +9,11 @@ uapi := $(if $(filter arm64,$(ARCH)),/usr/aarch64-linux-gnu/include,/usr/include
 uapi_asm := $(firstword $(wildcard $(uapi)/$(musl_arch)-linux-gnu/asm $(uapi)/asm))
 user_builtins = $(shell $(CLANG) --target=$(musl_arch)-linux-gnu -print-libgcc-file-name --rtlib=compiler-rt)
 
-user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety,$(warnings))
+user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety -Wshadow,$(warnings))
 user_flags := --target=$(musl_arch)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
     -fno-stack-protector -ffunction-sections -fdata-sections \
     -nostdlibinc -isystem /usr/include/$(musl_arch)-linux-musl -idirafter $(USER)/uapi -Itests/include
-user_link := -static -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
+user_link := -static --strip-debug -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
 
 # Only the kernel's own headers: glibc's, which lie beside them, must not be found.
 $(USER)/uapi/linked: $(uapi)/linux/futex.h
@@ -32,11 +32,13 @@ user_programs += $(USER)/bin/$(1)
 -include $(patsubst %.c,$(USER)/obj/%.d,$(2))
 endef
 
+$(eval $(call user_program,run-tests,tests/runner/run-tests.c))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c)))
 $(foreach t,$(wildcard tests/system/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
-$(eval $(call user_program,bench,$(wildcard bench/*.c)))
+$(if $(wildcard bench/*.c),$(eval $(call user_program,bench,$(wildcard bench/*.c))))
 
 INIT := $(USER)/bin/init
+RUN_TESTS := $(USER)/bin/run-tests
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))
 BENCH := $(USER)/bin/bench
 

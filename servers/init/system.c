@@ -27,7 +27,7 @@ static const struct mount_point {
     {"devtmpfs", "/dev", MS_NOSUID, "mode=755"},
     {"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=620,ptmxmode=666"},
     {"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"},
-    {"tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777"},
+    {"tmpfs", "/tmp", 0, "mode=1777"},
     {"tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755"},
 };
 

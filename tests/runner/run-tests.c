@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MPL-2.0
+// run-tests: runs test programs one after another, in one boot, and frames what each prints:
+//
+//     ## begin NAME
+//     (its TAP)
+//     ## end NAME status=N ms=N [leak=COUNTER:before>after ...]
+//     ## done
+//
+// A program that does not end in time is killed with all its descendants. On Tessera, the kernel's counters of live
+// objects (/proc/tessera/leaks) must be after each test what they were before it.
+//
+// Usage: run-tests [-t SECONDS] [NAME...]    programs are in the folder `tests` beside this one; all if none is named
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TESTS_MAX 256
+#define LEAKS "/proc/tessera/leaks"
+
+struct counters {
+    char text[4096];
+};
+
+static struct {
+    char folder[256];
+    char *names[TESTS_MAX];
+    int count;
+    int limit_s;
+} runner = {.limit_s = 60};
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1'000'000;
+}
+
+static void read_counters(struct counters *counters) {
+    counters->text[0] = '\0';
+    int fd = open(LEAKS, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    size_t size = 0;
+    ssize_t got;
+    while (size < sizeof counters->text - 1 && (got = read(fd, counters->text + size, sizeof counters->text - 1 - size)) > 0)
+        size += got;
+    counters->text[size] = '\0';
+    close(fd);
+}
+
+// Prints the counters that differ: " leak=NAME:before>after".
+static void print_leaks(struct counters *before, struct counters *after) {
+    char *save_a, *save_b;
+    char *a = strtok_r(before->text, "\n", &save_a), *b = strtok_r(after->text, "\n", &save_b);
+    for (; a && b; a = strtok_r(NULL, "\n", &save_a), b = strtok_r(NULL, "\n", &save_b)) {
+        char name[64], unused[64];
+        long long old, now;
+        if (sscanf(a, "%63s %lld", name, &old) == 2 && sscanf(b, "%63s %lld", unused, &now) == 2 && now > old)
+            printf(" leak=%s:%lld>%lld", name, old, now);
+    }
+}
+
+// What a test left running becomes our child (we are a subreaper): end it.
+static void end_descendants(void) {
+    for (int round = 0; round < 200; round++) {
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (pid < 0 && errno == ECHILD)
+            return;
+        char path[64], text[4096];
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", getpid(), getpid());
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        close(fd);
+        if (size > 0) {
+            text[size] = '\0';
+            for (char *p = text, *end; (pid = (pid_t)strtol(p, &end, 10)) > 0; p = end)
+                kill(pid, SIGKILL);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 5'000'000}, NULL);
+    }
+}
+
+static void start(const char *name) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/tests/%s", runner.folder, name);
+    setpgid(0, 0);
+    for (int signal_number = 1; signal_number < 65; signal_number++)
+        signal(signal_number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDONLY);
+    if (null > 0) {
+        dup2(null, 0);
+        close(null);
+    }
+    chdir("/tmp");
+    execl(path, path, NULL);
+    printf("not ok 1 - cannot run %s: %s\n", path, strerror(errno));
+    fflush(stdout);
+    _exit(127);
+}
+
+static int wait_for(pid_t child, int64_t started) {
+    int status;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    for (;;) {
+        pid_t pid;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+            if (pid == child)
+                return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        if (now_ms() - started > runner.limit_s * 1000LL) {
+            printf("# no end after %d seconds\n", runner.limit_s);
+            kill(-child, SIGKILL);
+            kill(child, SIGKILL);
+            waitpid(child, &status, 0);
+            return 124;
+        }
+        sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = 250'000'000});
+    }
+}
+
+static bool run(const char *name) {
+    struct counters before, after;
+    read_counters(&before);
+    printf("## begin %s\n", name);
+    fflush(stdout);
+    int64_t started = now_ms();
+    pid_t child = fork();
+    if (child == 0)
+        start(name);
+    int status = child < 0 ? 126 : wait_for(child, started);
+    end_descendants();
+    read_counters(&after);
+    // What is freed later, by deferred work, gets a second for it.
+    for (int i = 0; i < 20 && strcmp(before.text, after.text); i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 50'000'000}, NULL);
+        read_counters(&after);
+    }
+    printf("## end %s status=%d ms=%lld", name, status, (long long)(now_ms() - started));
+    print_leaks(&before, &after);
+    printf("\n");
+    fflush(stdout);
+    return status == 0;
+}
+
+static int compare(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void find_all(void) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/tests", runner.folder);
+    DIR *dir = opendir(path);
+    if (!dir) {
+        printf("Bail out! no folder %s\n", path);
+        exit(2);
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) && runner.count < TESTS_MAX;)
+        if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.'))
+            runner.names[runner.count++] = strdup(entry->d_name);
+    closedir(dir);
+    qsort(runner.names, runner.count, sizeof *runner.names, compare);
+}
+
+int main(int argc, char **argv) {
+    snprintf(runner.folder, sizeof runner.folder, "%s", argv[0]);
+    char *slash = strrchr(runner.folder, '/');
+    if (slash)
+        *slash = '\0';
+    else
+        strcpy(runner.folder, "/files");
+    for (int option; (option = getopt(argc, argv, "t:")) != -1;) {
+        if (option != 't')
+            return 2;
+        runner.limit_s = atoi(optarg);
+    }
+    while (optind < argc && runner.count < TESTS_MAX)
+        runner.names[runner.count++] = argv[optind++];
+    if (!runner.count)
+        find_all();
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    bool good = true;
+    for (int i = 0; i < runner.count; i++)
+        good &= run(runner.names[i]);
+    printf("## done\n");
+    return good ? 0 : 1;
+}
