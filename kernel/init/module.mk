@@ -1,4 +1,4 @@
 name := init
-sources := main.c options.c panic.c symbols.c drivers.c selftest.c
+sources := main.c options.c panic.c symbols.c drivers.c selftest.c ktest_smp.c ktest_memory.c
 deps := abi lib arch sched mm object vfs tty net dev posix
 tests :=
