@@ -42,6 +42,12 @@ static bool unblock_self(struct thread *self) {
                                                    memory_order_relaxed);
 }
 
+void thread_cancel_block(void) {
+    // Woken already: on its way to a run queue, and only the scheduler can take it off.
+    if (UNLIKELY(!unblock_self(arch_current())))
+        schedule(SWITCH_BLOCK, nullptr);
+}
+
 static status_t block(nsec_t deadline, struct thread *direct) {
     struct thread *self = arch_current();
     if (LIKELY(deadline == NSEC_NEVER)) {

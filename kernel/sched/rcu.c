@@ -172,8 +172,7 @@ void rcu_synchronize(void) {
     while (!atomic_load_explicit(&s.done, memory_order_acquire)) {
         thread_prepare_block(WAIT_UNINTERRUPTIBLE);
         if (atomic_load_explicit(&s.done, memory_order_acquire)) {
-            thread_wake(thread_current());
-            (void)thread_block(NSEC_NEVER);
+            thread_cancel_block();
             break;
         }
         (void)thread_block(NSEC_NEVER);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <lib/refcount.h>
+#include <sched/rcu.h>
 
 struct cred {
     struct refcount ref;
@@ -11,6 +12,7 @@ struct cred {
     uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
     uint32_t securebits;
     bool no_new_privileges;
+    struct rcu_head rcu; // others may read a task's credentials under rcu_read_lock
     uint32_t group_count;
     uint32_t groups[]; // sorted
 };
@@ -19,6 +21,7 @@ struct cred {
 struct cred *cred_copy(const struct cred *from, unsigned group_count);
 ALWAYS_INLINE void cred_get(struct cred *cred) { refcount_up(&cred->ref); }
 void cred_put(struct cred *cred);
+// The file system group or one of the supplementary ones.
 bool cred_in_group(const struct cred *cred, uint32_t gid);
 ALWAYS_INLINE bool cred_has_cap(const struct cred *cred, unsigned cap) { return cred->cap_effective >> cap & 1; }
 extern struct cred cred_root; // uid 0, all capabilities

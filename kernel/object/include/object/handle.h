@@ -17,6 +17,8 @@ enum rights {
 
 #define HANDLE_CLOEXEC 1u
 
+#define HANDLE_MAX (1u << 20) // numbers are below
+
 struct handle_table;
 
 // nullptr: no memory. One reference; threads and CLONE_FILES share.
@@ -27,15 +29,19 @@ void handle_table_put(struct handle_table *table, struct task *task); // the las
 void handle_table_close_on_exec(struct handle_table *table, struct task *task);
 
 // Finds the object of `handle` if the handle has all of `rights`. -EBADF: no such handle. Lacking READ or WRITE is
-// -EBADF too (POSIX); lacking any other right is -EACCES.
+// -EBADF too (POSIX), and so is any use of an O_PATH handle that needs more; lacking any other right is -EACCES.
 struct handle_ref {
     struct object *object;
     uint32_t rights;
     bool owned; // drop with handle_release
 };
-// In a task with one thread the reference is borrowed from the table (no atomic instruction).
+// In a task with one thread the reference is borrowed from the table (no atomic instruction). Otherwise it counts
+// as a handle, so the object is not closed under the feet of an operation.
 MUST_USE status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref); // in the current task
-void handle_release(struct handle_ref *ref);
+ALWAYS_INLINE void handle_release(struct handle_ref *ref) {
+    if (UNLIKELY(ref->owned))
+        object_handle_release(ref->object);
+}
 // From another table, e.g. for /proc/PID/fd, pidfd_getfd. Always owned.
 MUST_USE status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t rights, struct handle_ref *ref);
 

@@ -17,6 +17,7 @@
 #include <lib/refcount.h>
 #include <lib/status.h>
 #include <mm/uio.h>
+#include <sched/rcu.h>
 #include <sched/spinlock.h>
 
 enum object_type {
@@ -67,7 +68,8 @@ struct object_ops {
     status_t (*truncate)(struct object *object, uint64_t size);     // -EINVAL
     // Status flags changed by fcntl(F_SETFL): may refuse.
     status_t (*set_flags)(struct object *object, uint32_t flags);
-    // Whose signals poll and wait use, if not the object's own (a file that shows a tty).
+    // Whose signals poll and wait use, if not the object's own (a file that shows a tty). May return the object itself,
+    // having brought its signals up to date.
     struct object *(*wait_target)(struct object *object);
     // Lines for /proc/PID/fdinfo/N beyond pos, flags, rights; returns their length.
     int (*describe)(struct object *object, char *to, size_t size);
@@ -86,6 +88,16 @@ struct object {
     struct spinlock lock;          // protects watchers; objects may use it for their own state too
     struct list_node watchers GUARDED_BY(&lock); // struct watcher.node
     uint64_t id;                   // unique, for "name:[id]" and kcmp
+    _Atomic uint32_t marks;        // OBJECT_MARK_*
+    union {
+        struct object *next_dead;
+        struct rcu_head rcu; // once the last reference is gone
+    };
+};
+// Set by the object core, never cleared.
+enum {
+    OBJECT_MARK_RCU = 1,      // a lock-free lookup may have seen it: destroy after a grace period
+    OBJECT_MARK_WAIT_SET = 2, // a wait set has it: tell it when the last handle goes
 };
 
 // One reference, no handle yet.
@@ -96,10 +108,13 @@ ALWAYS_INLINE void object_put(struct object *object) {
     if (refcount_down(&object->ref))
         object_destroy(object);
 }
-// Handle counting, for handle tables and messages in flight only. Each handle also owns a reference, which these
-// take and drop. Releasing the last one calls closed().
+// Handle counting: for handle tables, messages in flight and operations in progress. All handles together own one
+// reference, which the first takes and the last drops after calling closed(). The caller of acquire has a
+// reference, and either has a handle or knows that none was ever made.
 void object_handle_acquire(struct object *object);
 void object_handle_release(struct object *object);
+// For lookups: fails if the last handle is gone or going.
+MUST_USE bool object_handle_try_acquire(struct object *object);
 
 // Clears then sets bits, and tells the watchers of `set` — also when they were set already, for that is
 // what edge-triggered waiters count on. Takes object->lock only if there are watchers. Any context but interrupts.
@@ -113,18 +128,25 @@ ALWAYS_INLINE uint32_t object_signals(struct object *object) {
 struct object *object_wait_target(struct object *object);
 
 // A watcher is told, with the watched object's lock held, that bits of its mask came up. It must not block and may
-// only take locks below the object's (wait set, thread wake-up).
+// only take locks below the object's (wait set, thread wake-up). Of exclusive watchers only the first that returns true
+// (it woke somebody) is told.
 struct watcher {
     struct list_node node; // object->watchers
     struct object *object;
     uint32_t mask;
-    void (*notify)(struct watcher *watcher, uint32_t signals);
+    bool exclusive;
+    bool (*notify)(struct watcher *watcher, uint32_t signals);
 };
 void object_watch(struct object *object, struct watcher *watcher);
 void object_unwatch(struct watcher *watcher); // on return notify does not run
 // Blocks until any bit of `mask` is up. 0, -ETIMEDOUT, -EINTR. *signals gets what is up.
 MUST_USE status_t object_wait(struct object *object, uint32_t mask, nsec_t deadline, uint32_t *signals);
 // Poll's way: waits on many. `entries` in kernel memory; watchers are supplied (count of them).
-struct wait_item { struct object *object; uint32_t mask, ready; struct watcher watcher; struct poll_waiter *waiter; };
+struct wait_item {
+    struct object *object; // as looked up; wait_target is followed. Null: ignored
+    uint32_t mask, ready;
+    struct watcher watcher;
+    struct poll_waiter *waiter;
+};
 // Returns the number of items with ready != 0, 0 on time-out, -EINTR.
 int object_wait_many(struct wait_item *items, unsigned count, nsec_t deadline);

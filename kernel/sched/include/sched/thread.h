@@ -109,6 +109,8 @@ void thread_prepare_block(enum wait_mode mode);
 // Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock). May return 0
 // without a cause now and then: callers check their condition and wait again.
 MUST_USE status_t thread_block(nsec_t deadline);
+// Instead of thread_block, when the condition turned out to hold after thread_prepare_block.
+void thread_cancel_block(void);
 // Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers.
 bool thread_wake(struct thread *thread);
 // As above, and prefers to run it on this CPU right after the current thread blocks.

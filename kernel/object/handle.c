@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MPL-2.0
+// What processes do with handles. Lookup is the path of every read and write: it takes no lock, and in a task with one
+// thread no atomic instruction either, for then nobody can close the handle before the call ends.
+//
+// With more threads, or a table shared by tasks:
+//
+//   lookup (RCU read section)                 close
+//   reads the entry                           marks the object: destroy after a grace period
+//   takes a handle count, unless it is 0      clears the entry
+//     (the object is gone, -EBADF)            drops its handle count
+//
+// The mark comes before the drop that could be the last, so the memory that the lookup reads stays.
+
+#include <object/handle.h>
+
+#include "handle_table.h"
+#include "object_priv.h"
+#include <object/task.h>
+#include <sched/sched.h>
+
+static struct handle_table *current_table(void) {
+    return atomic_load_explicit(&task_current()->handles, memory_order_relaxed);
+}
+
+void handle_drop(struct object *object, struct task *task) {
+    if (UNLIKELY(object->ops->handle_closed != nullptr))
+        object->ops->handle_closed(object, task);
+    object_handle_release(object);
+}
+
+// Why `have` does not do.
+static NOINLINE status_t lacking(uint32_t have, uint32_t rights) {
+    uint32_t missing = rights & ~have;
+    if (!(have & ENTRY_VALID) || (have & RIGHT_PATH) || (missing & (RIGHT_READ | RIGHT_WRITE | RIGHT_PATH)))
+        return -EBADF;
+    return -EACCES;
+}
+
+static NOINLINE status_t lookup_shared(struct handle_table *table, unsigned number, uint32_t rights,
+                                       struct handle_ref *ref) {
+    status_t status = -EBADF;
+    rcu_read_lock();
+    if (number < atomic_load_explicit(&table->capacity, memory_order_acquire)) {
+        uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_consume);
+        uint32_t have = entry_rights(entry);
+        if (!(have & ENTRY_VALID) || (rights & ~have))
+            status = lacking(have, rights);
+        else if (object_handle_try_acquire(entry_object(entry))) {
+            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            status = 0;
+        }
+    }
+    rcu_read_unlock();
+    return status;
+}
+
+status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
+    struct task *task = task_current();
+    struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
+    unsigned number = (unsigned)handle;
+    if (UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_relaxed) != 1) ||
+        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_relaxed) > 1))
+        return lookup_shared(table, number, rights, ref);
+    uint64_t entry;
+    if (LIKELY(number < CHUNK_FIRST))
+        entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
+    else if (number < table->capacity)
+        entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
+    else
+        return -EBADF;
+    uint32_t have = entry_rights(entry);
+    if (UNLIKELY(((rights | ENTRY_VALID) & ~have) != 0))
+        return lacking(have, rights);
+    ref->object = entry_object(entry);
+    ref->rights = have & ~ENTRY_VALID;
+    ref->owned = false;
+    return 0;
+}
+
+status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t rights, struct handle_ref *ref) {
+    status_t status = -EBADF;
+    unsigned number = (unsigned)handle;
+    spin_lock(&table->lock);
+    if (number < table->capacity) {
+        uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
+        uint32_t have = entry_rights(entry);
+        if (((rights | ENTRY_VALID) & ~have) != 0) {
+            status = lacking(have, rights);
+        } else {
+            object_handle_acquire(entry_object(entry));
+            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            status = 0;
+        }
+    }
+    spin_unlock(&table->lock);
+    return status;
+}
+
+static void set_entry(struct handle_table *table, unsigned number, struct object *object, uint32_t rights) {
+    atomic_store_explicit(table_entry(table, number), entry_pack(object, rights), memory_order_release);
+}
+
+// The caller's reference becomes that of the handle.
+static void adopt_reference(struct object *object) {
+    object_handle_acquire(object);
+    object_put(object);
+}
+
+int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, int minimum) {
+    struct handle_table *table = current_table();
+    spin_lock(&table->lock);
+    int number = table_take_free(table, (unsigned)minimum, flags & HANDLE_CLOEXEC);
+    if (number >= 0) {
+        adopt_reference(object);
+        set_entry(table, (unsigned)number, object, rights);
+    }
+    spin_unlock(&table->lock);
+    return number;
+}
+
+int handle_install(struct object *object, uint32_t rights, uint32_t flags) {
+    return handle_install_from(object, rights, flags, 0);
+}
+
+int handle_reserve(uint32_t flags) {
+    struct handle_table *table = current_table();
+    spin_lock(&table->lock);
+    int number = table_take_free(table, 0, flags & HANDLE_CLOEXEC);
+    spin_unlock(&table->lock);
+    return number;
+}
+
+void handle_commit(int handle, struct object *object, uint32_t rights) {
+    struct handle_table *table = current_table();
+    spin_lock(&table->lock);
+    adopt_reference(object);
+    set_entry(table, (unsigned)handle, object, rights);
+    spin_unlock(&table->lock);
+}
+
+void handle_unreserve(int handle) {
+    struct handle_table *table = current_table();
+    spin_lock(&table->lock);
+    table_free(table, (unsigned)handle);
+    spin_unlock(&table->lock);
+}
+
+// The entry of a handle that may be duplicated, its object's handle count raised. table->lock is held.
+static status_t share_entry(struct handle_table *table, int handle, uint64_t *entry) REQUIRES(&table->lock) {
+    unsigned number = (unsigned)handle;
+    if (number >= table->capacity)
+        return -EBADF;
+    uint64_t found = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
+    if (!found)
+        return -EBADF;
+    if (!(entry_rights(found) & RIGHT_DUPLICATE))
+        return -EACCES;
+    object_handle_acquire(entry_object(found));
+    *entry = found;
+    return 0;
+}
+
+int handle_duplicate(int handle, uint32_t mask, uint32_t flags, int minimum) {
+    struct handle_table *table = current_table();
+    uint64_t entry = 0;
+    spin_lock(&table->lock);
+    int number = share_entry(table, handle, &entry);
+    if (number == 0) {
+        number = table_take_free(table, (unsigned)minimum, flags & HANDLE_CLOEXEC);
+        if (number >= 0)
+            set_entry(table, (unsigned)number, entry_object(entry), entry_rights(entry) & mask);
+    } else {
+        entry = 0;
+    }
+    spin_unlock(&table->lock);
+    if (number < 0 && entry)
+        object_handle_release(entry_object(entry));
+    return number;
+}
+
+int handle_duplicate_to(int from, int to, uint32_t flags) {
+    struct handle_table *table = current_table();
+    uint64_t entry = 0, old = 0;
+    if ((unsigned)to >= table->limit || (unsigned)to >= HANDLE_MAX)
+        return -EBADF;
+    spin_lock(&table->lock);
+    status_t status = share_entry(table, from, &entry);
+    if (status == 0 && from != to) {
+        bool used = table_is_used(table, (unsigned)to);
+        status = table_take(table, (unsigned)to, flags & HANDLE_CLOEXEC);
+        if (status == 0) {
+            old = table_clear(table, (unsigned)to);
+            if (used && !old)
+                status = -EBUSY; // reserved: another thread is opening it
+            else
+                set_entry(table, (unsigned)to, entry_object(entry), entry_rights(entry));
+        }
+    }
+    spin_unlock(&table->lock);
+    if (entry && (status != 0 || from == to))
+        object_handle_release(entry_object(entry));
+    if (old)
+        handle_drop(entry_object(old), task_current());
+    return status != 0 ? status : to;
+}
+
+status_t handle_close(int handle) {
+    struct handle_table *table = current_table();
+    unsigned number = (unsigned)handle;
+    uint64_t entry = 0;
+    spin_lock(&table->lock);
+    if (number < table->capacity) {
+        entry = table_clear(table, number);
+        if (entry)
+            table_free(table, number);
+    }
+    spin_unlock(&table->lock);
+    if (!entry)
+        return -EBADF;
+    handle_drop(entry_object(entry), task_current());
+    return 0;
+}
+
+void handle_close_range(unsigned first, unsigned last, bool only_mark_cloexec) {
+    struct handle_table *table = current_table();
+    for (unsigned number = first;; number++) {
+        spin_lock(&table->lock);
+        int next = number < table->capacity ? table_next_used(table, number) : -1;
+        if (next >= 0 && (unsigned)next <= last && only_mark_cloexec)
+            table_set_cloexec(table, (unsigned)next, true);
+        spin_unlock(&table->lock);
+        if (next < 0 || (unsigned)next > last)
+            return;
+        if (!only_mark_cloexec)
+            (void)handle_close(next); // -EBADF: another thread was faster, or it is only reserved
+        number = (unsigned)next;
+        sched_preempt_point();
+    }
+}
+
+void handle_table_close_on_exec(struct handle_table *table, struct task *task) {
+    for (unsigned number = 0;; number++) {
+        uint64_t entry = 0;
+        spin_lock(&table->lock);
+        int next = table_next_used(table, number);
+        if (next >= 0 && table_is_cloexec(table, (unsigned)next)) {
+            entry = table_clear(table, (unsigned)next);
+            if (entry)
+                table_free(table, (unsigned)next);
+        }
+        spin_unlock(&table->lock);
+        if (next < 0)
+            return;
+        if (entry)
+            handle_drop(entry_object(entry), task);
+        number = (unsigned)next;
+    }
+}
+
+int handle_get_flags(int handle) {
+    struct handle_table *table = current_table();
+    unsigned number = (unsigned)handle;
+    int flags = -EBADF;
+    spin_lock(&table->lock);
+    if (number < table->capacity && *table_entry(table, number))
+        flags = table_is_cloexec(table, number) ? HANDLE_CLOEXEC : 0;
+    spin_unlock(&table->lock);
+    return flags;
+}
+
+status_t handle_set_flags(int handle, uint32_t flags) {
+    struct handle_table *table = current_table();
+    unsigned number = (unsigned)handle;
+    status_t status = -EBADF;
+    spin_lock(&table->lock);
+    if (number < table->capacity && *table_entry(table, number)) {
+        table_set_cloexec(table, number, flags & HANDLE_CLOEXEC);
+        status = 0;
+    }
+    spin_unlock(&table->lock);
+    return status;
+}
+
+int handle_next(struct handle_table *table, int start) {
+    spin_lock(&table->lock);
+    int number = start;
+    while ((number = table_next_used(table, (unsigned)number)) >= 0 && !*table_entry(table, (unsigned)number))
+        number++;
+    spin_unlock(&table->lock);
+    return number;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MPL-2.0
+// The object core: the two counts, signals, and the orderly end.
+//
+// object_signal is on the path of every pipe write and socket send, so it takes no lock while nobody watches:
+//
+//   signaller                                    watcher
+//   signals |= bits      (full barrier)          add to watchers     (under object->lock)
+//   watchers empty? done : lock and notify       full barrier, then look at signals
+//
+// One of the two sees the other. If the bits are up already, the signaller needs no barrier: the watcher
+// sees them. That holds because an object changes its state and its signals under one lock.
+
+#include <object/object.h>
+
+#include "object_priv.h"
+#include <arch/percpu.h>
+#include <sched/thread.h>
+
+struct core {
+    uint64_t last_id;
+    struct object *dead; // queued for destruction
+    bool draining;
+};
+static struct core core PER_CPU;
+
+void object_init(struct object *object, const struct object_ops *ops, uint32_t signals) {
+    object->ops = ops;
+    refcount_init(&object->ref, 1);
+    atomic_store_explicit(&object->handles, 0, memory_order_relaxed);
+    atomic_store_explicit(&object->signals, signals, memory_order_relaxed);
+    atomic_store_explicit(&object->status_flags, 0, memory_order_relaxed);
+    atomic_store_explicit(&object->marks, 0, memory_order_relaxed);
+    spin_init(&object->lock);
+    list_init(&object->watchers);
+    object->id = ++this_cpu(core).last_id * CPU_MAX + arch_cpu_id();
+}
+
+// Destruction may drop references to other objects, so it is queued: the first caller on a CPU drains.
+static void destroy_queued(struct object *object) {
+    struct core *here = &this_cpu(core);
+    object->next_dead = here->dead;
+    here->dead = object;
+    if (here->draining)
+        return;
+    here->draining = true;
+    while ((object = here->dead) != nullptr) {
+        here->dead = object->next_dead;
+        if (object->ops->destroy)
+            object->ops->destroy(object);
+    }
+    here->draining = false;
+}
+
+static void destroy_after_grace(struct rcu_head *head) { destroy_queued(CONTAINER_OF(head, struct object, rcu)); }
+
+void object_destroy(struct object *object) {
+    DEBUG_ASSERT(list_is_empty(&object->watchers));
+    if (UNLIKELY(atomic_load_explicit(&object->marks, memory_order_relaxed) & OBJECT_MARK_RCU))
+        rcu_call(&object->rcu, destroy_after_grace);
+    else
+        destroy_queued(object);
+}
+
+void object_handle_acquire(struct object *object) {
+    if (atomic_fetch_add_explicit(&object->handles, 1, memory_order_relaxed) == 0)
+        object_get(object);
+}
+
+bool object_handle_try_acquire(struct object *object) {
+    uint32_t old = atomic_load_explicit(&object->handles, memory_order_relaxed);
+    do {
+        if (old == 0)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&object->handles, &old, old + 1, memory_order_acquire,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+void object_handle_release(struct object *object) {
+    uint32_t old = atomic_fetch_sub_explicit(&object->handles, 1, memory_order_acq_rel);
+    DEBUG_ASSERT(old != 0);
+    if (old != 1)
+        return;
+    if (UNLIKELY(atomic_load_explicit(&object->marks, memory_order_relaxed) & OBJECT_MARK_WAIT_SET))
+        wait_sets_forget(object);
+    if (object->ops->closed)
+        object->ops->closed(object);
+    object_put(object);
+}
+
+void object_mark(struct object *object, uint32_t mark) {
+    if (!(atomic_load_explicit(&object->marks, memory_order_relaxed) & mark))
+        atomic_fetch_or_explicit(&object->marks, mark, memory_order_seq_cst);
+}
+
+struct object *object_wait_target(struct object *object) {
+    while (object->ops->wait_target) {
+        struct object *target = object->ops->wait_target(object);
+        if (target == object)
+            break;
+        object = target;
+    }
+    return object;
+}
+
+static void update(struct object *object, uint32_t clear, uint32_t set) {
+    uint32_t old = atomic_load_explicit(&object->signals, memory_order_relaxed), new;
+    do {
+        new = (old & ~clear) | set;
+        if (new == old)
+            return;
+    } while (!atomic_compare_exchange_weak_explicit(&object->signals, &old, new, memory_order_seq_cst,
+                                                    memory_order_relaxed));
+}
+
+// A notified watcher stays in the list: only its owner removes it, and needs the lock for that.
+static void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) {
+    struct watcher *watcher;
+    bool one_woken = false;
+    LIST_FOR_EACH(watcher, &object->watchers, node) {
+        if (!(watcher->mask & set) || (watcher->exclusive && one_woken))
+            continue;
+        if (watcher->notify(watcher, set) && watcher->exclusive)
+            one_woken = true;
+    }
+}
+
+static bool has_watchers(struct object *object) NO_THREAD_SAFETY { return !list_is_empty(&object->watchers); }
+
+void object_signal(struct object *object, uint32_t clear, uint32_t set) {
+    update(object, clear, set);
+    if (set == 0 || LIKELY(!has_watchers(object)))
+        return;
+    spin_lock(&object->lock);
+    notify(object, set);
+    spin_unlock(&object->lock);
+}
+
+void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) {
+    update(object, clear, set);
+    if (set != 0 && UNLIKELY(has_watchers(object)))
+        notify(object, set);
+}
+
+void object_watch(struct object *object, struct watcher *watcher) {
+    watcher->object = object;
+    spin_lock(&object->lock);
+    list_push_back(&object->watchers, &watcher->node);
+    spin_unlock(&object->lock);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void object_unwatch(struct watcher *watcher) {
+    struct object *object = watcher->object;
+    spin_lock(&object->lock);
+    list_remove(&watcher->node);
+    spin_unlock(&object->lock);
+}
