@@ -1,4 +1,4 @@
 name := lib
 sources := fmt.c string.c rbtree.c chacha20.c blake2s.c radix.c boot_map.c bitmap.c acpi.c
 deps := abi arch
-tests := rbtree
+tests := fmt rbtree string

@@ -40,6 +40,7 @@ sources += cpu/user_copy.S
 sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpuinfo.c
+sources += cpu/cpu_test.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.

@@ -108,6 +108,7 @@ extern uint64_t vector_features;  // XCR0; 3 if there is no XSAVE
 void vector_init(void);           // once
 void vector_init_cpu(void);       // each CPU
 void vector_first_use(void);      // #NM in user mode
+bool vector_attach(struct arch_thread *thread); // gives it an area with initial values; false: no memory
 void vector_switch(struct arch_thread *prev, struct arch_thread *next);
 MUST_USE status_t vector_clone(struct arch_thread *child);
 void vector_drop(struct arch_thread *thread); // forgets the state of the current thread

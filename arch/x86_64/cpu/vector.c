@@ -108,7 +108,7 @@ static void registers_take(struct arch_thread *thread) {
     unit_on();
 }
 
-static bool area_attach(struct arch_thread *thread) {
+bool vector_attach(struct arch_thread *thread) {
     void *area = arch_vector_area_alloc(vector_area_size);
     if (area == nullptr)
         return false;
@@ -120,7 +120,7 @@ static bool area_attach(struct arch_thread *thread) {
 
 void vector_first_use(void) {
     struct arch_thread *thread = arch_of(arch_current());
-    if (thread->fpu == nullptr && !area_attach(thread)) {
+    if (thread->fpu == nullptr && !vector_attach(thread)) {
         arch_irq_enable();
         trap_user_exception(SIGKILL, 0, 0, TRAP_NO_VECTOR_UNIT, 0);
         return;
@@ -133,7 +133,7 @@ void vector_first_use(void) {
 status_t vector_clone(struct arch_thread *child) {
     if (arch_of(arch_current())->fpu == nullptr)
         return 0;
-    if (!area_attach(child))
+    if (!vector_attach(child))
         return -ENOMEM;
     if (vector.xsave)
         __asm__ volatile("xsave64 (%0)" ::"r"(child->fpu), "a"((uint32_t)vector_features),
@@ -180,7 +180,7 @@ status_t vector_load_user(const void __user *area, uint64_t features) {
         return -EFAULT;
     struct arch_thread *thread = arch_of(arch_current());
     if (thread->fpu == nullptr) {
-        if (!area_attach(thread))
+        if (!vector_attach(thread))
             return -ENOMEM;
         unsigned long irq = arch_irq_save();
         registers_take(thread);
