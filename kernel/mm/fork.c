@@ -106,6 +106,7 @@ static void copy_fields(struct aspace *child, const struct aspace *parent) {
     child->code_end = parent->code_end;
     child->data_start = parent->data_start;
     child->data_end = parent->data_end;
+    atomic_store_explicit(&child->membarrier, parent->membarrier, memory_order_relaxed);
     child->limit_address_space = parent->limit_address_space;
     child->limit_data = parent->limit_data;
     child->limit_stack = parent->limit_stack;

@@ -59,6 +59,7 @@ struct aspace {
     int64_t peak_resident; // as last seen; aspace_peak_resident() is up to date
     bool lock_future;      // mlockall(MCL_FUTURE)
     uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
+    _Atomic uint32_t membarrier; // commands that the process registered for
     uint64_t auxv[48]; // for /proc/PID/auxv
 };
 
