@@ -21,7 +21,7 @@ enum {
 
 #define SLICE_NORMAL 4000000ll
 #define SLICE_ROUND_ROBIN 100000000ll
-#define SAMPLE_PERIOD 10000000ll // of a busy CPU
+#define SAMPLE_PERIOD SCHED_SAMPLE_PERIOD
 #define AGE_PERIOD 2000000ll     // between looks for waiting threads
 #define AGE_LIMIT 8000000ll      // a thread of the same nice waits no longer than this behind shorter runners
 

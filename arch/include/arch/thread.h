@@ -37,6 +37,8 @@ ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread);
 ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame);
 ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame);
 ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp);
+// Of the current thread's frame: goes on elsewhere (the abort of a restartable sequence).
+ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc);
 // The system call's return value register.
 ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame);
 ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value);

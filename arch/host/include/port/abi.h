@@ -21,3 +21,6 @@ struct abi_stat {
     int64_t spare[3];
 };
 static_assert(sizeof(struct abi_stat) == 144);
+
+// clone(2): the TLS pointer is the last argument, after the child's thread id (other ports: before it).
+#define ARCH_CLONE_TLS_LAST 1

@@ -35,6 +35,11 @@ ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
 
 ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->rip; }
 ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->rsp; }
+void arch_frame_changed(void);
+ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
+    frame->rip = pc;
+    arch_frame_changed();
+}
 ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->rsp = sp; }
 ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->rax; }
 ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) { frame->rax = (uint64_t)value; }

@@ -44,7 +44,6 @@ struct process {
     struct list_node group_node;
     struct list_node threads;           // posix_thread.process_node; also under signal_lock
     struct posix_thread *_Atomic main_thread; // null once it has exited
-    struct list_node all_node;          // of all processes, in order of pid creation
     int exit_signal;                    // to the parent, usually SIGCHLD
     bool exited;                        // zombie: waits to be reaped
     int exit_status;                    // as wait4 reports it
@@ -67,10 +66,12 @@ struct process {
     int group_exit_status;
     struct posix_thread *exec_thread;   // it ends all other threads
     struct wait_queue thread_gone;      // exec waits for the others' ends
+    bool stop_dequeued;                 // a stop signal is being acted on; SIGCONT cancels it
     bool stop_pending, stopped;         // job control: asked to stop; all threads have
     int stop_signal;
     unsigned stop_waiting;              // threads that have not stopped yet
-    bool stop_reported, continue_pending; // wait4 reports each once
+    bool stop_unreported, continue_unreported; // wait4 reports each once
+    bool continue_notice;               // the parent is still to be told of a continue
     struct wait_queue stop_wait;        // stopped threads
     struct user_account *account;
     // Limits and accounting.
@@ -137,7 +138,9 @@ ALWAYS_INLINE void process_put(struct process *process) { object_put(&process->t
 struct process *process_next(int pid);
 extern const struct object_ops process_object_ops; // of task.object: the pidfd's
 
-// Boot: the first process, running `path` (null: /init, then /sbin/init, /etc/init, /bin/init, /bin/sh) with argv and envp (null-terminated;
-// argv[0] is replaced by the path tried). Returns once the process exists; the machine panics if nothing can be
-// run. Thread context; call after vfs_init and initramfs_unpack. The strings must stay.
+// Boot: sets the hooks of the lower layers, adds the files of /proc. After vfs_init, before process_start_init.
+void posix_init(void);
+// Boot: the first process, running `path` (null: /init, then /sbin/init, /etc/init, /bin/init, /bin/sh) with argv and
+// envp (null-terminated; argv[0] is replaced by the path tried). Returns once the process exists; the machine panics
+// if nothing can be run. Thread context; after posix_init and initramfs_unpack. The strings must stay.
 MUST_USE status_t process_start_init(const char *path, const char *const *argv, const char *const *envp);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MPL-2.0
+// What a program image needs to know of the machine: accepted ELF files, entries of the auxiliary vector.
+#pragma once
+
+#include <lib/types.h>
+
+// ARCH_ELF_MACHINE, the e_machine of programs; ARCH_PLATFORM_NAME, AT_PLATFORM and uname's machine.
+#include <port/elf.h>
+
+// AT_HWCAP, AT_HWCAP2: instruction sets, in the bits that Linux gives them here.
+ALWAYS_INLINE unsigned long arch_elf_hwcap(void);
+ALWAYS_INLINE unsigned long arch_elf_hwcap2(void);
+// AT_MINSIGSTKSZ: the bytes that the largest signal frame takes.
+ALWAYS_INLINE unsigned long arch_signal_min_stack(void);

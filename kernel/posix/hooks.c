@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+// What lower layers ask of processes, and the module's start.
+#include <abi/resource.h>
+#include <abi/signal.h>
+#include <vfs/hooks.h>
+#include "exec_priv.h"
+#include "posix_init.h"
+#include "process_priv.h"
+#include "signal_priv.h"
+
+static void broken_pipe(void) {
+    signal_send_self(SIGPIPE);
+}
+
+static uint64_t file_size_limit(void) {
+    return rlimit_current(RLIMIT_FSIZE);
+}
+
+static void file_size_exceeded(void) {
+    signal_send_self(SIGXFSZ);
+}
+
+// Linux's si_code and si_band for the readiness that the object has.
+static void async_io(int owner, int signal, struct object *object, uint32_t signals) {
+    static const struct { uint32_t bits; int code; } codes[] = {
+        {SIGNAL_READABLE, POLL_IN}, {SIGNAL_WRITABLE, POLL_OUT}, {SIGNAL_ERROR, POLL_ERR},
+        {SIGNAL_PRIORITY, POLL_PRI}, {SIGNAL_HANGUP, POLL_HUP}};
+    int code = POLL_MSG;
+    (void)object;
+    for (unsigned i = 0; i < ARRAY_SIZE(codes); i++) {
+        if (signals & codes[i].bits) {
+            code = codes[i].code;
+            break;
+        }
+    }
+    signal_send_owner(owner, signal ? signal : SIGIO, signal ? code : SI_KERNEL, -1, signals & 0xffff);
+}
+
+static struct task *task_find(int id) {
+    struct process *process = process_lookup(id);
+    return process ? &process->task : nullptr;
+}
+
+static int task_next(int id) {
+    return id_next(id, ID_PROCESS);
+}
+
+static int thread_next(struct task *task, int tid) {
+    struct process *process = task_process(task);
+    struct posix_thread *thread;
+    int best = -1;
+    spin_lock(&process->signal_lock);
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        if (thread->tid >= tid && (best < 0 || thread->tid < best))
+            best = thread->tid;
+    }
+    bool zombie = list_is_empty(&process->threads);
+    spin_unlock(&process->signal_lock);
+    return zombie && tid <= task->id ? task->id : best;
+}
+
+static int current_thread_id(void) {
+    return posix_current()->tid;
+}
+
+static void for_each_context(void (*visit)(struct fs_context *fs, void *argument), void *argument) {
+    spin_lock(&process_tree_lock);
+    for (int pid = 0; (pid = id_next(pid, ID_PROCESS)) >= 0; pid++) {
+        struct fs_context *fs = atomic_load(&process_find(pid)->task.fs);
+        if (fs)
+            visit(fs, argument);
+    }
+    spin_unlock(&process_tree_lock);
+}
+
+static const struct vfs_hooks hooks = {
+    .broken_pipe = broken_pipe,
+    .file_size_limit = file_size_limit,
+    .file_size_exceeded = file_size_exceeded,
+    .async_io = async_io,
+    .task_find = task_find,
+    .task_next = task_next,
+    .thread_next = thread_next,
+    .current_thread_id = current_thread_id,
+    .for_each_context = for_each_context,
+};
+
+static void clock_changed(void) {
+    atomic_store(&vfs_realtime_offset, atomic_load(&realtime_offset));
+}
+
+void posix_init(void) {
+    static struct realtime_listener listener = {.changed = clock_changed};
+    vfs_hooks = &hooks;
+    realtime_listen(&listener);
+    clock_changed();
+    job_init();
+    sleep_init();
+    cpu_timers_init();
+    vdso_init();
+}

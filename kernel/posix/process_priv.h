@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+// Processes, as the files of kernel/posix that make, end and reap them see them.
+#pragma once
+
+#include <posix/process.h>
+#include "pid.h"
+#include "user_account.h"
+
+// --- process.c: memory and the pid table ---
+// A process and thread with one reference / not yet visible. nullptr: no memory.
+struct process *process_alloc(void);
+struct posix_thread *posix_thread_alloc(void);
+// Gives back a thread that was never started (its fields that own things are null or released by the caller).
+void posix_thread_free(struct posix_thread *thread);
+// Sets the identity of a new process and thread: adds them to the pid table, the families and groups.
+MUST_USE status_t process_link(struct process *process, struct process *parent, struct posix_thread *thread)
+    REQUIRES(&process_tree_lock);
+MUST_USE status_t thread_link(struct process *process, struct posix_thread *thread) REQUIRES(&process_tree_lock);
+// The process whose handle (pidfd) this object is; null: another object. No reference.
+struct process *pidfd_process(struct object *object);
+// comm: of the current thread, and of its process if it is the main one.
+void process_set_name(struct posix_thread *thread, const char *name);
+// The address space of a process that may be exiting, referenced; null: gone.
+struct aspace *process_get_aspace(struct process *process);
+struct process *process_init_task(void); // pid 1, or null before it is started
+
+// --- fork.c ---
+struct clone_request {
+    uint64_t flags; // CLONE_*
+    int exit_signal;
+    vaddr_t stack; // 0: the parent's
+    vaddr_t tls;
+    vaddr_t parent_tid, child_tid, pidfd; // user addresses, by the flags
+};
+long process_clone(const struct clone_request *request);
+
+// A one-shot event for one waiter: vfork.
+struct completion {
+    bool done;
+    struct posix_thread *child;
+    struct wait_queue queue;
+};
+// Tells the parent that waits in vfork that the child's memory is its own again.
+void vfork_complete(struct posix_thread *child);
+
+// --- exit.c ---
+// Ends the current thread; the last one ends the process. `status` as wait4 shows it.
+[[noreturn]] void posix_thread_exit(int status);
+// Ends all threads of the current process.
+[[noreturn]] void process_exit(int status);
+// Marks the process as ending and interrupts its threads (not `self`).
+void process_begin_group_exit(struct process *process, int status, struct posix_thread *self)
+    REQUIRES(&process->signal_lock);
+// For exec: ends all other threads; on return the caller is the main thread. -EAGAIN: the process is exiting.
+MUST_USE status_t process_end_other_threads(void);
+// Removes a zombie. The caller drops the family's reference after releasing the lock.
+void process_reap(struct process *process) REQUIRES(&process_tree_lock);
+
+// --- wait.c ---
+// Tells the parent that the process exited, stopped or continued: SIGCHLD and wait4. `code`: CLD_*.
+void process_notify_parent(struct process *process, int code, int status) REQUIRES(&process_tree_lock);
+
+// --- rusage.c ---
+void resource_totals_of_thread(struct posix_thread *thread, struct resource_totals *out);
+void resource_totals_add(struct resource_totals *to, const struct resource_totals *from);
+// All threads, dead and alive. Takes signal_lock.
+void resource_totals_of_process(struct process *process, struct resource_totals *out);
+
+// --- job.c ---
+// A new session and group for a process that has neither (init), or setsid.
+MUST_USE status_t session_create(struct process *process) REQUIRES(&process_tree_lock);
+void group_join(struct process *process, struct process_group *group) REQUIRES(&process_tree_lock);
+// The group or session may be freed.
+void group_leave(struct process *process) REQUIRES(&process_tree_lock);
+// POSIX: no member has a parent in another group of the same session. `without`: as if it were gone; or null.
+bool group_is_orphaned(struct process_group *group, struct process *without) REQUIRES(&process_tree_lock);
+// If the group is orphaned now and has a stopped member: SIGHUP and SIGCONT.
+void group_check_orphaned(struct process_group *group, struct process *without) REQUIRES(&process_tree_lock);
+// A session leader that ends gives up the terminal. Blocks.
+void session_leader_exited(struct process *process);
+void job_init(void);
+
+// --- timers, which end with the process (posix_timer.c, itimer.c) ---
+void posix_timers_delete_all(struct process *process);
+void interval_timers_delete(struct process *process);

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MPL-2.0
+// Signals on the way to user mode: stop, die, enter a handler, or restart the system call that was interrupted.
+//
+// Restarting, by the call's result: -ERESTARTNOINTR always; -ERESTARTSYS unless a handler without SA_RESTART runs;
+// -ERESTARTNOHAND and -ERESTART_RESTARTBLOCK only if no handler runs (the latter by restart_syscall, which knows how
+// much time is left). Otherwise the call fails with EINTR.
+#include <abi/syscall_table.h>
+#include <abi/wait.h>
+#include <arch/thread.h>
+#include <lib/string.h>
+#include <sched/sched.h>
+#include "process_priv.h"
+#include "signal_priv.h"
+
+bool signal_pending_locked(struct process *process, struct posix_thread *self) {
+    if (process->group_exit || (process->exec_thread && process->exec_thread != self) || self->stop_counted ||
+        process->continue_notice || (process->stop_pending && !process->stopped))
+        return true;
+    return (self->pending.set | process->pending.set) & ~self->blocked;
+}
+
+bool signal_is_pending(struct posix_thread *thread) {
+    struct process *process = thread->process;
+    spin_lock(&process->signal_lock);
+    bool pending = signal_pending_locked(process, thread);
+    spin_unlock(&process->signal_lock);
+    return pending;
+}
+
+void signal_recalculate(struct process *process, struct posix_thread *self) {
+    if (signal_pending_locked(process, self))
+        thread_interrupt(&self->thread, false);
+    else if (thread_is_interrupted())
+        thread_clear_interrupt(&self->thread);
+}
+
+// What is pending for the process may have been meant for a thread that now blocks it, or is gone.
+void signal_retarget(struct process *process) {
+    if (process->pending.set == 0)
+        return;
+    struct posix_thread *thread;
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        if (process->pending.set & ~thread->blocked)
+            thread_interrupt(&thread->thread, false);
+    }
+}
+
+void signal_set_mask(struct posix_thread *self, uint64_t mask) {
+    struct process *process = self->process;
+    mask &= ~SIGNALS_UNBLOCKABLE;
+    spin_lock(&process->signal_lock);
+    bool more = mask & ~self->blocked;
+    self->blocked = mask;
+    if (more && process->task.thread_count > 1)
+        signal_retarget(process);
+    signal_recalculate(process, self);
+    spin_unlock(&process->signal_lock);
+}
+
+// --- one signal ---
+
+static bool in_restartable_call(struct arch_frame *frame) {
+    if (arch_frame_syscall_number(frame) < 0)
+        return false;
+    long result = arch_frame_result(frame);
+    return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+}
+
+static void restart_for_handler(struct arch_frame *frame, uint64_t action_flags) {
+    if (!in_restartable_call(frame))
+        return;
+    long result = arch_frame_result(frame);
+    if (result == -ERESTARTNOINTR || (result == -ERESTARTSYS && (action_flags & SA_RESTART)))
+        arch_frame_restart_syscall(frame, arch_frame_syscall_number(frame));
+    else
+        arch_frame_set_result(frame, -EINTR);
+}
+
+static void restart_without_handler(struct arch_frame *frame) {
+    if (!in_restartable_call(frame))
+        return;
+    bool block = arch_frame_result(frame) == -ERESTART_RESTARTBLOCK;
+    arch_frame_restart_syscall(frame, block ? SYSCALL_restart_syscall : arch_frame_syscall_number(frame));
+}
+
+static vaddr_t signal_stack(struct posix_thread *self, struct arch_frame *frame, const struct signal_action *action) {
+    if (!(action->flags & SA_ONSTACK) || (self->altstack_flags & SS_DISABLE))
+        return 0;
+    vaddr_t sp = arch_frame_sp(frame);
+    if (sp > self->altstack_base && sp - self->altstack_base <= self->altstack_size)
+        return 0; // on it already
+    return self->altstack_base + self->altstack_size;
+}
+
+// Makes the thread enter the handler. If its stack is bad the thread gets SIGSEGV, and dies if that was it.
+static void enter_handler(struct posix_thread *self, const struct signal_action *action, const struct signal_info *info) {
+    struct arch_frame *frame = arch_thread_frame(&self->thread);
+    restart_for_handler(frame, action->flags);
+    vaddr_t top = signal_stack(self, frame, action);
+    struct arch_signal push = {.number = info->signal,
+                               .flags = action->flags,
+                               .handler = action->handler,
+                               .restorer = action->flags & SA_RESTORER ? action->restorer : 0,
+                               .blocked = self->restore_blocked ? self->saved_blocked : self->blocked,
+                               .stack_top = top,
+                               .siginfo = info,
+                               .altstack_base = self->altstack_base,
+                               .altstack_size = self->altstack_size,
+                               .altstack_flags = self->altstack_flags};
+    if (arch_signal_push(&push) != 0) {
+        if (info->signal == SIGSEGV) {
+            spin_lock(&self->process->signal_lock);
+            self->process->actions->action[SIGSEGV - 1].handler = SIG_DFL;
+            spin_unlock(&self->process->signal_lock);
+        }
+        signal_force(SIGSEGV, SI_KERNEL, 0);
+        return;
+    }
+    if ((uint32_t)self->altstack_flags & SS_AUTODISARM)
+        self->altstack_flags = SS_DISABLE;
+    self->restore_blocked = false;
+    uint64_t mask = self->blocked | action->mask;
+    if (!(action->flags & SA_NODEFER))
+        mask |= SIGNAL_BIT(info->signal);
+    if (mask != self->blocked)
+        signal_set_mask(self, mask);
+}
+
+static int take_signal(struct process *process, struct posix_thread *self, struct signal_info *info) REQUIRES(&process->signal_lock) {
+    int signal = 0;
+    if (self->pending.set & ~self->blocked)
+        signal = signal_queue_pop(&self->pending, ~self->blocked, info);
+    if (signal == 0 && (process->pending.set & ~self->blocked))
+        signal = signal_queue_pop(&process->pending, ~self->blocked, info);
+    return signal;
+}
+
+// Ends the thread if the process is ending.
+static void die_if_told(struct process *process, struct posix_thread *self) REQUIRES(&process->signal_lock) {
+    if (!process->group_exit && (!process->exec_thread || process->exec_thread == self))
+        return;
+    int status = process->group_exit_status;
+    spin_unlock(&process->signal_lock);
+    posix_thread_exit(status);
+}
+
+static void stop_or_report(struct process *process, struct posix_thread *self) REQUIRES(&process->signal_lock) {
+    if (process->stop_pending)
+        signal_stop_wait(process, self);
+    if (process->continue_notice) {
+        process->continue_notice = false;
+        spin_unlock(&process->signal_lock);
+        signal_notify_continued(process);
+        spin_lock(&process->signal_lock);
+    }
+}
+
+// The default action. Returns only if the thread goes on.
+static void default_action(struct process *process, struct posix_thread *self, int signal) REQUIRES(&process->signal_lock) {
+    uint64_t bit = SIGNAL_BIT(signal);
+    if (bit & SIGNALS_IGNORED_BY_DEFAULT)
+        return;
+    if (bit & SIGNALS_STOP) {
+        if (!process->is_init)
+            signal_stop_begin(process, signal);
+        return;
+    }
+    if (!process->group_exit)
+        process_begin_group_exit(process, WAIT_STATUS_SIGNALED(signal), self);
+    die_if_told(process, self);
+}
+
+// Takes the next signal that has a handler. False: there is none.
+static bool next_handled(struct posix_thread *self, struct signal_action *action, struct signal_info *info) {
+    struct process *process = self->process;
+    bool found = false;
+    spin_lock(&process->signal_lock);
+    for (;;) {
+        die_if_told(process, self);
+        if (process->stop_pending || process->continue_notice)
+            stop_or_report(process, self);
+        die_if_told(process, self);
+        int signal = take_signal(process, self, info);
+        if (signal == 0)
+            break;
+        struct signal_action *current = &process->actions->action[signal - 1];
+        if (current->handler == SIG_IGN)
+            continue;
+        if (current->handler == SIG_DFL) {
+            default_action(process, self, signal);
+            continue;
+        }
+        *action = *current;
+        if (action->flags & SA_RESETHAND)
+            current->handler = SIG_DFL;
+        found = true;
+        break;
+    }
+    if (!found)
+        signal_recalculate(process, self);
+    spin_unlock(&process->signal_lock);
+    return found;
+}
+
+void signal_deliver(void) {
+    struct posix_thread *self = posix_current();
+    struct signal_info info;
+    struct signal_action action;
+    bool handled = false;
+    while (next_handled(self, &action, &info)) {
+        enter_handler(self, &action, &info);
+        handled = true;
+    }
+    if (handled)
+        return;
+    restart_without_handler(arch_thread_frame(&self->thread));
+    if (self->restore_blocked) {
+        self->restore_blocked = false;
+        signal_set_mask(self, self->saved_blocked);
+    }
+}
