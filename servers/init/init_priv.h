@@ -14,8 +14,9 @@ __attribute__((format(printf, 1, 2))) void system_log(const char *format, ...);
 [[noreturn]] void system_shut_down(int command, int grace_ms);
 
 // Starts argv as the leader of a new session with the console as its controlling terminal, in `directory` if that
-// exists. Returns its process id, or -1.
-pid_t session_start(char *const argv[], const char *directory);
+// exists. With `stay`, argv runs as a child of that leader, whose exit status becomes 128 + n if signal n ended it.
+// Returns the leader's process id, or -1.
+pid_t session_start(char *const argv[], const char *directory, bool stay);
 
 // Reports the exit status of the one command to the second serial port, where tools/run reads it.
 void session_report(int status);

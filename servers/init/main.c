@@ -64,8 +64,8 @@ static void block_signals(void) {
 
 static pid_t start(void) {
     if (init.one_command)
-        return session_start((char *[]){"/bin/sh", "sh", "-c", init.command, NULL}, "/files");
-    return session_start((char *[]){"/bin/ash", "-ash", NULL}, getenv("HOME"));
+        return session_start((char *[]){"/bin/sh", "sh", "-c", init.command, NULL}, "/files", true);
+    return session_start((char *[]){"/bin/ash", "-ash", NULL}, getenv("HOME"), false);
 }
 
 static void obey(int signal) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -49,7 +50,23 @@ static void set_window_size(int fd) {
     unsetenv("LINES");
 }
 
-[[noreturn]] static void run_child(char *const argv[], const char *directory) {
+// The end of a session's leader hangs up the terminal, and what it has not sent yet is lost. So the one command is not
+// the leader: we stay, wait for it, and leave when its last byte is out.
+static void stay_leader(int terminal) {
+    pid_t child = fork();
+    if (child == 0)
+        return;
+    signal(SIGINT, SIG_IGN); // what is typed is meant for the command
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGTSTP, SIG_IGN);
+    int status = 126 << 8;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    tcdrain(terminal);
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+[[noreturn]] static void run_child(char *const argv[], const char *directory, bool stay) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -62,6 +79,8 @@ static void set_window_size(int fd) {
     if (ioctl(fd, TIOCSCTTY, 1) < 0)
         system_log("cannot take the console as controlling terminal: %s", strerror(errno));
     set_window_size(fd);
+    if (stay)
+        stay_leader(fd);
     for (int i = 0; i < 3; i++)
         dup2(fd, i);
     if (fd > 2)
@@ -73,22 +92,17 @@ static void set_window_size(int fd) {
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-pid_t session_start(char *const argv[], const char *directory) {
+pid_t session_start(char *const argv[], const char *directory, bool stay) {
     pid_t child = fork();
     if (child == 0)
-        run_child(argv, directory);
+        run_child(argv, directory, stay);
     if (child < 0)
         system_log("cannot fork: %s", strerror(errno));
     return child;
 }
 
 void session_report(int status) {
-    int fd = open_console();
-    if (fd >= 0) {
-        tcdrain(fd); // everything the command printed comes before its status
-        close(fd);
-    }
-    fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
         system_log("cannot report status %d on /dev/ttyS1: %s", status, strerror(errno));
         return;

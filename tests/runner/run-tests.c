@@ -176,12 +176,9 @@ static void find_all(void) {
 }
 
 int main(int argc, char **argv) {
-    snprintf(runner.folder, sizeof runner.folder, "%s", argv[0]);
-    char *slash = strrchr(runner.folder, '/');
-    if (slash)
-        *slash = '\0';
-    else
-        strcpy(runner.folder, "/files");
+    ssize_t size = readlink("/proc/self/exe", runner.folder, sizeof runner.folder - 1);
+    char *slash = size < 0 ? NULL : strrchr(runner.folder, '/');
+    strcpy(slash ? slash : runner.folder, slash ? "" : "/files");
     for (int option; (option = getopt(argc, argv, "t:")) != -1;) {
         if (option != 't')
             return 2;
