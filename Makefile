@@ -27,6 +27,7 @@ include make/host.mk
 include make/user.mk
 include make/run.mk
 include make/check.mk
+include make/stub.mk
 
 .PHONY: help all run test check lint bench iso debug clean
 all: kernel user

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MPL-2.0
+// Host port: "device registers" are memory of the test.
+#pragma once
+
+#include <lib/types.h>
+
+ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) { return *(volatile uint8_t *)(io.base + offset); }
+ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t value) {
+    *(volatile uint8_t *)(io.base + offset) = value;
+}
+ALWAYS_INLINE uint32_t arch_io_read32(struct arch_io io, unsigned offset) {
+    return *(volatile uint32_t *)(io.base + offset);
+}
+ALWAYS_INLINE void arch_io_write32(struct arch_io io, unsigned offset, uint32_t value) {
+    *(volatile uint32_t *)(io.base + offset) = value;
+}

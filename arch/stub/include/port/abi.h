@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MPL-2.0
+// Porting guide: the parts of the Linux ABI that differ between architectures. Take the numbers from that architecture's
+// own headers; these are the generic ones (asm-generic), which most newer architectures use. Sizes are checked.
+#pragma once
+
+#include <lib/types.h>
+
+// open(2)
+enum {
+    O_DIRECTORY = 0200000,
+    O_NOFOLLOW = 0400000,
+    O_DIRECT = 040000,
+    O_LARGEFILE = 0100000,
+};
+
+// struct stat, with the field names that kernel/posix fills in.
+struct abi_stat {
+    uint64_t device, inode;
+    uint32_t mode, links, uid, gid;
+    uint64_t special_device, pad0;
+    int64_t size;
+    int32_t block_size, pad1;
+    int64_t blocks;
+    int64_t accessed, accessed_nsec, modified, modified_nsec, changed, changed_nsec;
+    int32_t spare[2];
+};
+static_assert(sizeof(struct abi_stat) == 128);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MPL-2.0
+// Porting guide: user registers and the machine part of a thread.
+#pragma once
+
+#include <lib/types.h>
+
+struct thread;
+
+// All user registers, saved at the top of the kernel stack on every entry from user mode, in the order of Linux's
+// user_regs_struct for this architecture if entry code can produce it.
+struct arch_frame {
+    uint64_t registers[31];
+    uint64_t sp, pc, flags;
+    int64_t syscall; // number, or -1 outside a call
+    uint64_t first_argument; // if the result register is also the first argument's
+};
+
+// Kernel stack pointer while it does not run, end of the stack, vector area (null until first use), TLS base, what the last
+// fault was. sizeof must be a multiple of 8: struct thread.work follows and is tested together with arch_work.
+struct arch_thread {
+    uint64_t stack_pointer;
+    uintptr_t stack_top;
+    void *vector_area;
+    uint64_t tls;
+};
+
+// One load, as arch_cpu_id.
+ALWAYS_INLINE struct thread *arch_current(void) { return nullptr; }
+
+ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
+    return (struct arch_frame *)((struct arch_thread *)(void *)thread)->stack_top - 1;
+}
+
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->pc; }
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->sp; }
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->sp = sp; }
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->registers[0]; }
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) { frame->registers[0] = (uint64_t)value; }
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) { return frame->syscall; }
+// Argument 0 as it was at entry, even after the result has been set.
+ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
+    return i == 0 ? frame->first_argument : frame->registers[i];
+}
+// Back to the call instruction (4 bytes here); restore the first argument; syscall = -1, for the call is over.
+ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
+    frame->pc -= 4;
+    frame->registers[0] = frame->first_argument;
+    frame->registers[8] = (uint64_t)number;
+    frame->syscall = -1;
+}

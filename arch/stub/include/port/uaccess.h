@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MPL-2.0
+// Porting guide: single values to and from user memory. A port opens the user window (PAN, SMAP) around the one access, puts
+// the instruction into an exception table, and yields -EFAULT when the fault handler could not resolve the fault.
+#pragma once
+
+#include <lib/status.h>
+#include <lib/types.h>
+#include <port/mmu.h>
+
+#define get_user(value, ptr)                                                                       \
+    ({                                                                                             \
+        (value) = (typeof(value))(uintptr_t)(sizeof(*(ptr)) + (uintptr_t)(ptr));                   \
+        -EFAULT;                                                                                   \
+    })
+#define put_user(value, ptr)                                                                       \
+    ({                                                                                             \
+        (void)(value);                                                                             \
+        (void)(ptr);                                                                               \
+        -EFAULT;                                                                                   \
+    })
