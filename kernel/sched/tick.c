@@ -147,12 +147,21 @@ nsec_t sched_run_time(struct thread *thread) {
     return time;
 }
 
+// value * part / whole for 0 <= part <= whole, without a 128-bit division: whole is brought below 2^31 first.
+static nsec_t share_of(nsec_t value, nsec_t part, nsec_t whole) {
+    while (whole >> 31 != 0) {
+        whole >>= 1;
+        part >>= 1;
+    }
+    return whole == 0 ? 0 : value / whole * part + value % whole * part / whole;
+}
+
 // What no sample has covered is split as the samples were; without any it counts as user time.
 void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system) {
     nsec_t total = sched_run_time(thread), sampled_user = thread->user_time, sampled_system = thread->system_time;
     nsec_t sampled = sampled_user + sampled_system;
     nsec_t rest = MAX(total - sampled, (nsec_t)0);
-    nsec_t rest_system = sampled ? (nsec_t)((__int128)rest * sampled_system / sampled) : 0;
+    nsec_t rest_system = share_of(rest, sampled_system, sampled);
     *system = sampled_system + rest_system;
     *user = sampled_user + rest - rest_system;
 }
