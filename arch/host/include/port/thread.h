@@ -38,4 +38,5 @@ ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *fram
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
     frame->pc -= 2;
     frame->result = (uint64_t)number;
+    frame->number = (uint64_t)-1;
 }

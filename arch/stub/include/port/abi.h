@@ -25,3 +25,6 @@ struct abi_stat {
     int32_t spare[2];
 };
 static_assert(sizeof(struct abi_stat) == 128);
+
+// clone(2): whether the fifth argument is tls and the fourth child_tid (x86-64), or the other way round.
+#define ARCH_CLONE_TLS_LAST 0

@@ -32,6 +32,12 @@ ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
 }
 
 ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->pc; }
+// Anything that the fast way out does not restore must be announced.
+void arch_frame_changed(void);
+ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
+    frame->pc = pc;
+    arch_frame_changed();
+}
 ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->sp; }
 ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->sp = sp; }
 ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->registers[0]; }

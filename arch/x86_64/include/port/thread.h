@@ -54,4 +54,5 @@ ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *fram
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
     frame->rip -= 2;
     frame->rax = (uint64_t)number;
+    frame->orig_rax = (uint64_t)-1;
 }
