@@ -26,6 +26,7 @@ include make/kernel.mk
 include make/host.mk
 include make/user.mk
 include make/run.mk
+include make/iso.mk
 include make/check.mk
 include make/stub.mk
 

@@ -17,7 +17,6 @@ uint64_t image_pdpt[512] __attribute__((section(".bss.pages"), aligned(4096)));
 static uint64_t image_pd[512] __attribute__((section(".bss.pages"), aligned(4096)));
 static uint64_t image_pt[IMAGE_TABLES][512] __attribute__((section(".bss.pages"), aligned(4096)));
 extern uint64_t relr_start[], relr_end[];
-extern char rela_start[], rela_end[];
 
 uintptr_t __stack_chk_guard;
 uint64_t x86_early_entropy;
