@@ -13,6 +13,8 @@ struct options {
     const char *init;    // init=: the first program; null: the usual places
     bool selftest;       // run the kernel's own tests and switch off
     const char *selftest_filter; // selftest=: only tests whose name begins so
+    bool no_random_maps; // norandmaps: programs at the same addresses each time
+    bool trace_calls;    // trace_calls: every system call goes to the log, at debug level
     const char *arguments[OPTIONS_WORDS_MAX + 2];   // for init: [0] is for its path; null-terminated
     const char *environment[OPTIONS_WORDS_MAX + 3]; // for init; null-terminated
 };

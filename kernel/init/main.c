@@ -52,6 +52,10 @@ static void boot_thread(void *argument) {
     tty_init();          // console, ptys
     drivers_attach();    // serial ports
     unpack_initrd();     // programs
+    posix_init();        // processes, /proc
+    exec_set_randomize(!options.no_random_maps);
+    if (options.trace_calls)
+        process_trace_calls();
     status_t status = process_start_init(options.init, options.arguments, options.environment);
     if (status != 0)
         panic("cannot start init: error %d", -status);

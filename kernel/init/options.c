@@ -71,7 +71,7 @@ static void set_int(const char *name, const char *text, int *value) {
 
 // Returns false if the word is not one of the kernel's own.
 static bool set_option(const char *word) {
-    static const char *const known_elsewhere[] = {"console=", "nokaslr", "norandmaps", "quiet", "ro", "rw", "root="};
+    static const char *const known_elsewhere[] = {"console=", "nokaslr", "quiet", "ro", "rw", "root="};
     if (strncmp(word, "loglevel=", 9) == 0) {
         int level = options.log_level + 1; // as on Linux: messages below it are shown
         set_int("loglevel", word + 9, &level);
@@ -83,6 +83,10 @@ static bool set_option(const char *word) {
     } else if (strcmp(word, "selftest") == 0 || strncmp(word, "selftest=", 9) == 0) {
         options.selftest = true;
         options.selftest_filter = word[8] == '=' ? word + 9 : "";
+    } else if (strcmp(word, "norandmaps") == 0) {
+        options.no_random_maps = true;
+    } else if (strcmp(word, "trace_calls") == 0) {
+        options.trace_calls = true;
     } else if (strcmp(word, "debug") == 0) {
         options.log_level = LOG_DEBUG;
     } else {

@@ -64,8 +64,7 @@ MUST_USE status_t exec_open(const struct path *at, const char *path, bool no_fol
 MUST_USE status_t exec_open_path(const struct path *path, struct object **out);
 // A random number of pages, in bytes; 0 if addresses are not to be random.
 vaddr_t exec_random_offset(unsigned page_bits);
-// `norandmaps`, /proc/sys/kernel/randomize_va_space.
-void exec_set_randomize(bool on);
+// /proc/sys/kernel/randomize_va_space.
 bool exec_randomizes(void);
 
 // --- exec_stack.c ---

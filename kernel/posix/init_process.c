@@ -12,9 +12,15 @@
 static struct {
     const char *path;
     const char *const *argv, *const *envp;
+    bool trace_calls;
 } init;
 
 enum { ARGUMENTS_MAX = 64 };
+
+// Children inherit it.
+void process_trace_calls(void) {
+    init.trace_calls = true;
+}
 
 static status_t try_path(const char *path) {
     const char *argv[ARGUMENTS_MAX + 1] = {path};
@@ -45,6 +51,8 @@ static void open_console(void) {
 static void init_main(void *unused) {
     static const char *const usual[] = {"/init", "/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
     (void)unused;
+    if (init.trace_calls)
+        thread_set_work(thread_current(), THREAD_WORK_TRACE);
     open_console();
     if (init.path) {
         status_t status = try_path(init.path);

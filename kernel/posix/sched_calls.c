@@ -196,8 +196,10 @@ long sys_sched_setaffinity(int tid, unsigned size, const void __user *from) {
     struct cpu_mask mask = {};
     if (copy_from_user(&mask, from, MIN(size, (unsigned)sizeof(mask))) != 0)
         return -EFAULT;
+    if (tid == 0 || tid == posix_current()->tid)
+        return sched_set_affinity(thread_current(), mask); // may switch away
     rcu_read_lock();
-    struct posix_thread *thread = find(tid);
+    struct posix_thread *thread = thread_find(tid);
     status_t status = -ESRCH;
     if (thread)
         status = may_change(thread) ? sched_set_affinity(&thread->thread, mask) : -EPERM;

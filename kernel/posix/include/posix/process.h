@@ -140,6 +140,9 @@ extern const struct object_ops process_object_ops; // of task.object: the pidfd'
 
 // Boot: sets the hooks of the lower layers, adds the files of /proc. After vfs_init, before process_start_init.
 void posix_init(void);
+// Boot: `norandmaps` and `trace_calls` on the command line: no random addresses; all system calls in the log (debug).
+void exec_set_randomize(bool on);
+void process_trace_calls(void);
 // Boot: the first process, running `path` (null: /init, then /sbin/init, /etc/init, /bin/init, /bin/sh) with argv and
 // envp (null-terminated; argv[0] is replaced by the path tried). Returns once the process exists; the machine panics
 // if nothing can be run. Thread context; after posix_init and initramfs_unpack. The strings must stay.
