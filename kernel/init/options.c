@@ -4,6 +4,7 @@
 // As on Linux a word with a dot before its '=' belongs to a driver, and init does not see it.
 
 #include "init_priv.h"
+#include <lib/command_line.h>
 #include <lib/log.h>
 #include <lib/string.h>
 
@@ -16,28 +17,6 @@ static struct {
     unsigned arguments, environment; // words stored; the first argument is the program's own name
     unsigned left_out;
 } parsed = {1, 2, 0};
-
-// Cuts the next word out of *cursor and takes its quotes away; null: no more. `closed` is false if a quote
-// has no partner.
-static char *next_word(char **cursor, bool *closed) {
-    char *from = *cursor;
-    while (*from == ' ' || *from == '\t')
-        from++;
-    if (*from == '\0')
-        return nullptr;
-    char *word = from, *to = from;
-    bool quoted = false;
-    for (; *from != '\0' && (quoted || (*from != ' ' && *from != '\t')); from++) {
-        if (*from == '"')
-            quoted = !quoted;
-        else
-            *to++ = *from;
-    }
-    *cursor = *from == '\0' ? from : from + 1;
-    *to = '\0';
-    *closed = !quoted;
-    return word;
-}
 
 static void add_argument(const char *word) {
     if (parsed.arguments > OPTIONS_WORDS_MAX)
@@ -108,7 +87,7 @@ static bool is_driver_word(const char *word) {
 
 void options_parse(char *line) {
     bool for_init = false, closed;
-    for (char *word; (word = next_word(&line, &closed)) != nullptr;) {
+    for (char *word; (word = command_line_next(&line, &closed)) != nullptr;) {
         if (!closed)
             klog(LOG_WARNING, "command line: a quote is not closed in '%s'", word);
         if (!for_init && strcmp(word, "--") == 0)
