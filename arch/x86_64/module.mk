@@ -41,6 +41,8 @@ sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpuinfo.c
 sources += cpu/cpu_test.c
+sources += cpu/signal_test.c
+sources += cpu/test_user.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.

@@ -2,6 +2,7 @@
 // Self-tests that need the real processor: user copies that fault, vector state across switches, page table entries,
 // the assembly string functions.
 #include "cpu/cpu_priv.h"
+#include "cpu/test_user.h"
 #include "x86_64_priv.h"
 #include <arch/cpu.h>
 #include <arch/mmu.h>
@@ -80,74 +81,47 @@ KTEST(x86_memcmp) {
     }
 }
 
-// --- user copies ---
-
-static struct {
-    alignas(4096) uint64_t tables[4][512];
-    alignas(4096) uint8_t data[4096];
-} fake_user;
-static struct arch_aspace fake_aspace;
-#define USER_PAGE 0x10000ul
-#define USER_END (USER_PAGE + PAGE_SIZE) // unmapped from here
-
-static uint64_t *table_at(unsigned i) { return arch_phys_to_virt((uintptr_t)fake_user.tables[i] - x86_image_offset); }
-static paddr_t physical(const void *p) { return (uintptr_t)p - x86_image_offset; }
-
-// An address space of one page. The current thread, which has none, sees it until it blocks.
-static void fake_user_map(void) {
-    memset(fake_user.tables, 0, sizeof(fake_user.tables));
-    arch_aspace_init(&fake_aspace, physical(fake_user.tables[0]));
-    table_at(0)[0] = arch_pte_table(physical(fake_user.tables[1]));
-    table_at(1)[0] = arch_pte_table(physical(fake_user.tables[2]));
-    table_at(2)[0] = arch_pte_table(physical(fake_user.tables[3]));
-    table_at(3)[USER_PAGE >> PAGE_SHIFT] =
-        arch_pte_page(physical(fake_user.data), PROT_MAP_READ | PROT_MAP_WRITE | PROT_MAP_USER, 0);
-    unsigned long irq = arch_irq_save();
-    arch_aspace_switch(&fake_aspace);
-    arch_irq_restore(irq);
-}
-
-static void __user *user(uintptr_t address) { return (void __user *)address; }
+// --- user copies: on a page of a made-up address space (test_user.c) ---
 
 // Whatever the size and however far the page reaches, the count of missing bytes is exact, and the rest arrived.
 KTEST(x86_user_copy_stops_at_the_byte) {
     uint8_t kernel[TEXT], back[TEXT];
     pattern(kernel, TEXT, 5);
-    fake_user_map();
+    test_user_map();
     for (size_t size = 0; size <= 150; size++)
         for (size_t good = 0; good <= size; good += size > 40 ? 7 : 1) {
             uintptr_t at = USER_END - good;
-            memset(fake_user.data, 0, sizeof(fake_user.data));
+            memset(test_user.data, 0, sizeof(test_user.data));
             bool right = copy_to_user_partial(user(at), kernel, size) == size - good;
-            right &= memcmp(fake_user.data + PAGE_SIZE - good, kernel, good) == 0;
+            right &= memcmp(test_user.data + PAGE_SIZE - good, kernel, good) == 0;
             memset(back, 0, TEXT);
             right &= copy_from_user_partial(back, user(at), size) == size - good && memcmp(back, kernel, good) == 0;
             right &= clear_user_partial(user(at), size) == size - good;
-            right &= good == 0 || fake_user.data[PAGE_SIZE - 1] == 0;
+            right &= good == 0 || test_user.data[PAGE_SIZE - 1] == 0;
             if (!right) {
                 ktest_fail(__FILE_NAME__, (int)size, "a copy of this many bytes that faults");
-                arch_aspace_fini(&fake_aspace);
+                test_user_unmap();
                 return;
             }
         }
-    arch_aspace_fini(&fake_aspace);
+    test_user_unmap();
 }
 
 KTEST(x86_user_values_and_strings) {
     char text[32];
     uint64_t value = 1;
     uint32_t old = 0;
-    fake_user_map();
-    memset(fake_user.data, 'a', PAGE_SIZE);
+    test_user_map();
+    memset(test_user.data, 'a', PAGE_SIZE);
     KTEST_CHECK(get_user(value, (uint64_t __user *)user(USER_END - 8)) == 0 && value == 0x6161616161616161ul);
     KTEST_CHECK(get_user(value, (uint64_t __user *)user(USER_END - 7)) == -EFAULT);
     KTEST_CHECK(put_user(5, (uint16_t __user *)user(USER_END - 1)) == -EFAULT);
-    KTEST_CHECK(put_user(0x6263, (uint16_t __user *)user(USER_END - 2)) == 0 && fake_user.data[4094] == 0x63);
+    KTEST_CHECK(put_user(0x6263, (uint16_t __user *)user(USER_END - 2)) == 0 && test_user.data[4094] == 0x63);
     KTEST_CHECK(get_user(value, (uint64_t __user *)user(0xffffffff80200000ul)) == -EFAULT);
     KTEST_CHECK(copy_from_user(text, user(ARCH_USER_TOP - 4), 8) == -EFAULT);
     KTEST_CHECK(string_from_user(text, user(USER_END - 5), sizeof(text)) == -EFAULT);
     KTEST_CHECK(string_from_user(text, user(USER_PAGE), sizeof(text)) == -ENAMETOOLONG);
-    fake_user.data[4095] = 0;
+    test_user.data[4095] = 0;
     KTEST_CHECK(string_from_user(text, user(USER_END - 12), sizeof(text)) == 11 && strlen(text) == 11);
     KTEST_CHECK(string_from_user(text, user(USER_END - 12), 11) == -ENAMETOOLONG);
     KTEST_CHECK(put_user(7, (uint32_t __user *)user(USER_PAGE)) == 0);
@@ -156,26 +130,26 @@ KTEST(x86_user_values_and_strings) {
     KTEST_CHECK(user_xchg_u32((uint32_t __user *)user(USER_PAGE), 3, &old) == 0 && old == 9);
     KTEST_CHECK(user_cmpxchg_u32((uint32_t __user *)user(USER_END), 7, 1, &old) == -EFAULT);
     KTEST_CHECK(user_xchg_u32((uint32_t __user *)user(USER_END), 7, &old) == -EFAULT);
-    arch_aspace_fini(&fake_aspace);
+    test_user_unmap();
 }
 
 // After a flush a changed entry is seen, whether by page or as a whole, loaded or not.
 KTEST(x86_tlb_flush) {
     char c = 0;
-    fake_user_map();
-    uint64_t *entry = &table_at(3)[USER_PAGE >> PAGE_SHIFT];
+    test_user_map();
+    uint64_t *entry = test_user_entry();
     uint64_t mapped = *entry;
     KTEST_CHECK(get_user(c, (char __user *)user(USER_PAGE)) == 0);
     *entry = 0;
-    arch_tlb_flush_range(&fake_aspace, USER_PAGE, USER_END);
+    arch_tlb_flush_range(&test_user.aspace, USER_PAGE, USER_END);
     KTEST_CHECK(get_user(c, (char __user *)user(USER_PAGE)) == -EFAULT);
     *entry = mapped;
     KTEST_CHECK(put_user('x', (char __user *)user(USER_PAGE)) == 0);
     *entry = arch_pte_clear_write(mapped);
-    arch_tlb_flush_all(&fake_aspace);
+    arch_tlb_flush_all(&test_user.aspace);
     KTEST_CHECK(put_user('x', (char __user *)user(USER_PAGE)) == -EFAULT);
     KTEST_CHECK(get_user(c, (char __user *)user(USER_PAGE)) == 0 && c == 'x');
-    arch_aspace_fini(&fake_aspace);
+    test_user_unmap();
 }
 
 // --- page table entries ---
