@@ -142,6 +142,8 @@ static void free_table(struct handle_table *table) {
     slab_free(&handle_table_cache, table);
 }
 
+static void reclaim_table(struct rcu_head *head) { free_table(CONTAINER_OF(head, struct handle_table, rcu)); }
+
 // Copies the handles of 64 numbers. A number that is only reserved stays behind: its call belongs to the parent.
 static void copy_word(struct handle_table *to, struct handle_table *from, unsigned start) NO_THREAD_SAFETY {
     uint64_t used = *used_word(from, start), kept = used;
@@ -200,7 +202,7 @@ void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_S
         if (entry)
             handle_drop(entry_object(entry), task);
     }
-    free_table(table);
+    rcu_call(&table->rcu, reclaim_table); // task_get_handles may be looking at its count
 }
 
 void handle_table_set_limit(struct handle_table *table, unsigned limit) { table->limit = limit; }

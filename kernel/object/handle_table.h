@@ -28,6 +28,7 @@ struct handle_table {
     struct handle_chunk chunks[CHUNK_COUNT]; // 0: the three below
     _Atomic uint64_t first_entries[CHUNK_FIRST];
     uint64_t first_used, first_cloexec;
+    struct rcu_head rcu;
 };
 
 ALWAYS_INLINE uint64_t entry_pack(struct object *object, uint32_t rights) {

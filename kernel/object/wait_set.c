@@ -416,6 +416,8 @@ struct wait_set *wait_set_of(struct object *object) {
     return object->ops == &wait_set_ops ? CONTAINER_OF(object, struct wait_set, object) : nullptr;
 }
 
+unsigned wait_set_count(const struct wait_set *set) { return set->item_count; }
+
 int wait_set_describe(struct wait_set *set, char *to, size_t size) {
     int length = 0;
     mutex_lock(&set->mutex);

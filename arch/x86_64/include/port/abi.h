@@ -24,3 +24,10 @@ static_assert(sizeof(struct abi_stat) == 144);
 
 // clone(2): the TLS pointer is the last argument, after the child's thread id (other ports: before it).
 #define ARCH_CLONE_TLS_LAST 1
+
+// struct epoll_event: packed on this architecture only.
+struct abi_epoll_event {
+    uint32_t events;
+    uint64_t data;
+} __attribute__((packed));
+static_assert(sizeof(struct abi_epoll_event) == 12);

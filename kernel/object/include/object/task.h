@@ -31,3 +31,7 @@ ALWAYS_INLINE struct cred *cred_current(void) {
 ALWAYS_INLINE struct fs_context *fs_current(void) {
     return atomic_load_explicit(&task_current()->fs, memory_order_relaxed);
 }
+
+// Another task's, with a reference; null: it has none (any more).
+struct handle_table *task_get_handles(struct task *task);
+struct cred *task_get_cred(struct task *task);

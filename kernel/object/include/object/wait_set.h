@@ -41,7 +41,9 @@ MUST_USE status_t wait_set_modify(struct wait_set *set, struct object *object, i
                                   const struct wait_set_item_info *info);
 MUST_USE status_t wait_set_remove(struct wait_set *set, struct object *object, int key);
 // Fills up to `max` events, waiting for the first until the deadline (≤ 0: does not wait). Their number, 0 on
-// time-out, -EINTR. Not one of them is lost: see wait_set_give_back.
+// time-out, -EINTR.
 int wait_set_wait(struct wait_set *set, struct wait_event *events, unsigned max, nsec_t deadline);
+// Items in it, now.
+unsigned wait_set_count(const struct wait_set *set);
 // Lines of /proc/PID/fdinfo.
 int wait_set_describe(struct wait_set *set, char *to, size_t size);

@@ -78,6 +78,7 @@ struct thread {
     status_t wake_status;         // why thread_block ended; written by the one who woke it
     _Atomic bool interrupted;     // a signal came: interruptible waits end at once
     _Atomic bool killed;          // a fatal signal came: killable ones too
+    struct pi_waiter *pi_waiter;  // the priority-inheriting futex it waits for (kernel/posix)
     const char *wait_reason;      // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MPL-2.0
+// pidfds, for clone.
+#pragma once
+
+#include <posix/process.h>
+
+// A close-on-exec handle of the process in the current task; its number, -EMFILE, -ENOMEM.
+int pidfd_install(struct process *process);
