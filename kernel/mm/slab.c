@@ -50,8 +50,9 @@ static void set_up(struct slab_cache *cache) REQUIRES(&cache->lock) {
     cache->order = order;
     size_t count = (slab_bytes(order) - SLAB_HEADER) / stride;
     ASSERT(count > 0 && count < UINT16_MAX);
+    cache->capacity = stride <= 512 ? SLAB_MAGAZINE_OBJECTS : stride <= 2048 ? 16 : 4;
     if (cache != &magazine_cache)
-        cache->batch = stride <= 512 ? 16 : stride <= 2048 ? 8 : 2;
+        cache->batch = cache->capacity / 2;
     spin_lock(&all.lock);
     list_push_back(&all.caches, &cache->all);
     spin_unlock(&all.lock);
@@ -200,14 +201,20 @@ static NOINLINE void free_slow(struct slab_cache *cache, void *object) {
     spin_lock(&cache->lock);
     struct slab_magazine *magazine = magazine_get(cache);
     give_locked(cache, object);
-    for (unsigned i = 1; magazine && i < cache->batch && magazine->count > 0; i++)
-        give_locked(cache, magazine->objects[--magazine->count]);
+    // The oldest go; what was freed last is likely to be in the cache still.
+    unsigned count = magazine ? MIN(magazine->count, (uint64_t)cache->batch) : 0;
+    for (unsigned i = 0; i < count; i++)
+        give_locked(cache, magazine->objects[i]);
+    if (count > 0) {
+        magazine->count -= count;
+        memmove(magazine->objects, magazine->objects + count, magazine->count * sizeof(void *));
+    }
     spin_unlock(&cache->lock);
 }
 
 void slab_free_now(struct slab_cache *cache, void *object) {
     struct slab_magazine *magazine = cache->magazines[arch_cpu_id()];
-    if (LIKELY(magazine && magazine->count < SLAB_MAGAZINE_OBJECTS))
+    if (LIKELY(magazine && magazine->count < cache->capacity))
         magazine->objects[magazine->count++] = object;
     else
         free_slow(cache, object);

@@ -27,6 +27,7 @@ struct slab_cache {
     uint16_t objects_per_slab; // 0: not set up yet; then constant
     uint8_t order;             // pages of a slab: 1 << order
     uint8_t batch;             // objects moved between a magazine and the slabs at a time; 0: no magazines
+    uint8_t capacity;          // of a magazine
     struct list_node all;      // list of caches; under the list's lock
 };
 

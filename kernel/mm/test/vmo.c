@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MPL-2.0
+// Memory objects against a plain byte array: reads, writes, truncation, holes, seeking; quotas, seals, pagers.
+#include <abi/fcntl.h>
+
+#include "mm_test.h"
+
+#include <mm/upcall.h>
+#include <mm/vmo.h>
+#include <mm/uio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void region_file_get(struct object *file) {}
+void region_file_put(struct object *file) {}
+
+enum { MODEL_SIZE = 64 * PAGE_SIZE };
+static unsigned char model[MODEL_SIZE];
+static bool present[MODEL_SIZE / PAGE_SIZE];
+static uint64_t model_size;
+
+static ssize_t put(struct vmo *vmo, uint64_t offset, const void *from, size_t size) {
+    struct uio uio;
+    uio_init_kernel(&uio, (void *)from, size);
+    return vmo_write(vmo, offset, &uio, size);
+}
+
+static ssize_t get(struct vmo *vmo, uint64_t offset, void *to, size_t size) {
+    struct uio uio;
+    uio_init_kernel(&uio, to, size);
+    return vmo_read(vmo, offset, &uio, size);
+}
+
+static bool same(struct vmo *vmo) {
+    static unsigned char read[MODEL_SIZE];
+    return get(vmo, 0, read, model_size) == (ssize_t)model_size && memcmp(read, model, model_size) == 0;
+}
+
+static void model_resize(uint64_t size) {
+    for (uint64_t i = size; i < MODEL_SIZE; i++)
+        model[i] = 0;
+    for (uint64_t page = ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE; page < MODEL_SIZE / PAGE_SIZE; page++)
+        present[page] = false;
+    model_size = size;
+}
+
+static loff_t model_seek(uint64_t offset, bool data) {
+    if (offset >= model_size)
+        return -ENXIO;
+    for (uint64_t page = offset / PAGE_SIZE; page * PAGE_SIZE < model_size; page++)
+        if (present[page] == data)
+            return (loff_t)MAX(page * PAGE_SIZE, offset);
+    return data ? -ENXIO : (loff_t)model_size;
+}
+
+static bool random_step(struct vmo *vmo) {
+    uint64_t start = (uint64_t)random() % MODEL_SIZE, size = (uint64_t)random() % (5 * PAGE_SIZE);
+    size = MIN(size, MODEL_SIZE - start);
+    switch (random() % 4) {
+    case 0:
+    case 1: {
+        static unsigned char bytes[5 * PAGE_SIZE];
+        for (uint64_t i = 0; i < size; i++)
+            bytes[i] = (unsigned char)random();
+        memcpy(model + start, bytes, size);
+        for (uint64_t page = start / PAGE_SIZE; size && page <= (start + size - 1) / PAGE_SIZE; page++)
+            present[page] = true;
+        if (size && start + size > model_size)
+            model_size = start + size;
+        return put(vmo, start, bytes, size) == (ssize_t)size;
+    }
+    case 2:
+        if (random() % 4)
+            return true;
+        model_resize(start);
+        return vmo_resize(vmo, start) == 0;
+    default:
+        memset(model + start, 0, size);
+        for (uint64_t page = ALIGN_UP(start, PAGE_SIZE) / PAGE_SIZE; (page + 1) * PAGE_SIZE <= start + size; page++)
+            present[page] = false;
+        return vmo_punch(vmo, start, start + size) == 0;
+    }
+}
+
+static void test_random(void) {
+    struct vmo *vmo = vmo_create(0);
+    bool good = true, seeks = true;
+    srandom(5);
+    for (unsigned step = 0; step < 4000 && good; step++) {
+        good = random_step(vmo) && vmo->size == model_size && same(vmo);
+        uint64_t offset = (uint64_t)random() % MODEL_SIZE;
+        seeks = seeks && vmo_seek(vmo, offset, true) == model_seek(offset, true) &&
+                vmo_seek(vmo, offset, false) == model_seek(offset, false);
+    }
+    ok(good, "random writes, truncations and holes agree with the model");
+    ok(seeks, "SEEK_DATA and SEEK_HOLE agree with it too");
+    uint64_t resident = 0;
+    for (unsigned i = 0; i < MODEL_SIZE / PAGE_SIZE; i++)
+        resident += present[i];
+    is(vmo->resident, resident, "resident pages are counted");
+    vmo_put(vmo);
+}
+
+static void test_quota(void) {
+    _Atomic uint64_t used = 0;
+    struct vmo *vmo = vmo_create(0);
+    vmo->charge = &used;
+    vmo->charge_limit = 3;
+    static char bytes[5 * PAGE_SIZE];
+    is(put(vmo, 0, bytes, sizeof(bytes)), 3 * PAGE_SIZE, "a full quota makes a short write");
+    is(put(vmo, 3 * PAGE_SIZE, bytes, 1), -ENOSPC, "then ENOSPC");
+    is(vmo_resize(vmo, PAGE_SIZE), 0, "truncation");
+    is(used, 1, "gives pages back to the quota");
+    is(vmo_commit(vmo, 0, 3 * PAGE_SIZE), 0, "preallocation takes them again");
+    vmo_put(vmo);
+    is(used, 0, "the end of the object gives back all");
+}
+
+static void test_seals(void) {
+    struct vmo *vmo = vmo_create(100);
+    is(vmo_add_seals(vmo, F_SEAL_SHRINK | F_SEAL_GROW), 0, "two seals");
+    is(vmo_resize(vmo, 50), -EPERM, "no shrinking");
+    is(vmo_resize(vmo, 200), -EPERM, "no growing");
+    is(put(vmo, 90, "0123456789abcdef", 16), -EPERM, "no writing beyond the end");
+    is(put(vmo, 90, "0123456789", 10), 10, "writing inside goes");
+    is(vmo_add_seals(vmo, F_SEAL_WRITE | F_SEAL_SEAL), 0, "the last two");
+    is(put(vmo, 0, "x", 1), -EPERM, "no writing at all");
+    is(vmo_add_seals(vmo, F_SEAL_GROW), -EPERM, "no more seals");
+    vmo_put(vmo);
+}
+
+// A pager that fills each page with its index and remembers what was written back.
+static unsigned char disk[8][PAGE_SIZE];
+static bool destroyed;
+
+static status_t read_page(struct vmo *vmo, uint64_t index, struct page *page) {
+    if (index >= 8)
+        return -EIO;
+    memcpy(page_to_virt(page), disk[index], PAGE_SIZE);
+    return 0;
+}
+
+static status_t write_page(struct vmo *vmo, uint64_t index, struct page *page) {
+    memcpy(disk[index], page_to_virt(page), PAGE_SIZE);
+    return 0;
+}
+
+static void destroy(struct vmo *vmo) { destroyed = true; }
+
+static void test_pager(void) {
+    static const struct vmo_pager_ops ops = {.read_page = read_page, .write_page = write_page, .destroy = destroy};
+    for (unsigned i = 0; i < 8; i++)
+        memset(disk[i], (int)i + 1, PAGE_SIZE);
+    struct vmo *vmo = vmo_create_paged(10 * PAGE_SIZE, &ops, nullptr);
+    unsigned char byte;
+    ok(get(vmo, 5 * PAGE_SIZE + 7, &byte, 1) == 1 && byte == 6, "pages come from the pager");
+    is(get(vmo, 9 * PAGE_SIZE, &byte, 1), -EIO, "its errors come through");
+    ok(put(vmo, 2 * PAGE_SIZE + 1, "Z", 1) == 1 && disk[2][1] == 3, "a write stays in memory");
+    is(vmo_sync(vmo, 0, 10 * PAGE_SIZE), 0, "until it is synced");
+    ok(disk[2][0] == 3 && disk[2][1] == 'Z', "then it is in the store");
+    disk[2][1] = 0;
+    ok(vmo_sync(vmo, 0, 10 * PAGE_SIZE) == 0 && disk[2][1] == 0, "clean pages are not written again");
+    vmo_put(vmo);
+    ok(destroyed, "the pager is told of the end");
+}
+
+static void test_failure(void) {
+    static char bytes[3 * PAGE_SIZE];
+    bool good = true;
+    for (unsigned interval = 1; interval < 8; interval++) {
+        struct vmo *vmo = vmo_create(0);
+        alloc_fail_every(interval);
+        ssize_t done = put(vmo, 1ull << 30, bytes, sizeof(bytes));
+        alloc_fail_every(0);
+        good = good && (done == -ENOMEM || (done >= 0 && done <= (ssize_t)sizeof(bytes)));
+        vmo_put(vmo);
+    }
+    ok(good, "failing allocations give short writes or ENOMEM");
+}
+
+int main(void) {
+    mm_test_boot();
+    struct mm_test_counts before = mm_test_counts();
+    test_random();
+    test_quota();
+    test_seals();
+    test_pager();
+    test_failure();
+    mm_test_no_leak(before, "memory objects");
+    return tap_done();
+}
