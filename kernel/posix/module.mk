@@ -1,5 +1,5 @@
 name := posix
-sources := syscall.c memory.c memfd.c
+sources := syscall.c memory.c memfd.c process_vm.c
 deps := abi lib arch sched mm object vfs tty net dev
 tests :=
 

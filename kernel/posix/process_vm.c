@@ -53,7 +53,8 @@ static ssize_t copy_piece(struct aspace *aspace, struct uio *local, struct uio_v
     char *buffer = kmalloc(PAGE_SIZE);
     size_t done = 0;
     while (buffer && done < piece.size && local->resid > 0) {
-        size_t step = MIN(MIN(piece.size - done, local->resid), PAGE_SIZE - ((piece.base + done) & PAGE_MASK));
+        size_t wanted = MIN(piece.size - done, local->resid);
+        size_t step = MIN(wanted, PAGE_SIZE - ((piece.base + done) & PAGE_MASK));
         size_t part = write ? uio_read(local, buffer, step) : step;
         ssize_t there = part ? aspace_access(aspace, piece.base + done, buffer, part, write, false) : 0;
         if (!write && there > 0)
