@@ -27,6 +27,7 @@ include make/host.mk
 include make/user.mk
 include make/run.mk
 include make/iso.mk
+include make/bench.mk
 include make/check.mk
 include make/stub.mk
 

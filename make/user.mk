@@ -35,12 +35,10 @@ endef
 $(eval $(call user_program,run-tests,tests/runner/run-tests.c))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c)))
 $(foreach t,$(wildcard tests/system/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
-$(if $(wildcard bench/*.c),$(eval $(call user_program,bench,$(wildcard bench/*.c))))
 
 INIT := $(USER)/bin/init
 RUN_TESTS := $(USER)/bin/run-tests
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))
-BENCH := $(USER)/bin/bench
 
 .PHONY: user
-user: $(user_programs)
+user: $(user_programs) $(BENCH)
