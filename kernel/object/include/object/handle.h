@@ -66,3 +66,4 @@ int handle_next(struct handle_table *table, int start);
 unsigned handle_count(struct handle_table *table);
 // RLIMIT_NOFILE of the table's owner.
 void handle_table_set_limit(struct handle_table *table, unsigned limit);
+unsigned handle_table_limit(struct handle_table *table);

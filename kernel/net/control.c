@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+// Control messages between user buffers and struct ancillary: SCM_RIGHTS and SCM_CREDENTIALS.
+#include "control.h"
+#include "net_priv.h"
+#include "parcel.h"
+
+#include <arch/uaccess.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <object/task.h>
+
+#define CONTROL_MAX (64 * 1024) // bytes of control messages in one call
+
+static status_t take_rights(const struct control_message *message, struct ancillary *out) {
+    unsigned count = (unsigned)(message->size / sizeof(int32_t));
+    if (count > SCM_MAX_FD || out->rights)
+        return -EINVAL;
+    int32_t handles[SCM_MAX_FD];
+    memcpy(handles, message->data, count * sizeof(int32_t));
+    return parcel_pack(handles, count, &out->rights);
+}
+
+// A process may name itself, by any of its ids; an administrator may name others.
+static status_t take_credentials(const struct control_message *message, struct ancillary *out) {
+    struct abi_ucred wanted;
+    if (message->size != sizeof(wanted))
+        return -EINVAL;
+    memcpy(&wanted, message->data, sizeof(wanted));
+    const struct cred *cred = cred_current();
+    bool uid_ok = wanted.uid == cred->uid || wanted.uid == cred->euid || wanted.uid == cred->suid;
+    bool gid_ok = wanted.gid == cred->gid || wanted.gid == cred->egid || wanted.gid == cred->sgid;
+    if ((wanted.pid != task_current()->id && !cred_has_cap(cred, CAP_SYS_ADMIN)) ||
+        (!uid_ok && !cred_has_cap(cred, CAP_SETUID)) || (!gid_ok && !cred_has_cap(cred, CAP_SETGID)))
+        return -EPERM;
+    out->credentials = wanted;
+    out->has_credentials = true;
+    return 0;
+}
+
+static status_t take_all(const uint8_t *buffer, size_t size, struct ancillary *out) {
+    size_t offset = 0;
+    struct control_message message;
+    int found;
+    while ((found = control_next(buffer, size, &offset, &message)) > 0) {
+        if (message.level != SOL_SOCKET)
+            continue;
+        status_t status = message.type == SCM_RIGHTS        ? take_rights(&message, out)
+                          : message.type == SCM_CREDENTIALS ? take_credentials(&message, out)
+                                                            : -EINVAL;
+        if (status != 0)
+            return status;
+    }
+    return found;
+}
+
+status_t control_from_user(const void __user *control, size_t size, struct ancillary *out) {
+    if (size > CONTROL_MAX)
+        return -ENOBUFS;
+    uint8_t *buffer = kmalloc(size);
+    if (!buffer)
+        return -ENOMEM;
+    status_t status = copy_from_user(buffer, control, size);
+    if (status == 0)
+        status = take_all(buffer, size, out);
+    kfree(buffer);
+    return status;
+}
+
+static bool put_message(void __user *to, struct abi_cmsghdr header, const void *data) {
+    return copy_to_user(to, &header, sizeof(header)) == 0 &&
+           copy_to_user((uint8_t __user *)to + sizeof(header), data, header.size - sizeof(header)) == 0;
+}
+
+static size_t put_credentials(const struct control_space *space, const struct ancillary *from, uint32_t *flags) {
+    struct abi_cmsghdr header = {sizeof(header) + sizeof(from->credentials), SOL_SOCKET, SCM_CREDENTIALS};
+    if (space->size < header.size || !put_message(space->buffer, header, &from->credentials)) {
+        *flags |= MSG_CTRUNC;
+        return 0;
+    }
+    return MIN(control_align(header.size), space->size);
+}
+
+static size_t put_rights(const struct control_space *space, size_t used, struct parcel *parcel, uint32_t *flags) {
+    int32_t handles[SCM_MAX_FD];
+    unsigned room = control_rights_room(space->size - used);
+    unsigned count = parcel_unpack(parcel, handles, MIN(room, (unsigned)SCM_MAX_FD), space->close_on_exec);
+    if (count < parcel->count)
+        *flags |= MSG_CTRUNC;
+    if (count == 0)
+        return 0;
+    struct abi_cmsghdr header = {sizeof(header) + count * sizeof(int32_t), SOL_SOCKET, SCM_RIGHTS};
+    if (!put_message((uint8_t __user *)space->buffer + used, header, handles)) {
+        for (unsigned i = 0; i < count; i++)
+            (void)handle_close(handles[i]);
+        *flags |= MSG_CTRUNC;
+        return 0;
+    }
+    return MIN(control_align(header.size), space->size - used);
+}
+
+size_t control_to_user(const struct control_space *space, struct ancillary *from, uint32_t *flags) {
+    size_t used = 0;
+    if (space->credentials && from->has_credentials)
+        used = put_credentials(space, from, flags);
+    if (from->rights)
+        used += put_rights(space, used, from->rights, flags);
+    parcel_destroy(from->rights);
+    from->rights = nullptr;
+    return used;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MPL-2.0
+// Connecting AF_UNIX stream and seqpacket sockets.
+//
+// connect makes the other side's socket itself and queues it at the listener; it does not wait for accept. From then on
+// both sides may send. accept only gives the socket a handle.
+#include "unix_priv.h"
+
+#include <mm/slab.h>
+
+static void init_end(struct unix_end *end, struct unix_socket *socket, struct unix_socket *other) {
+    list_init(&end->packets);
+    wait_queue_init(&end->readers);
+    wait_queue_init(&end->writers);
+    end->socket = socket;
+    end->limit = atomic_load_explicit(&other->socket.send_buffer, memory_order_relaxed);
+}
+
+struct unix_connection *unix_connection_create(struct unix_socket *a, struct unix_socket *b) {
+    struct unix_connection *connection = kzalloc(sizeof(*connection));
+    if (!connection)
+        return nullptr;
+    refcount_init(&connection->ref, 2);
+    init_end(&connection->end[0], a, b);
+    init_end(&connection->end[1], b, a);
+    return connection;
+}
+
+// The socket has its connection: data may flow.
+static void attach(struct unix_socket *socket, struct unix_connection *connection, unsigned side) {
+    socket->side = (uint8_t)side;
+    atomic_store_explicit(&socket->connection, connection, memory_order_release);
+    spin_lock(&socket->lock);
+    socket->state = UNIX_CONNECTED;
+    spin_unlock(&socket->lock);
+    spin_lock(&connection->lock);
+    unix_end_update_locked(connection, side);
+    spin_unlock(&connection->lock);
+}
+
+status_t unix_stream_pair(struct unix_socket *a, struct unix_socket *b) {
+    struct unix_connection *connection = unix_connection_create(a, b);
+    if (!connection)
+        return -ENOMEM;
+    attach(a, connection, 0);
+    attach(b, connection, 1);
+    return 0;
+}
+
+// --- listen, accept ---
+
+status_t unix_listen(struct socket *base, int backlog) {
+    struct unix_socket *socket = to_unix(base);
+    struct abi_ucred mine = socket_credentials();
+    status_t status = 0;
+    spin_lock(&socket->lock);
+    if (!socket->name || (socket->state != UNIX_UNCONNECTED && socket->state != UNIX_LISTENING)) {
+        status = -EINVAL;
+    } else {
+        if ((unsigned)backlog > socket->backlog_max)
+            wait_queue_wake_all(&socket->connecters);
+        socket->backlog_max = (unsigned)backlog;
+        socket->state = UNIX_LISTENING;
+        socket->own_credentials = mine;
+        // Linux reports a listener's own identity as its peer's, too.
+        socket->peer_credentials = mine;
+        socket->has_peer_credentials = true;
+        uint32_t readable = list_is_empty(&socket->backlog) ? 0 : SIGNALS_READ;
+        object_signal(&base->object, UNIX_SIGNALS & ~readable, readable);
+    }
+    spin_unlock(&socket->lock);
+    return status;
+}
+
+status_t unix_accept(struct socket *base, bool nonblock, struct socket **out) {
+    struct unix_socket *listener = to_unix(base);
+    nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
+    nsec_t deadline = socket_deadline(timeout);
+    struct unix_socket *accepted = nullptr;
+    status_t status = 0;
+    spin_lock(&listener->lock);
+    while (status == 0) {
+        if (listener->state != UNIX_LISTENING)
+            status = -EINVAL;
+        else if (!list_is_empty(&listener->backlog))
+            break;
+        else if (nonblock)
+            status = -EAGAIN;
+        else
+            status = wait_queue_sleep(&listener->accepters, &listener->lock, WAIT_INTERRUPTIBLE, deadline);
+    }
+    if (status == 0) {
+        accepted = LIST_ENTRY(list_pop_front(&listener->backlog), struct unix_socket, backlog_node);
+        listener->backlog_length--;
+        wait_queue_wake_one(&listener->connecters);
+        if (list_is_empty(&listener->backlog))
+            object_signal(&base->object, SIGNALS_READ, 0);
+    }
+    spin_unlock(&listener->lock);
+    if (!accepted)
+        return socket_interrupted(status, timeout);
+    unix_gc_lock();
+    accepted->listener = nullptr;
+    unix_gc_unlock();
+    *out = &accepted->socket;
+    return 0;
+}
+
+// Closes what nobody accepted: the clients see their connection reset.
+void unix_listener_close(struct unix_socket *listener) {
+    struct list_node orphans = LIST_INIT(orphans);
+    spin_lock(&listener->lock);
+    list_splice_back(&orphans, &listener->backlog);
+    listener->backlog_length = 0;
+    wait_queue_wake_all(&listener->accepters);
+    wait_queue_wake_all(&listener->connecters);
+    spin_unlock(&listener->lock);
+    struct list_node *node;
+    while ((node = list_pop_front(&orphans))) {
+        struct unix_socket *orphan = LIST_ENTRY(node, struct unix_socket, backlog_node);
+        unix_gc_lock();
+        orphan->listener = nullptr;
+        unix_gc_unlock();
+        struct unix_connection *connection = unix_connection_of(orphan);
+        spin_lock(&connection->lock);
+        struct unix_socket *client = connection->end[!orphan->side].socket;
+        if (client)
+            atomic_store_explicit(&client->socket.error, ECONNRESET, memory_order_relaxed);
+        spin_unlock(&connection->lock);
+        unix_stream_close(orphan);
+        unix_put(orphan);
+    }
+}
+
+// --- connect ---
+
+// Waits for room in the backlog and queues the new socket. -ECONNREFUSED: it does not listen.
+static status_t enqueue(struct unix_socket *listener, struct unix_socket *client, struct unix_socket *server,
+                        bool nonblock) {
+    nsec_t timeout = atomic_load_explicit(&client->socket.send_timeout, memory_order_relaxed);
+    nsec_t deadline = socket_deadline(timeout);
+    status_t status = 0;
+    spin_lock(&listener->lock);
+    while (status == 0) {
+        if (listener->state != UNIX_LISTENING)
+            status = -ECONNREFUSED;
+        else if (listener->backlog_length <= listener->backlog_max)
+            break;
+        else if (nonblock)
+            status = -EAGAIN;
+        else
+            status = wait_queue_sleep(&listener->connecters, &listener->lock, WAIT_INTERRUPTIBLE, deadline);
+    }
+    if (status == 0) {
+        server->name = listener->name;
+        refcount_up(&server->name->ref);
+        client->peer_credentials = listener->own_credentials;
+        client->has_peer_credentials = true;
+        server->listener = listener;
+        list_push_back(&listener->backlog, &server->backlog_node);
+        listener->backlog_length++;
+        wait_queue_wake_one(&listener->accepters);
+        object_signal(&listener->socket.object, 0, SIGNALS_READ);
+    }
+    spin_unlock(&listener->lock);
+    return socket_interrupted(status, timeout);
+}
+
+static status_t begin_connect(struct unix_socket *socket) {
+    spin_lock(&socket->lock);
+    status_t status = socket->state == UNIX_UNCONNECTED  ? 0
+                      : socket->state == UNIX_CONNECTED  ? -EISCONN
+                      : socket->state == UNIX_CONNECTING ? -EALREADY
+                                                         : -EINVAL;
+    if (status == 0)
+        socket->state = UNIX_CONNECTING;
+    spin_unlock(&socket->lock);
+    return status;
+}
+
+static void fail_connect(struct unix_socket *socket) {
+    spin_lock(&socket->lock);
+    if (socket->state == UNIX_CONNECTING)
+        socket->state = UNIX_UNCONNECTED;
+    spin_unlock(&socket->lock);
+}
+
+// The other side's socket, connected to `client` but not yet queued anywhere.
+static status_t make_server_side(struct unix_socket *client, struct unix_socket **out,
+                                 struct unix_connection **connection) {
+    struct unix_socket *server = unix_alloc(client->socket.type);
+    if (!server)
+        return -ENOMEM;
+    *connection = unix_connection_create(client, server);
+    if (!*connection) {
+        unix_put(server);
+        return -ENOMEM;
+    }
+    server->peer_credentials = socket_credentials();
+    server->has_peer_credentials = true;
+    attach(server, *connection, 1);
+    *out = server;
+    return 0;
+}
+
+status_t unix_stream_connect(struct socket *base, const struct address *address, bool nonblock) {
+    struct unix_socket *client = to_unix(base), *listener, *server;
+    struct unix_connection *connection;
+    status_t status = 0;
+    if (socket_option(base, SO_PASSCRED) && (status = unix_autobind(client)) != 0)
+        return status;
+    if ((status = unix_find(address, base->type, &listener)) != 0)
+        return status;
+    if ((status = begin_connect(client)) != 0)
+        goto out_listener;
+    if ((status = make_server_side(client, &server, &connection)) != 0)
+        goto out_state;
+    if ((status = enqueue(listener, client, server, nonblock)) != 0) {
+        // The client keeps no part of it.
+        spin_lock(&connection->lock);
+        connection->end[0].socket = nullptr;
+        spin_unlock(&connection->lock);
+        (void)refcount_down(&connection->ref);
+        unix_put(server);
+        goto out_state;
+    }
+    attach(client, connection, 0);
+    unix_put(listener);
+    return 0;
+out_state:
+    fail_connect(client);
+out_listener:
+    unix_put(listener);
+    return status;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MPL-2.0
+// AF_UNIX sockets: what their files share.
+//
+// Two kinds. Stream and seqpacket sockets are connected: the two ends share a struct unix_connection with a queue for each
+// direction, one lock, and weak pointers to the sockets. Datagram sockets have a queue of their own.
+//
+// Lock order: gc.lock, names.lock, socket->lock, connection->lock, object locks. Two socket locks are never held together.
+#pragma once
+
+#include "packet.h"
+
+#include <net/socket.h>
+#include <vfs/path.h>
+
+// A bound name; constant once made.
+struct unix_name {
+    struct refcount ref;
+    unsigned size; // of `address` that counts
+    struct abi_sockaddr_un address;
+    char terminator; // ends a path of the greatest length
+    bool is_path;
+    struct list_node node; // abstract names: in a bucket of names.table, under names.lock
+    struct unix_socket *owner; // under names.lock; weak: cleared when the owner closes
+    struct path path; // of a path name
+};
+
+// One end of a connection: what it has yet to read, and what is the matter with it.
+struct unix_end {
+    struct list_node packets;
+    uint32_t bytes;  // charge of the packets: against the other end's send buffer
+    uint32_t limit;  // the other end's send buffer
+    bool reading;    // a reader has taken the first packets out and may put them back
+    bool closed;     // the socket is closed
+    bool shut_read, shut_write;
+    struct unix_socket *socket; // weak: cleared when the socket is destroyed
+    struct wait_queue readers;  // of this end
+    struct wait_queue writers;  // of the other end, for room here
+};
+
+struct unix_connection {
+    struct refcount ref; // one for each end
+    struct spinlock lock; // protects the rest
+    struct unix_end end[2];
+};
+
+enum unix_state { UNIX_UNCONNECTED, UNIX_CONNECTING, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
+
+struct unix_socket {
+    struct socket socket; // first
+    struct list_node all_node; // all sockets; under gc.lock
+    // The garbage collector's own, under gc.lock.
+    uint32_t gc_references;
+    bool gc_candidate;
+
+    // A connection is set once, before the socket can be used for data.
+    struct unix_connection *_Atomic connection;
+    uint8_t side; // our end of it
+
+    struct spinlock lock; // protects the rest
+    enum unix_state state;
+    struct unix_name *name; // bound to; null: none. One reference. Set once
+    bool binding;           // a bind is under way
+    struct abi_ucred own_credentials, peer_credentials; // as of listen, connect, socketpair
+    bool has_peer_credentials;
+    // Listening.
+    struct list_node backlog; // struct unix_socket.backlog_node: connected, not yet accepted; one reference each
+    struct list_node backlog_node; // of the listener's backlog, under its lock
+    struct unix_socket *listener;  // in whose backlog it is; under gc.lock
+    unsigned backlog_length, backlog_max;
+    struct wait_queue accepters, connecters;
+    // Datagrams.
+    struct unix_socket *peer;   // connected to; one reference
+    struct list_node packets;
+    unsigned packet_count;
+    bool shut_read, shut_write;
+    struct wait_queue readers;
+    struct wait_queue senders;  // of others, for room in our queue
+    struct wait_queue writers;  // of ours, for room in our send buffer
+    struct list_node blocked;      // struct unix_socket.blocked_node: told when there is room; one reference each
+    struct list_node blocked_node; // under the receiver's lock
+    _Atomic bool is_blocked;
+    _Atomic uint32_t sent;      // charge of our datagrams that nobody has read yet
+};
+
+ALWAYS_INLINE struct unix_socket *to_unix(struct socket *socket) {
+    return CONTAINER_OF(socket, struct unix_socket, socket);
+}
+ALWAYS_INLINE void unix_get(struct unix_socket *socket) { object_get(&socket->socket.object); }
+ALWAYS_INLINE void unix_put(struct unix_socket *socket) { object_put(&socket->socket.object); }
+ALWAYS_INLINE bool unix_is_datagram(const struct unix_socket *socket) { return socket->socket.type == SOCK_DGRAM; }
+ALWAYS_INLINE struct unix_connection *unix_connection_of(struct unix_socket *socket) {
+    return atomic_load_explicit(&socket->connection, memory_order_acquire);
+}
+
+#define UNIX_SIGNALS                                                                                                   \
+    (SIGNALS_READ | SIGNALS_WRITE | SIGNAL_WRITE_BAND | SIGNAL_HANGUP | SIGNAL_READ_HANGUP | SIGNAL_ERROR)
+#define UNIX_WRITABLE (SIGNALS_WRITE | SIGNAL_WRITE_BAND)
+
+// --- unix.c ---
+struct unix_socket *unix_alloc(int type);
+extern const struct socket_ops unix_stream_ops, unix_datagram_ops;
+
+// --- unix_name.c ---
+void unix_name_put(struct unix_name *name);
+status_t unix_bind(struct socket *socket, const struct address *address);
+// Binds to a free abstract name, if not bound yet.
+MUST_USE status_t unix_autobind(struct unix_socket *socket);
+// The open socket bound to an address, referenced. -ECONNREFUSED, -EACCES, -ENOENT …; -EPROTOTYPE: another type.
+MUST_USE status_t unix_find(const struct address *address, int type, struct unix_socket **out);
+status_t unix_get_name(struct socket *socket, bool peer, struct address *out);
+void unix_name_to_address(const struct unix_name *name, struct address *out);
+// The socket closes: nobody finds it by its name any more.
+void unix_name_release(struct unix_socket *socket);
+
+// --- unix_connect.c ---
+struct unix_connection *unix_connection_create(struct unix_socket *a, struct unix_socket *b);
+status_t unix_stream_pair(struct unix_socket *a, struct unix_socket *b);
+status_t unix_stream_connect(struct socket *socket, const struct address *address, bool nonblock);
+status_t unix_listen(struct socket *socket, int backlog);
+status_t unix_accept(struct socket *socket, bool nonblock, struct socket **out);
+void unix_listener_close(struct unix_socket *socket);
+
+// --- unix_stream.c ---
+ssize_t unix_stream_send(struct socket *socket, struct message *message);
+ssize_t unix_stream_receive(struct socket *socket, struct message *message);
+ssize_t unix_seqpacket_send(struct socket *socket, struct message *message);
+ssize_t unix_seqpacket_receive(struct socket *socket, struct message *message);
+status_t unix_stream_shutdown(struct socket *socket, bool read, bool write);
+void unix_stream_close(struct unix_socket *socket);
+// Brings the signals of one end in line with the state.
+void unix_end_update_locked(struct unix_connection *connection, unsigned side) REQUIRES(&connection->lock);
+// Waits until the end has something to read (then *packet is the first, still queued) or is at its end (null).
+void unix_take_ancillary(struct packet *packet, struct message *message, bool peek);
+
+// --- unix_datagram.c ---
+ssize_t unix_datagram_send(struct socket *socket, struct message *message);
+ssize_t unix_datagram_receive(struct socket *socket, struct message *message);
+status_t unix_datagram_connect(struct socket *socket, const struct address *address, bool nonblock);
+status_t unix_datagram_shutdown(struct socket *socket, bool read, bool write);
+status_t unix_datagram_pair(struct unix_socket *a, struct unix_socket *b);
+void unix_datagram_close(struct unix_socket *socket);
+// A datagram was read or dropped: gives its charge back to the sender and drops the packet's reference to it.
+void unix_sender_release(struct unix_socket *sender, uint32_t charge);
+
+// --- unix_gc.c ---
+void unix_gc_add(struct unix_socket *socket);    // a new socket
+void unix_gc_remove(struct unix_socket *socket); // its last reference is gone
+// Queueing and unqueueing of packets with rights happens between these two, so that the collector sees each once.
+void unix_gc_lock(void);
+void unix_gc_unlock(void);
+// Frees sockets that only queues of each other hold. Called when a socket closes. Blocks.
+void unix_gc_run(void);
+// Calls `visit` for each socket, with gc.lock held: it may take socket and connection locks.
+void unix_for_each(void (*visit)(struct unix_socket *socket, void *context), void *context);
+void unix_proc_init(void);

@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: MPL-2.0
+// Data on AF_UNIX connections: streams, and seqpackets, which keep boundaries.
+//
+// A sender makes a packet outside any lock, then queues it at the other end if there is room. A reader that wants a
+// whole packet takes it out of the queue in the same locked section that finds it. One that wants only part
+// of it (or peeks) leaves it in, sets end->reading, copies, and comes back: while `reading` is set nobody else
+// removes packets from that queue, not even close.
+//
+//   reader A (part)            reader B                close
+//   reading = true
+//   copies, unlocked           waits for !reading      closed = true, leaves the packets
+//   start += n
+//   reading = false, wakes B                           (A frees the packets on its way out)
+//
+// A full queue blocks the sender until three quarters of it are read, so that two processes on one CPU do not switch
+// for every packet.
+#include "unix_priv.h"
+
+#include <sched/sched.h>
+
+ALWAYS_INLINE bool receive_is_shut(const struct unix_end *mine, const struct unix_end *other) {
+    return mine->shut_read || other->shut_write || other->closed;
+}
+
+ALWAYS_INLINE bool send_is_shut(const struct unix_end *mine, const struct unix_end *other) {
+    return mine->shut_write || other->shut_read || other->closed;
+}
+
+// Has the queue at `end` drained enough for its senders to go on?
+ALWAYS_INLINE bool has_drained(const struct unix_end *end) { return end->bytes <= end->limit / 4; }
+
+void unix_end_update_locked(struct unix_connection *connection, unsigned side) {
+    const struct unix_end *mine = &connection->end[side], *other = &connection->end[!side];
+    if (!mine->socket)
+        return;
+    struct object *object = &mine->socket->socket.object;
+    uint32_t now = 0;
+    bool no_more = receive_is_shut(mine, other);
+    if (no_more || !list_is_empty(&mine->packets))
+        now |= SIGNALS_READ;
+    if (has_drained(other))
+        now |= UNIX_WRITABLE;
+    if (no_more)
+        now |= SIGNAL_READ_HANGUP;
+    if (no_more && send_is_shut(mine, other))
+        now |= SIGNAL_HANGUP;
+    if (atomic_load_explicit(&mine->socket->socket.error, memory_order_relaxed) != 0)
+        now |= SIGNAL_ERROR;
+    uint32_t before = object_signals(object) & UNIX_SIGNALS;
+    if (before != now)
+        object_signal(object, before & ~now, now & ~before);
+}
+
+void unix_take_ancillary(struct packet *packet, struct message *message, bool peek) {
+    if (!message->ancillary)
+        return;
+    message->ancillary->credentials = packet->credentials;
+    message->ancillary->has_credentials = true;
+    if (!packet->rights)
+        return;
+    unix_gc_lock();
+    if (peek) {
+        message->ancillary->rights = parcel_copy(packet->rights);
+    } else {
+        message->ancillary->rights = packet->rights;
+        packet->rights = nullptr;
+    }
+    unix_gc_unlock();
+}
+
+// --- sending ---
+
+static status_t wait_for_room(struct unix_connection *connection, unsigned side, struct message *message,
+                              nsec_t deadline) REQUIRES(&connection->lock) {
+    struct unix_end *mine = &connection->end[side], *to = &connection->end[!side];
+    for (;;) {
+        if (UNLIKELY(send_is_shut(mine, to)))
+            return -EPIPE;
+        if (LIKELY(to->bytes < to->limit))
+            return 0;
+        if (message->flags & MSG_DONTWAIT)
+            return -EAGAIN;
+        status_t status = wait_queue_sleep(&to->writers, &connection->lock, WAIT_INTERRUPTIBLE, deadline);
+        if (status != 0)
+            return status;
+    }
+}
+
+static void append(struct unix_connection *connection, unsigned side, struct packet *packet)
+    REQUIRES(&connection->lock) {
+    struct unix_end *to = &connection->end[!side];
+    bool was_drained = has_drained(to);
+    list_push_back(&to->packets, &packet->node);
+    to->bytes += packet->charge;
+    if (UNLIKELY(was_drained && !has_drained(to)))
+        unix_end_update_locked(connection, side);
+    wait_queue_wake_one_sync(&to->readers);
+    if (LIKELY(to->socket != nullptr))
+        object_signal(&to->socket->socket.object, 0, SIGNALS_READ);
+}
+
+// Queues the packet, which it takes over on success only.
+static status_t send_packet(struct unix_connection *connection, unsigned side, struct packet *packet,
+                            struct message *message, nsec_t deadline) {
+    spin_lock(&connection->lock);
+    status_t status = wait_for_room(connection, side, message, deadline);
+    if (LIKELY(status == 0 && !packet->rights))
+        append(connection, side, packet);
+    spin_unlock(&connection->lock);
+    if (LIKELY(!packet->rights) || status != 0)
+        return status;
+    // With handles inside: once more under the collector's lock. The room may be gone; one packet too many is harmless.
+    unix_gc_lock();
+    spin_lock(&connection->lock);
+    if (send_is_shut(&connection->end[side], &connection->end[!side]))
+        status = -EPIPE;
+    else
+        append(connection, side, packet);
+    spin_unlock(&connection->lock);
+    unix_gc_unlock();
+    return status;
+}
+
+static void stamp(struct packet *packet, struct message *message) {
+    if (message->ancillary && message->ancillary->has_credentials)
+        packet->credentials = message->ancillary->credentials;
+    else
+        packet->credentials = socket_credentials();
+    if (message->ancillary) {
+        packet->rights = message->ancillary->rights;
+        message->ancillary->rights = nullptr;
+    }
+}
+
+// Makes a packet of the next `size` bytes and sends it.
+static status_t send_piece(struct unix_socket *socket, struct unix_connection *connection, struct message *message,
+                           size_t size) {
+    struct packet *packet;
+    nsec_t timeout = atomic_load_explicit(&socket->socket.send_timeout, memory_order_relaxed);
+    status_t status = packet_create(message->data, size, &packet);
+    if (UNLIKELY(status != 0))
+        return status;
+    stamp(packet, message);
+    status = send_packet(connection, socket->side, packet, message, socket_deadline(timeout));
+    if (UNLIKELY(status != 0)) {
+        packet_destroy(packet);
+        status = status == -EPIPE ? status : socket_interrupted(status, timeout);
+    }
+    return status;
+}
+
+static status_t check_send(struct unix_socket *socket, struct message *message, struct unix_connection **connection) {
+    *connection = unix_connection_of(socket);
+    if (UNLIKELY(message->flags & MSG_OOB))
+        return -EOPNOTSUPP;
+    if (UNLIKELY(message->address != nullptr && socket->socket.type == SOCK_STREAM))
+        return *connection ? -EISCONN : -EOPNOTSUPP;
+    if (UNLIKELY(!*connection))
+        return -ENOTCONN;
+    struct unix_end *mine = &(*connection)->end[socket->side], *to = &(*connection)->end[!socket->side];
+    if (UNLIKELY(send_is_shut(mine, to)))
+        return -EPIPE;
+    // Before the data is copied; looked at again under the lock.
+    if (UNLIKELY((message->flags & MSG_DONTWAIT) && to->bytes >= to->limit))
+        return -EAGAIN;
+    return 0;
+}
+
+ssize_t unix_stream_send(struct socket *base, struct message *message) {
+    struct unix_socket *socket = to_unix(base);
+    struct unix_connection *connection;
+    size_t total = message->data->resid, done = 0;
+    status_t status = check_send(socket, message, &connection);
+    while (LIKELY(status == 0) && done < total) {
+        size_t size = MIN(total - done, PACKET_STREAM_MAX);
+        status = send_piece(socket, connection, message, size);
+        if (LIKELY(status == 0))
+            done += size;
+    }
+    if (done > 0)
+        return (ssize_t)done;
+    return status == -EPIPE ? socket_broken_pipe(message->flags) : status;
+}
+
+ssize_t unix_seqpacket_send(struct socket *base, struct message *message) {
+    struct unix_socket *socket = to_unix(base);
+    struct unix_connection *connection;
+    size_t size = message->data->resid;
+    message->address = nullptr; // as on Linux: ignored on a connected seqpacket socket
+    status_t status = check_send(socket, message, &connection);
+    if (status == 0 && size > atomic_load_explicit(&base->send_buffer, memory_order_relaxed) - 32)
+        status = -EMSGSIZE;
+    if (status == 0)
+        status = send_piece(socket, connection, message, size);
+    if (status == 0)
+        return (ssize_t)size;
+    return status == -EPIPE ? socket_broken_pipe(message->flags) : status;
+}
+
+// --- receiving ---
+
+// What a reader got hold of.
+struct grip {
+    struct packet *packet;
+    bool whole; // it is out of the queue and ours; else end->reading is set
+};
+
+static void uncharge(struct unix_connection *connection, unsigned side, uint32_t charge)
+    REQUIRES(&connection->lock) {
+    struct unix_end *mine = &connection->end[side];
+    bool was_drained = has_drained(mine);
+    mine->bytes -= charge;
+    if (UNLIKELY(!was_drained && has_drained(mine))) {
+        wait_queue_wake_all(&mine->writers);
+        unix_end_update_locked(connection, !side);
+    }
+}
+
+static void remove_first(struct unix_connection *connection, unsigned side, struct packet *packet)
+    REQUIRES(&connection->lock) {
+    struct unix_end *mine = &connection->end[side];
+    list_remove(&packet->node);
+    uncharge(connection, side, packet->charge);
+    if (list_is_empty(&mine->packets))
+        unix_end_update_locked(connection, side);
+    else
+        wait_queue_wake_one(&mine->readers);
+}
+
+// Waits until there is a packet. 1: there is. 0: the end of the stream. `may_wait` false: -EAGAIN instead of waiting.
+static int wait_for_packet(struct unix_connection *connection, unsigned side, bool may_wait, nsec_t deadline)
+    REQUIRES(&connection->lock) {
+    struct unix_end *mine = &connection->end[side];
+    while (list_is_empty(&mine->packets) || UNLIKELY(mine->reading)) {
+        if (!mine->reading) {
+            status_t error = mine->socket ? socket_take_error(&mine->socket->socket) : 0;
+            if (UNLIKELY(error != 0)) {
+                unix_end_update_locked(connection, side);
+                return error;
+            }
+            if (UNLIKELY(receive_is_shut(mine, &connection->end[!side])))
+                return 0;
+        }
+        if (!may_wait)
+            return -EAGAIN;
+        status_t status = wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE, deadline);
+        if (UNLIKELY(status != 0))
+            return status;
+    }
+    return 1;
+}
+
+// Gets hold of the first packet. `wanted`: bytes; if that is all of it, and it carries no handles, it is taken out
+// at once.
+static int get_grip(struct unix_connection *connection, unsigned side, struct message *message, size_t wanted,
+                    struct grip *grip) REQUIRES(&connection->lock) {
+    struct unix_end *mine = &connection->end[side];
+    struct packet *packet = LIST_FIRST(&mine->packets, struct packet, node);
+    grip->packet = packet;
+    grip->whole = !(message->flags & MSG_PEEK) && packet->size - packet->start <= wanted && !packet->rights;
+    if (LIKELY(grip->whole))
+        remove_first(connection, side, packet);
+    else
+        mine->reading = true;
+    return 1;
+}
+
+// Gives back what get_grip left in the queue. `consumed`: bytes read of it; `drop`: all of it (seqpacket).
+static void release_grip(struct unix_connection *connection, unsigned side, struct grip *grip, size_t consumed,
+                         bool drop) {
+    struct unix_end *mine = &connection->end[side];
+    struct packet *packet = grip->packet;
+    struct list_node dead = LIST_INIT(dead);
+    // What is left of its handles leaves the queue with it.
+    bool rights = packet->rights != nullptr;
+    if (rights)
+        unix_gc_lock();
+    spin_lock(&connection->lock);
+    packet->start += (uint32_t)consumed;
+    mine->reading = false;
+    if (drop || packet->start == packet->size) {
+        remove_first(connection, side, packet);
+        list_push_back(&dead, &packet->node);
+    }
+    if (UNLIKELY(mine->closed))
+        list_splice_back(&dead, &mine->packets);
+    wait_queue_wake_one(&mine->readers);
+    spin_unlock(&connection->lock);
+    if (rights)
+        unix_gc_unlock();
+    packet_destroy_all(&dead);
+}
+
+// Puts a packet that was taken out whole back: its reader's memory faulted.
+static void return_packet(struct unix_connection *connection, unsigned side, struct packet *packet, size_t consumed) {
+    struct unix_end *mine = &connection->end[side];
+    spin_lock(&connection->lock);
+    packet->start += (uint32_t)consumed;
+    bool closed = mine->closed;
+    if (!closed) {
+        list_push_front(&mine->packets, &packet->node);
+        mine->bytes += packet->charge;
+        unix_end_update_locked(connection, side);
+        wait_queue_wake_one(&mine->readers);
+    }
+    spin_unlock(&connection->lock);
+    if (closed)
+        packet_destroy(packet);
+}
+
+struct reading {
+    struct unix_connection *connection;
+    unsigned side;
+    size_t done, target;
+    nsec_t deadline;
+    bool check_credentials; // a stream read does not mix senders if they are asked for
+    bool stop;
+};
+
+// The next packet of a stream read; 1, 0: the read ends here, or an error.
+static int next_packet(struct reading *read, struct message *message, struct grip *grip) {
+    struct unix_connection *connection = read->connection;
+    spin_lock(&connection->lock);
+    bool may_wait = !(message->flags & MSG_DONTWAIT) && read->done < read->target;
+    int result = wait_for_packet(connection, read->side, may_wait, read->deadline);
+    if (LIKELY(result > 0) && UNLIKELY(read->done > 0)) {
+        struct packet *first = LIST_FIRST(&connection->end[read->side].packets, struct packet, node);
+        const struct abi_ucred *before = message->ancillary ? &message->ancillary->credentials : nullptr;
+        if (first->rights ||
+            (read->check_credentials && before &&
+             (before->pid != first->credentials.pid || before->uid != first->credentials.uid)))
+            result = 0;
+    }
+    if (LIKELY(result > 0))
+        result = get_grip(connection, read->side, message, message->data->resid, grip);
+    spin_unlock(&connection->lock);
+    return result;
+}
+
+// Copies one packet out. Returns bytes, or -EFAULT if none could be.
+static ssize_t read_packet(struct reading *read, struct message *message, struct grip *grip) {
+    struct packet *packet = grip->packet;
+    size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
+    bool had_rights = packet->rights != nullptr;
+    if (UNLIKELY(message->ancillary != nullptr) && (read->done == 0 || had_rights))
+        unix_take_ancillary(packet, message, message->flags & MSG_PEEK);
+    size_t copied = packet_copy(packet, packet->start, message->data, size);
+    read->stop = had_rights || copied < size || (message->flags & MSG_PEEK);
+    if (!grip->whole)
+        release_grip(read->connection, read->side, grip, message->flags & MSG_PEEK ? 0 : copied, false);
+    else if (LIKELY(copied == size))
+        packet_destroy(packet);
+    else
+        return_packet(read->connection, read->side, packet, copied);
+    return copied > 0 || size == 0 ? (ssize_t)copied : -EFAULT;
+}
+
+// The name of whom the connection leads to, for recvfrom and recvmsg.
+static void sender_address(struct unix_connection *connection, unsigned side, struct address *out) {
+    out->size = 0;
+    spin_lock(&connection->lock);
+    struct unix_socket *other = connection->end[!side].socket;
+    if (other && other->name)
+        unix_name_to_address(other->name, out);
+    spin_unlock(&connection->lock);
+}
+
+ssize_t unix_stream_receive(struct socket *base, struct message *message) {
+    struct unix_socket *socket = to_unix(base);
+    struct unix_connection *connection = unix_connection_of(socket);
+    if (UNLIKELY(!connection))
+        return -EINVAL;
+    if (UNLIKELY(message->flags & (MSG_OOB | MSG_ERRQUEUE)))
+        return message->flags & MSG_OOB ? -EINVAL : -EAGAIN;
+    nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
+    size_t wanted = message->data->resid, low = atomic_load_explicit(&base->receive_low_water, memory_order_relaxed);
+    struct reading read = {.connection = connection,
+                           .side = socket->side,
+                           .target = message->flags & MSG_WAITALL ? wanted : MIN(low, wanted),
+                           .deadline = socket_deadline(timeout),
+                           .check_credentials = socket_option(base, SO_PASSCRED)};
+    int result = 0;
+    while (message->data->resid > 0 && !read.stop) {
+        struct grip grip;
+        result = next_packet(&read, message, &grip);
+        if (result <= 0)
+            break;
+        ssize_t copied = read_packet(&read, message, &grip);
+        if (UNLIKELY(copied < 0)) {
+            result = (int)copied;
+            break;
+        }
+        read.done += (size_t)copied;
+    }
+    if (UNLIKELY(message->address != nullptr))
+        sender_address(connection, socket->side, message->address);
+    if (LIKELY(read.done > 0))
+        return (ssize_t)read.done;
+    return result < 0 ? socket_interrupted(result, timeout) : 0;
+}
+
+ssize_t unix_seqpacket_receive(struct socket *base, struct message *message) {
+    struct unix_socket *socket = to_unix(base);
+    struct unix_connection *connection = unix_connection_of(socket);
+    if (!connection)
+        return -ENOTCONN;
+    if (message->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
+    struct grip grip;
+    spin_lock(&connection->lock);
+    int result =
+        wait_for_packet(connection, socket->side, !(message->flags & MSG_DONTWAIT), socket_deadline(timeout));
+    if (result > 0)
+        result = get_grip(connection, socket->side, message, SIZE_MAX, &grip);
+    spin_unlock(&connection->lock);
+    if (result <= 0)
+        return result < 0 ? socket_interrupted(result, timeout) : 0;
+    struct packet *packet = grip.packet;
+    bool peek = message->flags & MSG_PEEK;
+    size_t full = packet->size, size = MIN(full, message->data->resid);
+    unix_take_ancillary(packet, message, peek);
+    size_t copied = packet_copy(packet, 0, message->data, size);
+    if (grip.whole)
+        packet_destroy(packet);
+    else
+        release_grip(connection, socket->side, &grip, 0, !peek);
+    if (message->address)
+        sender_address(connection, socket->side, message->address);
+    if (copied < size)
+        return -EFAULT;
+    if (full > size)
+        message->result |= MSG_TRUNC;
+    return (ssize_t)(message->flags & MSG_TRUNC ? full : size);
+}
+
+// --- shutdown and close ---
+
+status_t unix_stream_shutdown(struct socket *base, bool read, bool write) {
+    struct unix_socket *socket = to_unix(base);
+    struct unix_connection *connection = unix_connection_of(socket);
+    if (!connection)
+        return -ENOTCONN;
+    spin_lock(&connection->lock);
+    struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
+    mine->shut_read |= read;
+    mine->shut_write |= write;
+    wait_queue_wake_all(&mine->readers);
+    wait_queue_wake_all(&mine->writers);
+    wait_queue_wake_all(&other->readers);
+    wait_queue_wake_all(&other->writers);
+    unix_end_update_locked(connection, 0);
+    unix_end_update_locked(connection, 1);
+    spin_unlock(&connection->lock);
+    return 0;
+}
+
+void unix_stream_close(struct unix_socket *socket) {
+    struct unix_connection *connection = unix_connection_of(socket);
+    struct list_node dead = LIST_INIT(dead);
+    if (!connection)
+        return;
+    unix_gc_lock();
+    spin_lock(&connection->lock);
+    struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
+    mine->closed = true;
+    if (!list_is_empty(&mine->packets) && other->socket)
+        atomic_store_explicit(&other->socket->socket.error, ECONNRESET, memory_order_relaxed);
+    if (!mine->reading) {
+        list_splice_back(&dead, &mine->packets);
+        mine->bytes = 0;
+    }
+    wait_queue_wake_all(&mine->readers);
+    wait_queue_wake_all(&mine->writers);
+    wait_queue_wake_all(&other->readers);
+    wait_queue_wake_all(&other->writers);
+    unix_end_update_locked(connection, !socket->side);
+    spin_unlock(&connection->lock);
+    unix_gc_unlock();
+    packet_destroy_all(&dead);
+}
