@@ -12,3 +12,7 @@ sources += capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
 
 # waiting: poll, select, epoll, futexes and the objects made for them
 sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c select.c signalfd.c timerfd.c wait_time.c
+
+# files
+sources += file_path.c file_io.c file_open.c file_stat.c file_dir.c file_name.c file_attr.c file_fcntl.c file_sync.c
+sources += mount.c xattr.c

@@ -1,4 +1,5 @@
 name := vfs
-sources :=
+sources := entry.c walk.c path.c vnode.c mount.c file.c open.c namespace.c rename.c attributes.c text.c tmpfs.c xattr.c \
+    device.c cpio.c initramfs.c pipe.c nodes.c procfs.c proc_fd.c ranges.c locks.c init.c
 deps := abi lib arch sched mm object
 tests :=

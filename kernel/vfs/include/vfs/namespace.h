@@ -29,13 +29,18 @@ struct rename_request {
 };
 MUST_USE status_t vfs_rename(const struct rename_request *request);
 
+// Calls sink->emit for names from file->position on. file->lock is held. -ENOTDIR, -ENOENT (removed).
+MUST_USE status_t vfs_readdir(struct file *file, struct dir_sink *sink);
+
 MUST_USE status_t vfs_stat(struct vnode *vnode, struct stat_info *out);
 // chmod, chown, utimes, truncate with their permission rules. `now`: ATTR_ACCESSED/ATTR_MODIFIED are "now" (write
 // permission suffices).
 MUST_USE status_t vfs_set_attributes(const struct path *path, const struct attributes *attributes, bool now);
+// fallocate on an open file (FALLOC_*).
+MUST_USE status_t vfs_allocate(struct file *file, int mode, loff_t offset, loff_t size);
 MUST_USE status_t vfs_truncate(const struct path *path, uint64_t size);
-// access(2): with real ids unless `effective`.
-MUST_USE status_t vfs_access(const struct path *path, unsigned access);
+// access(2); real ids are the caller.s affair.
+MUST_USE status_t vfs_access(const struct path *path, const struct cred *cred, unsigned access);
 ssize_t vfs_readlink(const struct path *path, char *to, size_t size);
 // -EROFS if the mount or the file system is read-only.
 MUST_USE status_t path_check_writable(const struct path *path);

@@ -17,6 +17,8 @@ struct vnode *path_vnode(const struct path *path); // no reference; null: negati
 // Absolute text of the path as seen from `root`; returns where it starts in the buffer, or -ENAMETOOLONG, -ENOENT.
 const char *path_text(const struct path *path, const struct path *root, char *buffer, size_t size);
 
+bool path_is_removed(const struct path *path); // its name is gone
+
 struct fs_context {
     struct refcount ref;
     struct spinlock lock;
@@ -35,12 +37,15 @@ enum lookup_flags {
 };
 // Resolves a kernel string, relative to `at` (null: the working directory), with the current task's credentials.
 MUST_USE status_t path_lookup(const struct path *at, const char *text, unsigned flags, struct path *out);
+MUST_USE status_t path_lookup_as(const struct cred *cred, const struct path *at, const char *text, unsigned flags,
+                                 struct path *out);
 // The same for a system call's (dirfd, user string). AT_FDCWD.
 MUST_USE status_t path_lookup_user(int dirfd, const char __user *text, unsigned flags, struct path *out);
 
 // Open for the kernel (exec, core files, initramfs). *out: an object with one reference.
 MUST_USE status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out);
 // The vnode behind a file or directory object, null for others (pipes, sockets).
+uint32_t path_mount_flags(const struct path *path); // MS_NOEXEC, MS_NOSUID, MS_RDONLY …
 struct vnode *object_vnode(struct object *object);
 const struct path *object_path(struct object *object);
 // Permission by mode bits, owner, groups and capabilities. `access`: 4 read, 2 write, 1 execute/search.
@@ -62,10 +67,14 @@ MUST_USE status_t devfs_add_link(const char *name, const char *target);
 
 // Pipes. *read and *write: one reference each.
 MUST_USE status_t pipe_create(uint32_t flags, struct object **read, struct object **write);
+// F_GETPIPE_SZ, F_SETPIPE_SZ: the size, or -EBADF (not a pipe), -EBUSY, -EPERM …
+long pipe_get_size(struct object *object);
+long pipe_set_size(struct object *object, unsigned long size);
 
 // Files of text made by the kernel (procfs, sysfs). The generator appends to a growing buffer.
 struct text_buffer { char *data; size_t length, capacity; bool failed; };
 void text_printf(struct text_buffer *text, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_append(struct text_buffer *text, const char *from, size_t length);
 typedef void text_fn(struct text_buffer *text, void *context);
 typedef ssize_t text_store_fn(void *context, const char *text, size_t length);
 // Adds /proc/<path> or /sys/<path>; directories are made as needed. For subsystems at boot.

@@ -46,6 +46,7 @@ struct vnode_ops {
     // *out gets a referenced vnode. -ENOENT. Null: not a directory.
     status_t (*lookup)(struct vnode *dir, struct name name, struct vnode **out);
     status_t (*create)(struct vnode *dir, struct name name, uint32_t mode, uint64_t device, struct vnode **out); // mknod too
+    status_t (*create_nameless)(struct vnode *dir, uint32_t mode, struct vnode **out); // O_TMPFILE; null: -EOPNOTSUPP
     status_t (*mkdir)(struct vnode *dir, struct name name, uint32_t mode, struct vnode **out);
     status_t (*symlink)(struct vnode *dir, struct name name, const char *target, struct vnode **out);
     status_t (*link)(struct vnode *dir, struct name name, struct vnode *target);
@@ -83,6 +84,7 @@ enum vnode_flags {
     VNODE_NO_TIMES = 4,   // reads do not touch the access time
     VNODE_STATIC_LINK = 8,// link_target is not on the heap
     VNODE_WATCHED = 16,   // inotify watches it
+    VNODE_NAMELESS = 32,  // made by O_TMPFILE: linkat may still give it a name
 };
 
 struct vnode {
@@ -96,12 +98,13 @@ struct vnode {
     struct rwlock lock;        // directory entries, attributes, size
     uint32_t uid, gid, links;
     struct time_spec accessed, modified, changed, born;
-    struct file_locks *locks;  // POSIX, OFD and flock locks; null until used
+    struct file_locks *_Atomic locks; // POSIX, OFD and flock locks; null until used
     struct pipe *pipe;         // of a FIFO
     struct object *bound;      // the AF_UNIX socket bound here
     _Atomic int32_t writers;   // open for writing (> 0) or denied to writers, being executed (< 0)
     _Atomic uint32_t flags;    // enum vnode_flags
     const char *link_target;   // of a symbolic link whose text is in memory (then readlink may be null)
+    struct xattr *xattrs;      // of file systems in memory (xattr_memory_get …)
     void *fs_private;
     struct rcu_head rcu;
 };
@@ -109,6 +112,9 @@ struct vnode {
 struct vnode *vnode_create(struct super *super, const struct vnode_ops *ops, uint32_t mode, uint64_t inode);
 ALWAYS_INLINE void vnode_get(struct vnode *vnode) { refcount_up(&vnode->ref); }
 void vnode_put(struct vnode *vnode);
+
+// Fills *out from the vnode's fields: what a get_attributes of one's own begins with.
+void vnode_stat(struct vnode *vnode, struct stat_info *out);
 
 struct super_ops {
     const char *name;        // "tmpfs", as /proc/filesystems and mount(2) have it
@@ -118,6 +124,7 @@ struct super_ops {
     status_t (*remount)(struct super *super, const char *options);  // null: options are ignored
     void (*show_options)(struct super *super, struct text_buffer *text); // ",size=1024k"; may be null
     void (*unmount)(struct super *super);
+    void (*sync)(struct super *super); // writes all that is dirty; may be null
     void (*statfs)(struct super *super, struct statfs_info *out);
 };
 struct statfs_info { uint64_t type, block_size, blocks, free, available, files, files_free, name_max, flags; };

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MPL-2.0
+// Start of the file system: the root, the built-in types, the initramfs.
+#include "vfs_priv.h"
+
+#include <arch/boot.h>
+#include <arch/mmu.h>
+#include <lib/log.h>
+
+// What the first process needs before it has mounted anything, as in Linux's own root.
+static void make_console(void) {
+    status_t status = vfs_mkdir(nullptr, "/dev", 0755);
+    if (status == 0)
+        status = vfs_mknod(nullptr, "/dev/console", S_IFCHR | 0600, abi_make_device(5, 1));
+    if (status != 0)
+        klog(LOG_ERROR, "vfs: /dev/console: error %d", -status);
+}
+
+status_t vfs_init(void) {
+    entry_cache_init();
+    tmpfs_register();
+    sysfs_init();
+    procfs_init();
+    nameless_init();
+    status_t status = mount_root_create("rootfs");
+    if (status != 0)
+        return status;
+    devfs_init();
+    make_console();
+    if (boot_info.initrd_end <= boot_info.initrd_start) {
+        klog(LOG_ERROR, "vfs: no initramfs");
+        return -EINVAL;
+    }
+    size_t size = boot_info.initrd_end - boot_info.initrd_start;
+    return initramfs_unpack(arch_phys_to_virt(boot_info.initrd_start), size);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MPL-2.0
+// open(2): from a path and flags to an open file.
+#include "vfs_priv.h"
+
+// The rights on the vnode that the flags ask for, in R_OK/W_OK bits.
+static unsigned wanted_access(uint32_t flags) {
+    static const uint8_t access[4] = {R_OK, W_OK, R_OK | W_OK, R_OK | W_OK};
+    return access[flags & O_ACCMODE] | (flags & O_TRUNC ? W_OK : 0);
+}
+
+// Everything that may forbid opening what is there. `created`: by this very call, so permissions do not matter.
+static status_t may_open(const struct path *path, struct vnode *vnode, uint32_t flags, bool created) {
+    unsigned access = wanted_access(flags);
+    uint32_t type = vnode->mode & S_IFMT;
+    if (type == S_IFLNK)
+        return -ELOOP;
+    if (type == S_IFDIR && (access & W_OK || flags & O_CREAT))
+        return -EISDIR;
+    if (flags & O_DIRECTORY && type != S_IFDIR)
+        return -ENOTDIR;
+    bool device = type == S_IFCHR || type == S_IFBLK;
+    if (device && mount_flags(path->mount) & MS_NODEV)
+        return -EACCES;
+    if (access & W_OK && !device && type != S_IFIFO && type != S_IFSOCK) {
+        status_t status = path_check_writable(path);
+        if (status != 0)
+            return status;
+    }
+    if (flags & O_NOATIME && vfs_cred()->fsuid != vnode->uid && !cred_has_cap(vfs_cred(), CAP_FOWNER))
+        return -EPERM;
+    return created ? 0 : vnode_permission(vnode, vfs_cred(), access);
+}
+
+// The object of a device, FIFO or whatever the file system makes of the node.
+static status_t open_inner(struct vnode *vnode, uint32_t flags, struct object **inner) {
+    *inner = nullptr;
+    if (vnode->ops->open)
+        return vnode->ops->open(vnode, flags, inner);
+    switch (vnode->mode & S_IFMT) {
+    case S_IFCHR:
+        return device_open(vnode->device, flags, inner);
+    case S_IFIFO:
+        return fifo_open(vnode, flags, inner);
+    case S_IFBLK:
+    case S_IFSOCK:
+        return -ENXIO;
+    default:
+        return 0;
+    }
+}
+
+static status_t open_vnode(const struct path *path, uint32_t flags, bool created, struct object **out) {
+    struct vnode *vnode = path_vnode(path);
+    if (!vnode)
+        return -ENOENT;
+    status_t status = may_open(path, vnode, flags, created);
+    if (status != 0)
+        return status;
+    bool regular = S_ISTYPE(vnode->mode, S_IFREG), writer = regular && wanted_access(flags) & W_OK;
+    if (writer && (status = vnode_get_writer(vnode)) != 0)
+        return status;
+    if (regular && flags & O_TRUNC && !created && vnode->data && (status = vnode_resize(vnode, 0)) != 0)
+        goto put_writer;
+    status = file_create(path, flags, out);
+    if (status != 0)
+        goto put_writer;
+    struct file *file = CONTAINER_OF(*out, struct file, object);
+    file->holds_writer = writer;
+    if (LIKELY(regular && !vnode->ops->open))
+        return 0;
+    status = open_inner(vnode, flags, &file->inner);
+    if (status != 0) {
+        file->inner = nullptr;
+        goto put_file;
+    }
+    if (file->inner)
+        object_handle_acquire(file->inner); // takes a reference of its own; the other one is dropped by destroy
+    return 0;
+put_file:
+    file->holds_writer = false;
+    object_put(*out);
+put_writer:
+    if (writer)
+        vnode_put_writer(vnode);
+    return status;
+}
+
+status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **out) {
+    if (flags & O_PATH)
+        return path_vnode(path) ? file_create(path, flags, out) : -ENOENT;
+    return open_vnode(path, flags, false, out);
+}
+
+static unsigned lookup_flags(const struct open_request *request) {
+    unsigned lookup = request->lookup;
+    if (!(request->flags & O_NOFOLLOW) && (request->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+        lookup |= LOOKUP_FOLLOW;
+    if (request->flags & O_DIRECTORY)
+        lookup |= LOOKUP_DIRECTORY;
+    return lookup;
+}
+
+// Makes the regular file `name` in walk->at unless it is there. *created tells which. On success walk->at is the file's
+// directory still and *entry, referenced, is positive.
+static status_t create_here(struct walk *walk, const struct open_request *request, struct entry **entry, bool *created) {
+    struct vnode *dir = path_vnode(&walk->at), *vnode;
+    rwlock_write(&dir->lock);
+    status_t status = entry_lookup_locked(walk->at.entry, &walk->last, entry);
+    if (status != 0)
+        goto unlock;
+    *created = false;
+    if (entry_vnode(*entry)) {
+        status = request->flags & O_EXCL ? -EEXIST : 0;
+        goto put_on_error;
+    }
+    status = path_check_writable(&walk->at);
+    if (status == 0)
+        status = vnode_permission(dir, walk->cred, W_OK | X_OK);
+    if (status == 0 && !dir->ops->create)
+        status = -EACCES;
+    if (status == 0 && dir->flags & VNODE_DEAD)
+        status = -ENOENT;
+    if (status != 0)
+        goto put_on_error;
+    uint32_t mode = S_IFREG | (request->mode & S_IALLUGO & ~vfs_context()->umask);
+    status = dir->ops->create(dir, walk->last, mode, 0, &vnode);
+    if (status != 0)
+        goto put_on_error;
+    vnode_set_owner(vnode, dir, walk->cred);
+    entry_fill(*entry, vnode);
+    vnode_touch(dir);
+    *created = true;
+put_on_error:
+    if (status != 0)
+        entry_put(*entry);
+unlock:
+    rwlock_write_unlock(&dir->lock);
+    return status;
+}
+
+// Creates, or opens what another created meanwhile. A link that leads to no file yet: creates where it leads.
+static status_t open_create(const struct path *at, const char *text, const struct open_request *request, unsigned depth,
+                            struct object **out) {
+    struct walk walk;
+    struct entry *entry;
+    bool created;
+    status_t status = walk_begin(&walk, at, text, request->lookup, true);
+    if (status != 0)
+        return status;
+    status = -EISDIR;
+    if (walk.last_is_special || walk.trailing_slash)
+        goto finish;
+    struct vnode *dir = path_vnode(&walk.at);
+    status = vnode_permission(dir, walk.cred, X_OK);
+    if (status == 0)
+        status = create_here(&walk, request, &entry, &created);
+    if (status != 0)
+        goto finish;
+    struct path path = {walk.at.mount, entry};
+    struct vnode *vnode = entry_vnode(entry);
+    if (!S_ISTYPE(vnode->mode, S_IFLNK) || request->flags & O_NOFOLLOW || !vnode->link_target)
+        status = open_vnode(&path, request->flags, created, out);
+    else
+        status = depth >= 40 ? -ELOOP : open_create(&walk.at, vnode->link_target, request, depth + 1, out);
+    entry_put(entry);
+finish:
+    walk_finish(&walk);
+    return status;
+}
+
+// O_TMPFILE: a file without a name in a directory.
+static status_t open_nameless(const struct path *at, const char *text, const struct open_request *request,
+                              struct object **out) {
+    struct path dir_path;
+    if (!(wanted_access(request->flags) & W_OK))
+        return -EINVAL;
+    status_t status = path_lookup(at, text, lookup_flags(request) | LOOKUP_DIRECTORY, &dir_path);
+    if (status != 0)
+        return status;
+    struct vnode *dir = path_vnode(&dir_path), *vnode;
+    status = vnode_permission(dir, vfs_cred(), W_OK | X_OK);
+    if (status == 0)
+        status = path_check_writable(&dir_path);
+    if (status == 0 && !dir->ops->create_nameless)
+        status = -EOPNOTSUPP;
+    if (status == 0)
+        status = dir->ops->create_nameless(dir, S_IFREG | (request->mode & S_IALLUGO & ~vfs_context()->umask), &vnode);
+    if (status != 0)
+        goto out;
+    vnode_set_owner(vnode, dir, vfs_cred());
+    vnode->links = 0;
+    vnode->flags |= request->flags & O_EXCL ? 0 : VNODE_NAMELESS;
+    struct name name = name_make("#nameless", 9);
+    struct path path = {dir_path.mount, entry_create(dir_path.entry, &name, vnode)};
+    status = path.entry ? open_vnode(&path, request->flags & ~(uint32_t)O_TMPFILE, true, out) : -ENOMEM;
+    if (path.entry)
+        entry_put(path.entry);
+out:
+    path_put(&dir_path);
+    return status;
+}
+
+status_t vfs_open_at(const struct path *at, const char *text, const struct open_request *request, struct object **out) {
+    if (request->flags & O_PATH) {
+        struct path path;
+        status_t status = path_lookup(at, text, lookup_flags(request), &path);
+        if (status != 0)
+            return status;
+        status = file_create(&path, request->flags, out);
+        path_put(&path);
+        return status;
+    }
+    if (request->flags & O_TMPFILE_ONLY)
+        return open_nameless(at, text, request, out);
+    if (request->flags & O_CREAT && request->flags & O_DIRECTORY)
+        return -EINVAL;
+    struct path path;
+    status_t status = -ENOENT;
+    if ((request->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL)) {
+        status = path_lookup(at, text, lookup_flags(request), &path);
+        if (status == 0) {
+            status = open_vnode(&path, request->flags, false, out);
+            path_put(&path);
+            return status;
+        }
+    }
+    return status == -ENOENT && request->flags & O_CREAT ? open_create(at, text, request, 0, out) : status;
+}
+
+status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out) {
+    return vfs_open_at(at, text, &(struct open_request){flags, mode, 0}, out);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MPL-2.0
+// /proc/PID/fd and fdinfo, mounts and mountinfo; and places in the tree for objects that have no path.
+//
+// /proc/PID/fd/N is a magic link. To a file it leads to the file's path. To a pipe it leads to a nameless vnode that
+// stands for the object, so that opening it (/dev/stdin in a pipeline) makes another end of the pipe.
+#include "procfs_priv.h"
+
+#include <lib/fmt.h>
+
+// ---------------------------------------------------------------- nameless vnodes for objects
+
+static struct {
+    struct mutex mutex;
+    struct path root GUARDED_BY(&mutex);
+} nameless = {.mutex = MUTEX_INIT(nameless.mutex)};
+
+static status_t object_node_open(struct vnode *vnode, uint32_t flags, struct object **out) {
+    return pipe_reopen(vnode->fs_private, flags, out);
+}
+
+static status_t object_node_stat(struct vnode *vnode, struct stat_info *out) {
+    struct object *object = vnode->fs_private;
+    if (object->ops->stat)
+        return object->ops->stat(object, out);
+    vnode_stat(vnode, out);
+    return 0;
+}
+
+static void object_node_release(struct vnode *vnode) { object_put(vnode->fs_private); }
+
+static const struct vnode_ops object_node_ops = {
+    .open = object_node_open, .get_attributes = object_node_stat, .release = object_node_release};
+
+static status_t nameless_mount(struct super *super, const char *source, const char *options) {
+    static const struct vnode_ops root_ops;
+    super->root = vnode_create(super, &root_ops, S_IFDIR | 0500, 1);
+    return super->root ? 0 : -ENOMEM;
+}
+
+static const struct super_ops nameless_super = {
+    .name = "pipefs", .no_device = true, .single = true, .mount = nameless_mount};
+
+void nameless_init(void) { filesystem_register(&nameless_super); }
+
+static status_t nameless_root(struct path *out) {
+    status_t status = 0;
+    mutex_lock(&nameless.mutex);
+    if (!nameless.root.entry)
+        status = mount_hidden("pipefs", &nameless.root);
+    *out = nameless.root;
+    if (status == 0)
+        path_get(out);
+    mutex_unlock(&nameless.mutex);
+    return status;
+}
+
+static int object_text(struct object *object, char *to, size_t size) {
+    if (object->ops->link_text)
+        return object->ops->link_text(object, to, size);
+    return fmt_snprintf(to, size, "anon_inode:[%s]", object->ops->name);
+}
+
+static status_t object_place(struct object *object, struct path *out) {
+    const struct path *path = object_path(object);
+    if (path) {
+        *out = *path;
+        path_get(out);
+        return 0;
+    }
+    status_t status = nameless_root(out);
+    if (status != 0)
+        return status;
+    struct vnode *root = path_vnode(out);
+    bool pipe = object_is_pipe(object);
+    struct vnode *vnode = vnode_create(root->super, &object_node_ops, (pipe ? S_IFIFO : S_IFSOCK) | 0600, object->id);
+    if (!vnode) {
+        path_put(out);
+        return -ENOMEM;
+    }
+    vnode->uid = vfs_cred()->fsuid;
+    vnode->gid = vfs_cred()->fsgid;
+    vnode->fs_private = object;
+    object_get(object);
+    char text[64];
+    object_text(object, text, sizeof text);
+    struct name name = name_make(text, strlen(text));
+    struct entry *entry = entry_create(nullptr, &name, vnode), *root_entry = out->entry;
+    out->entry = entry;
+    entry_put(root_entry);
+    if (entry)
+        return 0;
+    mount_put(out->mount);
+    return -ENOMEM;
+}
+
+// ---------------------------------------------------------------- the directories
+
+// The object behind a descriptor of another task, referenced.
+static status_t find_object(struct vnode *vnode, struct handle_ref *ref) {
+    struct proc_vnode *proc = proc_of(vnode);
+    struct handle_table *table = task_get_handles(proc->task);
+    if (!table)
+        return -ENOENT;
+    status_t status = handle_lookup_in(table, proc->handle, 0, ref);
+    handle_table_put(table, proc->task);
+    return status == 0 ? 0 : -ENOENT;
+}
+
+static status_t fd_follow(struct vnode *link, struct path *out) {
+    struct handle_ref ref;
+    status_t status = find_object(link, &ref);
+    if (status != 0)
+        return status;
+    status = object_place(ref.object, out);
+    handle_release(&ref);
+    return status;
+}
+
+static ssize_t fd_readlink(struct vnode *link, char *to, size_t size) {
+    struct handle_ref ref;
+    status_t status = find_object(link, &ref);
+    if (status != 0)
+        return status;
+    char *text = kmalloc(PATH_MAX);
+    ssize_t length = text ? object_text(ref.object, text, PATH_MAX) : -ENOMEM;
+    if (length > 0) {
+        length = (ssize_t)MIN((size_t)length, size);
+        memcpy(to, text, (size_t)length);
+    }
+    kfree(text);
+    handle_release(&ref);
+    return length;
+}
+
+static ssize_t fdinfo_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
+    if (position == 0) {
+        struct handle_ref ref;
+        status_t status = find_object(vnode, &ref);
+        if (status != 0)
+            return status;
+        struct file *shown = file_of(ref.object);
+        char more[512];
+        int length = ref.object->ops->describe ? ref.object->ops->describe(ref.object, more, sizeof more) : 0;
+        file->text.length = 0;
+        text_printf(&file->text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", shown ? (long)shown->position : 0l,
+                    atomic_load(&ref.object->status_flags), shown ? mount_id(shown->path.mount) : 15,
+                    (unsigned long)(shown ? shown->vnode->inode : ref.object->id));
+        if (length > 0)
+            text_append(&file->text, more, (size_t)length);
+        handle_release(&ref);
+    }
+    return text_take(&file->text, uio, position);
+}
+
+static const struct vnode_ops fd_link_ops = {
+    .readlink = fd_readlink, .follow = fd_follow, .release = proc_release};
+static const struct vnode_ops fdinfo_ops = {.read = fdinfo_read, .release = proc_release};
+
+enum { FD_PLACE = 0x8000 };
+
+static status_t handle_vnode(struct vnode *dir, struct name name, bool info, struct vnode **out) {
+    struct proc_vnode like = *proc_of(dir);
+    like.handle = name_to_id(&name);
+    struct handle_table *table = like.handle >= 0 ? task_get_handles(like.task) : nullptr;
+    if (!table)
+        return -ENOENT;
+    struct handle_ref ref;
+    status_t status = handle_lookup_in(table, like.handle, 0, &ref);
+    handle_table_put(table, like.task);
+    if (status != 0)
+        return -ENOENT;
+    uint32_t mode = S_IFLNK | (ref.rights & RIGHT_READ ? 0500 : 0) | (ref.rights & RIGHT_WRITE ? 0300 : 0);
+    handle_release(&ref);
+    like.place = FD_PLACE + ((unsigned)like.handle * 2 + info) % FD_PLACE;
+    if (info)
+        return proc_vnode_create(dir->super, &fdinfo_ops, S_IFREG | 0400, &like, out);
+    return proc_vnode_create(dir->super, &fd_link_ops, mode, &like, out);
+}
+
+static status_t fd_lookup(struct vnode *dir, struct name name, struct vnode **out) {
+    return handle_vnode(dir, name, false, out);
+}
+static status_t fdinfo_lookup(struct vnode *dir, struct name name, struct vnode **out) {
+    return handle_vnode(dir, name, true, out);
+}
+
+static status_t fd_readdir(struct vnode *dir, loff_t position, struct dir_sink *sink) {
+    struct proc_vnode *proc = proc_of(dir);
+    if (!emit_dots(dir, &position, sink))
+        return 0;
+    struct handle_table *table = task_get_handles(proc->task);
+    if (!table)
+        return 0;
+    for (int fd = (int)position - 2; (fd = handle_next(table, fd)) >= 0; fd++)
+        if (!emit_number(sink, fd, dir->inode + FD_PLACE + (unsigned)fd * 2,
+                         dir->ops == &proc_fd_dir_ops ? DT_LNK : DT_REG, (loff_t)fd + 3))
+            break;
+    handle_table_put(table, proc->task);
+    return 0;
+}
+
+const struct vnode_ops proc_fd_dir_ops = {.lookup = fd_lookup, .readdir = fd_readdir, .release = proc_release};
+const struct vnode_ops proc_fdinfo_dir_ops = {.lookup = fdinfo_lookup, .readdir = fd_readdir, .release = proc_release};
+
+// ---------------------------------------------------------------- mounts
+
+static ssize_t mounts_text(struct file *file, struct uio *uio, loff_t position, bool info) {
+    if (!file->text_made || position == 0) {
+        file->text.length = 0;
+        mount_describe_all(&file->text, info);
+        if (file->text.failed)
+            return -ENOMEM;
+        file->text_made = true;
+    }
+    return text_take(&file->text, uio, position);
+}
+
+static ssize_t mounts_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
+    return mounts_text(file, uio, position, false);
+}
+static ssize_t mountinfo_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
+    return mounts_text(file, uio, position, true);
+}
+const struct vnode_ops proc_mounts_ops = {.read = mounts_read, .release = proc_release};
+const struct vnode_ops proc_mountinfo_ops = {.read = mountinfo_read, .release = proc_release};

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MPL-2.0
+// The inside of the vfs: cached names, mounts, the walk.
+//
+// Lock order: rename mutex, directory locks (ancestor first, else by address), victim's lock, then the spinlocks
+// tree lock, cache lock. The mount mutex is taken before all of these.
+#pragma once
+
+#include <abi/fcntl.h>
+#include <abi/stat.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <object/task.h>
+#include <vfs/hooks.h>
+#include <vfs/namespace.h>
+
+// ---------------------------------------------------------------- the capability cache (entry.c)
+
+// Never changes once published, so readers see name, length and hash of one piece.
+struct entry_name {
+    uint32_t hash;
+    uint32_t length;
+    struct rcu_head rcu;
+    char text[];
+};
+
+enum { ENTRY_INLINE_NAME = 32 };
+enum entry_flags {
+    ENTRY_HASHED = 1,  // findable; the cache owns one reference
+    ENTRY_MOUNTED = 2, // something is mounted on it, in some mount
+    ENTRY_USED = 4,    // looked up since the clock hand passed
+};
+
+// A name in a directory. While someone besides the cache holds a reference, a positive entry stays positive.
+struct entry {
+    _Atomic(struct entry *) hash_next;
+    _Atomic(struct entry *) parent; // one reference; null: root of a super
+    _Atomic(struct vnode *) vnode;  // one reference; null: negative
+    _Atomic(struct entry_name *) name;
+    struct refcount ref;
+    _Atomic uint32_t flags;
+    struct list_node clock; // the cache's list of hashed entries
+    struct rcu_head rcu;
+    alignas(struct entry_name) char own_name[sizeof(struct entry_name) + ENTRY_INLINE_NAME]; // short names live here
+};
+
+ALWAYS_INLINE struct vnode *entry_vnode(const struct entry *entry) {
+    return atomic_load_explicit(&((struct entry *)(uintptr_t)entry)->vnode, memory_order_acquire);
+}
+ALWAYS_INLINE struct entry *entry_parent(const struct entry *entry) {
+    return atomic_load_explicit(&((struct entry *)(uintptr_t)entry)->parent, memory_order_acquire);
+}
+ALWAYS_INLINE const struct entry_name *entry_name(const struct entry *entry) {
+    return atomic_load_explicit(&((struct entry *)(uintptr_t)entry)->name, memory_order_acquire);
+}
+ALWAYS_INLINE uint32_t entry_flags(const struct entry *entry) {
+    return atomic_load_explicit(&((struct entry *)(uintptr_t)entry)->flags, memory_order_acquire);
+}
+ALWAYS_INLINE void entry_get(struct entry *entry) { refcount_up(&entry->ref); }
+void entry_free(struct entry *entry);
+ALWAYS_INLINE void entry_put(struct entry *entry) {
+    if (refcount_down(&entry->ref))
+        entry_free(entry);
+}
+struct name name_make(const char *text, size_t length); // with hash
+// Finds without a reference, inside an RCU section; null: not cached.
+struct entry *entry_find(struct entry *parent, const struct name *name);
+// A new entry for a name in `parent` with the caller's reference; takes over one on `vnode` (null: negative).
+// nullptr: no memory (then the vnode's reference is dropped).
+struct entry *entry_create(struct entry *parent, const struct name *name, struct vnode *vnode);
+// Puts it in the cache, unless the same name is there already: then that one is returned, referenced, instead.
+struct entry *entry_insert(struct entry *entry);
+// Finds or makes the entry of a name, referenced. The directory's lock is held, or is taken for reading.
+MUST_USE status_t entry_lookup_locked(struct entry *parent, const struct name *name, struct entry **out);
+MUST_USE status_t entry_lookup(struct entry *parent, const struct name *name, struct entry **out);
+// The directories' locks are held for writing by the callers of these four.
+void entry_fill(struct entry *entry, struct vnode *vnode); // negative becomes positive; takes over the reference
+void entry_removed(struct entry *entry);                   // its name is gone; the caller holds a reference
+void entry_move(struct entry *entry, struct entry *over, struct entry_name *new_name);
+void entry_exchange(struct entry *a, struct entry *b, struct entry_name *a_new, struct entry_name *b_new);
+// The name of an entry, copied for another one that will take it. nullptr: no memory.
+struct entry_name *entry_name_copy(const struct entry *entry);
+// Throws out all entries of a super that nobody uses.
+void entry_evict_super(struct entry *root);
+bool entry_is_below(struct entry *entry, struct entry *ancestor); // or equal; tree lock taken
+void entry_cache_init(void);
+
+// Renames and mount changes: readers without locks notice by the sequence number.
+struct tree_lock {
+    struct spinlock lock;
+    _Atomic uint32_t sequence; // odd while something changes
+};
+extern struct tree_lock tree;
+void tree_change_begin(void) ACQUIRES(&tree.lock);
+void tree_change_end(void) RELEASES(&tree.lock);
+ALWAYS_INLINE uint32_t tree_sequence(void) { return atomic_load_explicit(&tree.sequence, memory_order_acquire); }
+ALWAYS_INLINE bool tree_unchanged(uint32_t since) {
+    atomic_thread_fence(memory_order_acquire);
+    return !(since & 1) && atomic_load_explicit(&tree.sequence, memory_order_relaxed) == since;
+}
+
+// ---------------------------------------------------------------- mounts (mount.c)
+
+struct mount {
+    struct refcount ref;
+    uint32_t id;
+    _Atomic uint32_t flags; // MS_RDONLY, MS_NOEXEC, …
+    struct super *super;    // one reference
+    struct entry *root;     // one reference
+    _Atomic(struct mount *) hash_next;
+    _Atomic(struct mount *) parent;     // one reference; null: the root mount, or detached
+    _Atomic(struct entry *) mountpoint; // one reference
+    struct list_node list;              // mounts.list
+    char *source;
+    struct rcu_head rcu;
+};
+void mount_free(struct mount *mount);
+ALWAYS_INLINE void mount_put(struct mount *mount) {
+    if (refcount_down(&mount->ref))
+        mount_free(mount);
+}
+// What is mounted on (mount, entry); RCU, no reference.
+struct mount *mount_find(struct mount *on, struct entry *at);
+void mount_init(void);
+MUST_USE status_t mount_root_create(const char *type);
+MUST_USE status_t mount_hidden(const char *type, struct path *out);
+void mount_describe_all(struct text_buffer *text, bool mountinfo);
+void filesystems_describe(struct text_buffer *text);
+MUST_USE status_t super_create(const struct super_ops *ops, const char *source, const char *options,
+                               struct super **out);
+void super_put(struct super *super);
+
+ALWAYS_INLINE bool path_equal(const struct path *a, const struct path *b) {
+    return a->mount == b->mount && a->entry == b->entry;
+}
+
+// ---------------------------------------------------------------- the walk (walk.c)
+
+struct walk {
+    const struct cred *cred;
+    unsigned flags; // LOOKUP_*
+    unsigned links; // symbolic links followed so far
+    bool pinned;    // `at`, `root` and `base` are referenced
+    bool holds_at;  // only `at` is
+    bool parent_only;
+    bool trailing_slash;
+    uint32_t sequence;
+    struct path root, base, at;
+    struct name last;     // with parent_only: the component that was not walked
+    bool last_is_special; // … and it was ".", ".." or "/"
+    char *expansion;      // text with symbolic links replaced, or null
+};
+// With parent_only, `at` is the directory and `last` the name in it; valid until walk_finish. Without, `at` is the
+// result. On success the paths in it are referenced; walk_finish drops them.
+MUST_USE status_t walk_begin(struct walk *walk, const struct path *from, const char *text, unsigned flags,
+                             bool parent_only);
+// The same with walk->cred set by the caller.
+MUST_USE status_t walk_begin_as(struct walk *walk, const struct path *from, const char *text, unsigned flags,
+                                bool parent_only);
+// Goes on from walk->at along the last component, following it if it is a link and LOOKUP_FOLLOW is set.
+MUST_USE status_t walk_last(struct walk *walk);
+void walk_finish(struct walk *walk);
+// Credentials of the current task; root's for kernel threads.
+ALWAYS_INLINE const struct cred *vfs_cred(void) { return task_current() ? cred_current() : &cred_root; }
+ALWAYS_INLINE struct fs_context *vfs_context(void) { return task_current() ? fs_current() : &fs_initial; }
+
+// ---------------------------------------------------------------- vnodes (vnode.c)
+
+void vnode_touch(struct vnode *vnode);            // modified and changed are now; lock held for writing
+void vnode_changed(struct vnode *vnode);          // changed is now
+void vnode_accessed(struct vnode *vnode, const struct mount *mount); // relatime
+// Gives a new vnode its owner: from the credentials, or the directory's group if that is setgid.
+void vnode_set_owner(struct vnode *vnode, const struct vnode *dir, const struct cred *cred);
+MUST_USE status_t vnode_get_writer(struct vnode *vnode); // -ETXTBSY
+void vnode_put_writer(struct vnode *vnode);
+// May `cred` remove or rename `victim` in `dir`? Sticky bit and write permission.
+MUST_USE status_t vnode_may_delete(struct vnode *dir, struct vnode *victim, const struct cred *cred);
+
+MUST_USE status_t vnode_resize(struct vnode *vnode, uint64_t size); // ftruncate, O_TRUNC: limits, times
+
+// ---------------------------------------------------------------- files (file.c, file_text.c)
+
+MUST_USE status_t file_create(const struct path *path, uint32_t flags, struct object **out);
+bool vnode_is_text(const struct vnode *vnode);
+ssize_t file_text_read(struct file *file, struct uio *uio, loff_t position);
+
+// Text files (text.c)
+ssize_t text_take(struct text_buffer *text, struct uio *uio, loff_t position);
+void text_free(struct text_buffer *text);
+
+// ---------------------------------------------------------------- locks (locks.c, flock.c)
+void locks_task_closed(struct vnode *vnode, struct task *task);
+void locks_file_closed(struct vnode *vnode, struct object *file);
+void locks_free(struct vnode *vnode);
+
+// ---------------------------------------------------------------- extended attributes in memory (xattr.c)
+ssize_t xattr_memory_get(struct vnode *vnode, const char *name, void *value, size_t size);
+MUST_USE status_t xattr_memory_set(struct vnode *vnode, const char *name, const void *value, size_t size, int flags);
+ssize_t xattr_memory_list(struct vnode *vnode, char *list, size_t size);
+void xattr_free_all(struct vnode *vnode);
+
+// ---------------------------------------------------------------- inotify (inotify.c)
+enum notify_event {
+    NOTIFY_ACCESS = 1, NOTIFY_MODIFY = 2, NOTIFY_ATTRIB = 4, NOTIFY_CLOSE_WRITE = 8, NOTIFY_CLOSE_NOWRITE = 0x10,
+    NOTIFY_OPEN = 0x20, NOTIFY_MOVED_FROM = 0x40, NOTIFY_MOVED_TO = 0x80, NOTIFY_CREATE = 0x100, NOTIFY_DELETE = 0x200,
+    NOTIFY_DELETE_SELF = 0x400, NOTIFY_MOVE_SELF = 0x800,
+};
+
+// Follows a file to the FIFO end behind it, if it is one.
+bool object_is_pipe(struct object *object);
+
+// ---------------------------------------------------------------- built-in file systems
+void tmpfs_register(void);
+void devfs_init(void);
+void procfs_init(void);
+void sysfs_init(void);
+void pipe_put(struct pipe *pipe);
+// Another end of the pipe behind an object (opening /proc/self/fd/N). -ENXIO: not a pipe.
+MUST_USE status_t pipe_reopen(struct object *object, uint32_t flags, struct object **out);
+void nameless_init(void);
+MUST_USE status_t fifo_open(struct vnode *vnode, uint32_t flags, struct object **out);
+MUST_USE status_t device_open(uint64_t number, uint32_t flags, struct object **out);
