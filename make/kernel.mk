@@ -9,10 +9,10 @@ kernel_flags := --target=$(ARCH_TARGET) -ffreestanding -nostdlibinc -O2 -fno-omi
     -ffunction-sections -fdata-sections $(ARCH_FLAGS) -DTESSERA_KERNEL
 kernel_flags := $(filter-out -ftrivial-auto-var-init=pattern,$(kernel_flags))
 ifeq ($(DEBUG),1)
-kernel_flags += -DTESSERA_DEBUG
+kernel_flags += -DTESSERA_DEBUG -DTESSERA_KASAN
 kasan_flags := -fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-threshold=0 \
     -mllvm -asan-stack=1 -mllvm -asan-globals=1 $(ARCH_KASAN_FLAGS)
-ubsan_flags := -fsanitize=undefined -fno-sanitize=function,alignment -fsanitize-minimal-runtime
+ubsan_flags := -fsanitize=undefined -fno-sanitize=function,alignment
 endif
 
 generated := $(OUT)/gen/include/abi/syscall_table.h

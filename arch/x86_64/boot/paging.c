@@ -13,6 +13,7 @@
 #include "boot/boot_priv.h"
 #include "boot/loader_info.h"
 #include "boot/page_bits.h"
+#include "boot/shadow.h"
 #include "x86_64_priv.h"
 #include <arch/mmu.h>
 #include <arch/thread.h>
@@ -43,6 +44,9 @@ static_assert(CPU_MAX * STACK_PAGES % 512 == 0);
 static struct {
     unsigned device_slots;   // taken in device_pt
     uint64_t identity_entry; // what boot_pml4[0] is while the identity map is on
+    // RAM in whole large pages. boot_info itself changes while tables are taken from it; RAM stays RAM.
+    struct boot_range ram[BOOT_RANGES_MAX];
+    unsigned ram_count;
 } paging;
 
 #define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED)
@@ -107,8 +111,7 @@ static uint64_t random_word(void) {
 
 static void make_direct_map(bool randomise) {
     uintptr_t base = DIRECT_MAP_START + (randomise ? ALIGN_DOWN(random_word() % DIRECT_MAP_SLIDE, GIB) : 0);
-    // Tables are taken from the map while it is walked, so walk a list that does not change: RAM stays RAM.
-    static struct boot_range ram[BOOT_RANGES_MAX];
+    struct boot_range *ram = paging.ram;
     unsigned count = 0;
     for (unsigned i = 0; i < boot_info.range_count; i++) {
         struct boot_range range = boot_info.ranges[i];
@@ -129,7 +132,16 @@ static void make_direct_map(bool randomise) {
         if (ram[i].start < ram[i].end)
             map_large(base, ram[i].start, ram[i].end);
     }
+    paging.ram_count = count;
     x86_direct_map = base;
+}
+
+// Shadow of what the sanitizer's runtime poisons.
+static void back_shadow(void) {
+    shadow_back(FIXMAP_START, STACK_TABLES * LARGE);
+    shadow_back(arch_vmap_start(), arch_vmap_end() - arch_vmap_start());
+    for (unsigned i = 0; i < paging.ram_count; i++)
+        shadow_back(x86_direct_map + paging.ram[i].start, paging.ram[i].end - paging.ram[i].start);
 }
 
 void paging_init(void) {
@@ -144,6 +156,7 @@ void paging_init(void) {
         panic("boot: memory map is full");
     x86_kernel_root = table_virt(image_phys(boot_pml4));
     flush_tlb();
+    back_shadow();
 }
 
 void paging_identity(bool on) {
