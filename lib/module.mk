@@ -1,4 +1,4 @@
 name := lib
 sources := fmt.c string.c rbtree.c chacha20.c blake2s.c radix.c boot_map.c bitmap.c acpi.c command_line.c
 deps := abi arch
-tests := acpi bitmap boot_map command_line fmt radix rbtree string
+tests := acpi bitmap boot_map command_line fmt radix rbtree string chacha20 blake2s

@@ -42,8 +42,10 @@ enum klog_read klog_ring_get(struct klog_ring *ring, uint64_t number, struct klo
     struct klog_slot *slot = &ring->slot[number % KLOG_SLOTS];
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
     if (state != 2 * number + 2) {
-        // An older state: the writer of `number` is on its way, unless newer records follow a lap later.
-        bool coming = state == 2 * number + 1 || (state < 2 * number && next - number < KLOG_SLOTS / 2);
+        // An older record, finished: the writer of `number` is on its way, unless it is much too late for that. An
+        // older record still being written: that writer finds the slot taken and drops its own.
+        bool older = state < 2 * number && !(state & 1) && next - number < KLOG_SLOTS / 2;
+        bool coming = state == 2 * number + 1 || older;
         return coming ? KLOG_EMPTY : KLOG_LOST;
     }
     record->number = number;
