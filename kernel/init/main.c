@@ -19,7 +19,6 @@
 #include <lib/log.h>
 #include <mm/page.h>
 #include <mm/vmap.h>
-#include <net/net.h>
 #include <posix/process.h>
 #include <sched/realtime.h>
 #include <sched/sched.h>
@@ -51,7 +50,6 @@ static void boot_thread(void *argument) {
         panic("no memory for the root file system");
     dev_init();          // null, zero, random, kmsg …
     tty_init();          // console, ptys
-    net_init();          // sockets
     drivers_attach();    // serial ports
     unpack_initrd();     // programs
     posix_init();        // processes, /proc

@@ -81,8 +81,7 @@ status_t exec_commit(struct exec *exec) {
     replace_memory(exec, self);
     reset_signals(self);
     replace_cred(exec, process);
-    struct object *old = process->task.executable;
-    process->task.executable = exec->file;
+    struct object *old = process_set_executable(process, exec->file);
     exec->file = nullptr;
     executable_put(old);
     handle_table_close_on_exec(process->task.handles, &process->task);

@@ -41,6 +41,14 @@ void executable_put(struct object *executable) {
     object_put(executable);
 }
 
+struct object *process_set_executable(struct process *process, struct object *executable) {
+    spin_lock(&process->signal_lock);
+    struct object *old = process->task.executable;
+    process->task.executable = executable;
+    spin_unlock(&process->signal_lock);
+    return old;
+}
+
 static status_t check_program(struct object *file) {
     struct vnode *vnode = object_vnode(file);
     if (!vnode || S_ISTYPE(vnode->mode, S_IFLNK))

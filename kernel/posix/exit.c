@@ -82,12 +82,13 @@ static void release_resources(struct process *process) {
     atomic_store_explicit(&process->task.handles, nullptr, memory_order_release);
     if (handles)
         handle_table_put(handles, &process->task);
+    spin_lock(&process_tree_lock); // /proc/PID/cwd may be looking at it
     struct fs_context *fs = process->task.fs;
     atomic_store_explicit(&process->task.fs, nullptr, memory_order_release);
+    spin_unlock(&process_tree_lock);
     if (fs)
         fs_context_put(fs);
-    executable_put(process->task.executable);
-    process->task.executable = nullptr;
+    executable_put(process_set_executable(process, nullptr));
     session_leader_exited(process);
 }
 

@@ -5,6 +5,7 @@
 #include <vfs/hooks.h>
 #include "exec_priv.h"
 #include "posix_init.h"
+#include "proc_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 
@@ -98,4 +99,8 @@ void posix_init(void) {
     sleep_init();
     cpu_timers_init();
     vdso_init();
+    proc_task_init();
+    proc_system_init();
+    proc_sys_init();
+    proc_tessera_init();
 }

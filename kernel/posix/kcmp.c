@@ -68,7 +68,9 @@ static status_t unshare_fs(struct task *task) {
     struct fs_context *copy = fs_context_copy(old);
     if (!copy)
         return -ENOMEM;
+    spin_lock(&process_tree_lock);
     atomic_store_explicit(&task->fs, copy, memory_order_release);
+    spin_unlock(&process_tree_lock);
     fs_context_put(old);
     return 0;
 }

@@ -112,6 +112,3 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
         return -EINVAL;
     }
 }
-
-// Absent on architectures that have no use for it: their arch_prctl says so.
-long sys_arch_prctl(int code, unsigned long address) { return arch_prctl(code, address); }

@@ -16,6 +16,11 @@ SLAB_CACHE(process_cache, struct process);
 SLAB_CACHE(thread_cache, struct posix_thread);
 
 struct spinlock process_tree_lock = SPINLOCK_INIT;
+static uint64_t forks; // processes made since boot; under process_tree_lock
+
+uint64_t process_forks(void) {
+    return forks;
+}
 
 static void process_reclaim(struct rcu_head *head) {
     slab_free(&process_cache, CONTAINER_OF(head, struct process, rcu));
@@ -108,6 +113,7 @@ status_t process_link(struct process *process, struct process *parent, struct po
         group_join(process, parent->group);
     }
     id_set(process->task.id, ID_PROCESS, process);
+    forks++;
     return 0;
 }
 

@@ -22,6 +22,7 @@ struct process *pidfd_process(struct object *object);
 void process_set_name(struct posix_thread *thread, const char *name);
 // The address space of a process that may be exiting, referenced; null: gone.
 struct aspace *process_get_aspace(struct process *process);
+uint64_t process_forks(void);            // processes made since boot
 struct process *process_init_task(void); // pid 1, or null before it is started
 
 // --- fork.c ---
@@ -42,6 +43,13 @@ struct completion {
 };
 // Tells the parent that waits in vfork that the child's memory is its own again.
 void vfork_complete(struct posix_thread *child);
+
+// --- exec_load.c ---
+// Another process runs this file / does not any more. Null is allowed.
+struct object *executable_get(struct object *executable);
+void executable_put(struct object *executable);
+// Replaces task.executable under signal_lock (/proc/PID/exe reads it there); returns the old one.
+struct object *process_set_executable(struct process *process, struct object *executable);
 
 // --- exit.c ---
 // Ends the current thread; the last one ends the process. `status` as wait4 shows it.

@@ -39,8 +39,3 @@ bool signal_stop_leave(struct process *process, struct posix_thread *thread) REQ
 void signal_stop_cancel(struct process *process, bool by_continue) REQUIRES(&process->signal_lock);
 void signal_notify_stopped(struct process *process); // takes process_tree_lock
 void signal_notify_continued(struct process *process);
-
-// --- exec (exec_load.c), so that fork and exit can count executables ---
-// Another process runs this file / does not any more. Null is allowed.
-struct object *executable_get(struct object *executable);
-void executable_put(struct object *executable);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+// The files of /proc that describe processes (proc_task*.c) and the system (proc_system.c, proc_sys.c,
+// proc_tessera.c), in Linux's formats, which programs parse.
+#pragma once
+
+#include <vfs/procfs.h>
+#include "process_priv.h"
+
+// The thread, in an RCU section: the main one or any other for the process's own directory. Null: a zombie.
+struct posix_thread *proc_thread(struct process *process, int tid);
+// R, S, D, T, Z.
+char proc_state(struct process *process, struct posix_thread *thread);
+// May the current task see the memory and files of this one? -EACCES.
+MUST_USE status_t proc_check_access(struct process *process);
+
+// --- entries, by file ---
+status_t proc_stat(struct text_buffer *text, struct task *task, int tid);
+status_t proc_statm(struct text_buffer *text, struct task *task, int tid);
+status_t proc_status(struct text_buffer *text, struct task *task, int tid);
+status_t proc_maps(struct text_buffer *text, struct task *task, int tid);
+status_t proc_smaps(struct text_buffer *text, struct task *task, int tid);
+status_t proc_smaps_rollup(struct text_buffer *text, struct task *task, int tid);
+status_t proc_limits(struct text_buffer *text, struct task *task, int tid);
+ssize_t proc_mem_read(struct task *task, struct uio *uio, loff_t position);
+ssize_t proc_mem_write(struct task *task, struct uio *uio, loff_t position);
+
+// Adds files of text below /proc; panics without memory (boot).
+struct proc_file {
+    const char *path;
+    uint32_t mode;
+    text_fn *show;
+    text_store_fn *store;
+    const void *context;
+};
+void proc_add_all(const struct proc_file *files, unsigned count);
+
+void proc_task_init(void);
+void proc_system_init(void);
+void proc_sys_init(void);
+void proc_tessera_init(void);
