@@ -5,6 +5,7 @@
 #include <abi/system.h>
 #include <arch/elf.h>
 #include <arch/power.h>
+#include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <lib/log.h>
 #include <lib/string.h>
@@ -128,4 +129,9 @@ long sys_personality(unsigned long persona) {
     if ((uint32_t)persona != 0xffffffff)
         process->personality = (uint32_t)persona;
     return old;
+}
+
+// What exists on one architecture only.
+long sys_arch_prctl(int code, unsigned long address) {
+    return arch_prctl(code, address);
 }
