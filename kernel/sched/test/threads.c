@@ -201,9 +201,10 @@ static void test_slices(void) {
     sched_set_nice(spawn("c", hog, &c), 19);
     status_t status = thread_sleep_until(clock_now() + 300000000, WAIT_UNINTERRUPTIBLE);
     nsec_t a_before = a, b_before = b;
+    is(status, 0, "sleeping");
     status = thread_sleep_until(clock_now() + 300000000, WAIT_UNINTERRUPTIBLE);
+    is(status, 0, "sleeping on");
     ok(llabs((long long)(a - a_before - b + b_before)) < 20000000, "two hogs share a CPU (%lld and %lld ms of 300)",
-    (void)status;
        (long long)(a - a_before) / 1000000, (long long)(b - b_before) / 1000000);
     ok(llabs((long long)(a - b)) < 150000000, "also while the predictor learns (%lld and %lld ms of 600)",
        (long long)a / 1000000, (long long)b / 1000000);
