@@ -41,6 +41,7 @@ static void unpack_initrd(void) {
     status_t status = initramfs_unpack(arch_phys_to_virt(boot_info.initrd_start), size);
     if (status != 0)
         klog(LOG_ERROR, "initrd: nothing usable in its %zu bytes: error %d", size, -status);
+    page_free_range(boot_info.initrd_start, boot_info.initrd_end); // its files were copied
 }
 
 static void boot_thread(void *argument) {
