@@ -11,7 +11,8 @@ kernel_flags := $(filter-out -ftrivial-auto-var-init=pattern,$(kernel_flags))
 ifeq ($(DEBUG),1)
 kernel_flags += -DTESSERA_DEBUG -DTESSERA_KASAN
 kasan_flags := -fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-threshold=0 \
-    -mllvm -asan-stack=1 -mllvm -asan-globals=1 $(ARCH_KASAN_FLAGS)
+    -mllvm -asan-stack=1 -mllvm -asan-globals=1 -mllvm -asan-max-inline-poisoning-size=0 \
+    -mllvm -asan-kernel-mem-intrinsic-prefix=1 -mllvm -asan-mapping-offset=0
 ubsan_flags := -fsanitize=undefined -fno-sanitize=function,alignment
 endif
 

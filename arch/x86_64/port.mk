@@ -6,6 +6,4 @@ ARCH_FLAGS  := -march=x86-64 -fPIE -fdirect-access-external-data -mno-red-zone -
     -mgeneral-regs-only -mskip-rax-setup -mstack-protector-guard=global -fcf-protection=none
 ARCH_LINK_FLAGS := -m elf_x86_64 -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
     --hash-style=sysv --no-warn-mismatch
-# Shadow of address A is at (A >> 3) + this.
-ARCH_KASAN_FLAGS := -mllvm -asan-mapping-offset=0xdffffc0000000000
 include arch/x86_64/vdso.mk

@@ -1,5 +1,7 @@
 name := mm
-sources := access.c advise.c alloc_fail.c aspace.c buddy.c fault.c fork.c huge.c kmalloc.c mappings.c page.c \
-    page_init.c pagetable.c region.c remap.c slab.c uio.c unmap.c vector_area.c vmap.c vmo.c vmo_range.c
+sources := access.c advise.c alloc_fail.c aspace.c buddy.c fault.c fork.c huge.c kasan.c kasan_quarantine.c kmalloc.c mappings.c page.c \
+    page_init.c pagetable.c region.c remap.c slab.c ubsan.c uio.c unmap.c vector_area.c vmap.c vmo.c vmo_range.c
 deps := abi lib arch sched
+# The sanitizers' runtime, and what touches poisoned memory by trade.
+plain_mm := kasan.c kasan_quarantine.c ubsan.c slab.c
 tests := aspace page slab uio vmo

@@ -11,6 +11,7 @@
 // A free page has no flags (PAGE_ZEROED aside) and reference count 0; a page handed out has count 1.
 // Lock order: node.lock and buddy.lock are never held together.
 #include "buddy_priv.h"
+#include "kasan_priv.h"
 #include "page_priv.h"
 
 #include <lib/string.h>
@@ -49,8 +50,9 @@ static uint64_t must_keep(unsigned flags) {
     return flags & ALLOC_USER ? page_reserve : page_reserve / 4;
 }
 
-static struct page *hand_out(struct page *page) {
+ALWAYS_INLINE struct page *hand_out(struct page *page) {
     refcount_init(&page->ref, 1);
+    kasan_unpoison(page_to_virt(page), PAGE_SIZE << page->order);
     return page;
 }
 
@@ -166,6 +168,7 @@ static void push(struct page_stack *stack, struct page *page, bool zeroed) {
 }
 
 void page_free(struct page *page) {
+    kasan_poison(page_to_virt(page), PAGE_SIZE << page->order, KASAN_FREE_PAGE);
     unsigned flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
     if (flags) {
         ASSERT(!(flags & (PAGE_RESERVED | PAGE_BUDDY | PAGE_SLAB)));
@@ -183,6 +186,7 @@ void page_free(struct page *page) {
 }
 
 void page_free_zeroed(struct page *page) {
+    kasan_poison(page_to_virt(page), PAGE_SIZE, KASAN_FREE_PAGE);
     atomic_store_explicit(&page->flags, 0, memory_order_relaxed);
     push(&this_cpu(zero_stack), page, true);
 }

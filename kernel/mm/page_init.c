@@ -6,6 +6,7 @@
 // made in units of BUDDY_BLOCK_PAGES entries (eight pages of array), so that the buddy may look at any entry of a
 // block in which there is RAM at all.
 #include "buddy_priv.h"
+#include "kasan_priv.h"
 #include "page_priv.h"
 #include "pagetable_priv.h"
 #include "vmap_priv.h"
@@ -151,6 +152,7 @@ static void prepare_entries(void) {
 }
 
 void page_init(void) {
+    kasan_init(); // takes boot memory
     buddy_init();
     find_extent();
     uint64_t blocks = mark_blocks();

@@ -237,6 +237,9 @@ uint64_t slab_in_use(struct slab_cache *cache) {
     for (unsigned cpu = 0; cpu < CPU_MAX; cpu++)
         if (cache->magazines[cpu])
             count -= cache->magazines[cpu]->count;
+#ifdef TESSERA_KASAN
+    count -= cache->quarantined;
+#endif
     return count;
 }
 

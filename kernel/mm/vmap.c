@@ -5,6 +5,7 @@
 //
 // A stack in use is the upper part of its slot, so that running off its end faults on the gap below. Freed stacks
 // stay mapped: a few per CPU (no lock), then a list; only beyond that are they unmapped and their pages freed.
+#include "kasan_priv.h"
 #include "page_priv.h"
 #include "pagetable_priv.h"
 #include "vmap_priv.h"
@@ -14,8 +15,8 @@
 #include <lib/bitmap.h>
 #include <lib/list.h>
 
-#define SLOT_SIZE (2 * KERNEL_STACK_SIZE)
-#define SLOTS 65536ul
+#define SLOT_SIZE VMAP_SLOT_SIZE
+#define SLOTS VMAP_STACK_SLOTS
 #define DEVICE_PAGES (1ul << 18) // 1 GiB
 #define CPU_STACKS 8
 #define SPARE_STACKS 64
@@ -48,6 +49,7 @@ vaddr_t vmap_boot_reserve(size_t size) {
 void vmap_init(void) {
     vmap.stacks = ALIGN_UP(vmap_boot_reserve(0), SLOT_SIZE);
     vmap.devices = vmap.stacks + SLOTS * SLOT_SIZE;
+    kasan_stacks_are_at(vmap.stacks);
     ASSERT(vmap.devices + DEVICE_PAGES * PAGE_SIZE <= arch_vmap_end());
 }
 
@@ -56,6 +58,7 @@ static void *slot_stack(size_t slot) { return (void *)(vmap.stacks + slot * SLOT
 // Unmaps what was mapped of a stack, flushes, frees the pages and the slot.
 static void stack_destroy(void *stack) {
     vaddr_t start = (vaddr_t)stack;
+    kasan_stack_destroy(stack);
     paddr_t pages[KERNEL_STACK_SIZE / PAGE_SIZE];
     spin_lock(&vmap.lock);
     for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
@@ -79,6 +82,10 @@ static void *stack_create(void) {
     if (slot == SLOTS)
         return nullptr;
     void *stack = slot_stack(slot);
+    if (!kasan_stack_create(stack)) {
+        stack_destroy(stack);
+        return nullptr;
+    }
     for (size_t offset = 0; offset < KERNEL_STACK_SIZE; offset += PAGE_SIZE) {
         struct page *page = page_alloc_one(0);
         status_t status = -ENOMEM;
@@ -97,7 +104,7 @@ static void *stack_create(void) {
     return stack;
 }
 
-void *thread_stack_alloc(void) {
+static void *find_stack(void) {
     struct stack_cache *cache = &this_cpu(stack_cache);
     if (LIKELY(cache->count > 0))
         return cache->stacks[--cache->count];
@@ -109,6 +116,13 @@ void *thread_stack_alloc(void) {
     }
     spin_unlock(&vmap.lock);
     return stack ? stack : stack_create();
+}
+
+void *thread_stack_alloc(void) {
+    void *stack = find_stack();
+    if (stack) // its last thread left frames without returning from them
+        kasan_unpoison(stack, KERNEL_STACK_SIZE);
+    return stack;
 }
 
 void thread_stack_free(void *stack) {

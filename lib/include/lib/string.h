@@ -20,6 +20,14 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *haystack, const char *needle);
 #endif
+#ifdef TESSERA_KASAN // these check what they touch
+void *__asan_memcpy(void *to, const void *from, size_t size);
+void *__asan_memmove(void *to, const void *from, size_t size);
+void *__asan_memset(void *to, int byte, size_t size);
+#define memcpy __asan_memcpy
+#define memmove __asan_memmove
+#define memset __asan_memset
+#endif
 
 // Copies at most size-1 bytes and always terminates. Returns false if it had to cut.
 bool string_copy(char *to, const char *from, size_t size);

@@ -29,6 +29,9 @@ struct slab_cache {
     uint8_t batch;             // objects moved between a magazine and the slabs at a time; 0: no magazines
     uint8_t capacity;          // of a magazine
     struct list_node all;      // list of caches; under the list's lock
+#ifdef TESSERA_KASAN
+    uint64_t quarantined;      // freed, but kept poisoned for a while; under the quarantine's lock
+#endif
 };
 
 #define SLAB_CACHE_INIT(variable, text, bytes, alignment)                                                              \
