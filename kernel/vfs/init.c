@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Start of the file system: the root, the built-in types, the initramfs.
+// Start of the file system: the built-in types, the root, /dev. The initramfs comes later (initramfs.c).
 #include "vfs_priv.h"
 
-#include <arch/boot.h>
-#include <arch/mmu.h>
 #include <lib/log.h>
 
 // What the first process needs before it has mounted anything, as in Linux's own root.
@@ -26,10 +24,5 @@ status_t vfs_init(void) {
         return status;
     devfs_init();
     make_console();
-    if (boot_info.initrd_end <= boot_info.initrd_start) {
-        klog(LOG_ERROR, "vfs: no initramfs");
-        return -EINVAL;
-    }
-    size_t size = boot_info.initrd_end - boot_info.initrd_start;
-    return initramfs_unpack(arch_phys_to_virt(boot_info.initrd_start), size);
+    return 0;
 }

@@ -56,9 +56,10 @@ void vnode_allow_write(struct vnode *vnode);
 // Binding AF_UNIX names; mode as for mknod. -EADDRINUSE.
 MUST_USE status_t vfs_make_socket(const char *text, uint32_t mode, struct object *socket, struct path *out);
 
-// Boot: mounts the root tmpfs and unpacks the cpio archives at [start, end) (several, concatenated, with
-// padding between). Errors are logged, the rest is unpacked. -EINVAL: nothing usable.
+// Boot: mounts the root (a ramfs) and makes /dev/console in it. -ENOMEM.
 MUST_USE status_t vfs_init(void);
+// Unpacks the cpio archives in memory (several, concatenated, with padding between) into the root. Errors are
+// logged, the rest is unpacked. -EINVAL: nothing usable.
 MUST_USE status_t initramfs_unpack(const void *start, size_t size);
 
 
