@@ -38,8 +38,6 @@ struct run_queue {
     nsec_t next_balance;
     unsigned cpu;
     uint64_t switches;
-    _Atomic(struct arch_aspace *) loaded; // written with interrupts off on this CPU; null: kernel only
-    _Atomic bool forget_lazy;             // another CPU wants `loaded` dropped if a kernel thread runs
 };
 extern struct run_queue run_queue PER_CPU;
 

@@ -76,14 +76,6 @@ static struct thread *choose(struct run_queue *rq, struct thread *direct) REQUIR
     return LIKELY(next != nullptr) ? next : rq->idle;
 }
 
-// Loads what `next` needs. Kernel threads run in whatever is loaded.
-static void load_aspace(struct run_queue *rq, struct thread *next) {
-    if (next->aspace && next->aspace != atomic_load_explicit(&rq->loaded, memory_order_relaxed)) {
-        atomic_store_explicit(&rq->loaded, next->aspace, memory_order_relaxed);
-        arch_aspace_switch(next->aspace);
-    }
-}
-
 void switch_finish(struct thread *prev) {
     // Once on_cpu is false, `prev` may run elsewhere, die and be freed: look first.
     bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD;
@@ -143,7 +135,8 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     }
     rq->switches++;
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
-    load_aspace(rq, next);
+    if (next->aspace) // kernel threads run in whatever is loaded
+        arch_aspace_switch(next->aspace);
     switch_finish(arch_thread_switch(prev, next));
 }
 

@@ -65,9 +65,11 @@ ALWAYS_INLINE vaddr_t arch_vmap_end(void);
 // --- address spaces ---
 // `root` is a zeroed page. Fills the kernel half. No locks needed.
 void arch_aspace_init(struct arch_aspace *aspace, paddr_t root);
+// On return no CPU has it loaded, so its tables may be freed. No thread runs in it any more; CPUs that run kernel
+// threads may have kept it. Interrupts on.
 void arch_aspace_fini(struct arch_aspace *aspace);
-// Loads `next` (nullptr: any kernel-only space will do) on this CPU. Interrupts off. Uses PCID/ASID
-// so that nothing is flushed that need not be.
+// Loads `next` on this CPU (at once if it is loaded already); nullptr: any kernel-only space will do, what is loaded
+// may stay. Interrupts off. Uses PCID/ASID so that nothing is flushed that need not be.
 void arch_aspace_switch(struct arch_aspace *next);
 
 // --- TLB ---

@@ -33,9 +33,6 @@ nsec_t sched_slice(const struct thread *thread);   // of its policy and nice
 
 // Sets and loads the current thread's address space (exec; nullptr before the last aspace_put of an exit).
 void sched_set_aspace(struct arch_aspace *aspace);
-// Makes sure that no CPU has it loaded any more; threads that run on it must be gone. CPUs that run kernel threads
-// keep the last user's address space loaded, so this comes before its destruction. No spinlock held.
-void sched_aspace_forget(struct arch_aspace *aspace);
 
 nsec_t sched_run_time(struct thread *thread);   // up to now
 // run_time split by the timer's samples, as times and getrusage report it.
