@@ -45,10 +45,6 @@ static void echo_text(struct line *line, uint8_t c) {
     if (!(line->termios.lflag & ECHO))
         return;
     line_finish_erasing(line);
-    if (c == '\n') {
-        line_echo_raw(line, '\n');
-        return;
-    }
     if (line->head == line->canon)
         line->canon_column = line->column;
     line_echo(line, c);
@@ -165,16 +161,23 @@ static void receive_byte(struct line *line, uint8_t c) {
         c += 'a' - 'A';
     if (receive_flow(line, c) || receive_signal(line, c))
         return;
+    bool mapped = c == '\r' && (iflag & ICRNL);
     if (c == '\r') {
         if (iflag & IGNCR)
             return;
-        if (iflag & ICRNL)
+        if (mapped)
             c = '\n';
     } else if (c == '\n' && (iflag & INLCR)) {
         c = '\r';
     }
     if (line_is_canonical(line) && receive_editing(line, c))
         return;
+    if (mapped) { // the newline that Enter makes is echoed as one, not as ^J, in raw mode, too
+        if (line->termios.lflag & ECHO)
+            line_echo_raw(line, c);
+        store(line, c, false);
+        return;
+    }
     receive_text(line, c);
 }
 

@@ -65,7 +65,7 @@ static const struct typing typings[] = {
     // literal next
     {"literal erase", {}, S("a\026\177b\n"), "a\177b\n|", "a^\b^?b\r\n", 0},
     {"literal EOF", {}, S("a\026\004\n"), "a\004\n|", "a^\b^D\r\n", 0},
-    {"literal newline ends no line", {}, S("a\026\nb\n"), "a\nb\n|", "a^\b\r\nb\r\n", 0},
+    {"literal newline ends no line", {}, S("a\026\nb\n"), "a\nb\n|", "a^\b^Jb\r\n", 0},
     {"literal interrupt", {}, S("\026\003\n"), "\003\n|", "^\b^C\r\n", 0},
     // signals
     {"interrupt flushes", {}, S("abc\003d\n"), "d\n|", "^Cd\r\n", LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
@@ -83,7 +83,8 @@ static const struct typing typings[] = {
     // raw
     {"raw", {.lflag_clear = ICANON | ECHO | ISIG | IEXTEN, .iflag_clear = ICRNL | IXON}, S("a\003\r\004\177\023"),
      "a\003\r\004\177\023", "", 0},
-    {"cbreak with echo", {.lflag_clear = ICANON}, S("ab\177\n"), "ab\177\n", "ab^?\r\n", 0},
+    {"cbreak with echo", {.lflag_clear = ICANON}, S("ab\177\n"), "ab\177\n", "ab^?^J", 0},
+    {"cbreak with echo of Enter", {.lflag_clear = ICANON}, S("a\r"), "a\n", "a\r\n", 0},
     {"raw with ISIG", {.lflag_clear = ICANON | ECHO}, S("a\003b"), "b", "", LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
     {"PARMRK doubles 0xff", {.lflag_clear = ICANON | ECHO, .iflag_set = PARMRK}, S("\xff"), "\xff\xff", "", 0},
 };
