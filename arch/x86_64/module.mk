@@ -6,7 +6,6 @@ sources += boot/early.c
 sources += boot/boot.c
 sources += boot/loader.c
 sources += boot/paging.c
-sources += $(if $(filter 1,$(DEBUG)),boot/shadow.c,boot/no_shadow.c)
 sources += boot/features.c
 sources += boot/percpu.c
 sources += boot/gdt.c
@@ -47,5 +46,5 @@ sources += cpu/test_user.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.
-plain_x86_64 := boot/early.c boot/shadow.c boot/no_shadow.c
+plain_x86_64 := boot/early.c
 flags := -I$(OUT) # for the vDSO's image

@@ -76,3 +76,4 @@ void power_init(void);
 
 // --- random.c: boot_info.random_seed ---
 void random_seed_fill(void);
+uint64_t random_early(void);

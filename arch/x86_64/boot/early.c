@@ -8,7 +8,6 @@
 
 #include "boot/loader_info.h"
 #include "boot/page_bits.h"
-#include "boot/shadow.h"
 #include "x86_64_priv.h"
 
 #define SLIDE_RANGE (768ul << 20) // the image stays within the first GiB above KERNEL_LINK_BASE
@@ -143,6 +142,5 @@ __attribute__((no_stack_protector)) uint64_t early_main(uint32_t magic, uint32_t
         image_pd[first + i] = (uint64_t)image_pt[i] | PTE_PRESENT | PTE_WRITE;
     image_pdpt[510] = (uint64_t)image_pd | PTE_PRESENT | PTE_WRITE;
     boot_pml4[511] = (uint64_t)image_pdpt | PTE_PRESENT | PTE_WRITE;
-    shadow_map_early(slide);
     return KERNEL_LINK_BASE + slide;
 }

@@ -3,7 +3,6 @@
 //
 //   0xffff8800'00000000 …   direct map of all RAM, at a random GiB                 x86_direct_map
 //   0xffffe000'00000000     vmap: kernel stacks, device memory (kernel/mm)         X86_VMAP_START
-//   0xffffec00'00000000 …   shadow memory of the address sanitizer (debug builds)
 //   0xffffffff'80000000 …   the image (early.c slides it within the first GiB)
 //   0xffffffff'c0000000     fixed places: idle stacks, device registers
 //
@@ -13,7 +12,6 @@
 #include "boot/boot_priv.h"
 #include "boot/loader_info.h"
 #include "boot/page_bits.h"
-#include "boot/shadow.h"
 #include "x86_64_priv.h"
 #include <arch/mmu.h>
 #include <arch/thread.h>
@@ -103,14 +101,8 @@ static bool is_ram(enum boot_memory_type type) {
     return type == BOOT_MEMORY_USABLE || type == BOOT_MEMORY_KERNEL || type == BOOT_MEMORY_INITRD;
 }
 
-static uint64_t random_word(void) {
-    uint64_t word;
-    memcpy(&word, boot_info.random_seed, sizeof word);
-    return word;
-}
-
 static void make_direct_map(bool randomise) {
-    uintptr_t base = DIRECT_MAP_START + (randomise ? ALIGN_DOWN(random_word() % DIRECT_MAP_SLIDE, GIB) : 0);
+    uintptr_t base = DIRECT_MAP_START + (randomise ? ALIGN_DOWN(random_early() % DIRECT_MAP_SLIDE, GIB) : 0);
     struct boot_range *ram = paging.ram;
     unsigned count = 0;
     for (unsigned i = 0; i < boot_info.range_count; i++) {
@@ -136,14 +128,6 @@ static void make_direct_map(bool randomise) {
     x86_direct_map = base;
 }
 
-// Shadow of what the sanitizer's runtime poisons.
-static void back_shadow(void) {
-    shadow_back(FIXMAP_START, STACK_TABLES * LARGE);
-    shadow_back(arch_vmap_start(), arch_vmap_end() - arch_vmap_start());
-    for (unsigned i = 0; i < paging.ram_count; i++)
-        shadow_back(x86_direct_map + paging.ram[i].start, paging.ram[i].end - paging.ram[i].start);
-}
-
 void paging_init(void) {
     paging.identity_entry = boot_pml4[0];
     image_pdpt[511] = image_phys(fixmap_pd) | TABLE_BITS;
@@ -156,7 +140,6 @@ void paging_init(void) {
         panic("boot: memory map is full");
     x86_kernel_root = table_virt(image_phys(boot_pml4));
     flush_tlb();
-    back_shadow();
 }
 
 void paging_identity(bool on) {

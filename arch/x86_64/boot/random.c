@@ -40,13 +40,18 @@ size_t arch_random(void *to, size_t size) {
     return done;
 }
 
+// What early.c gathered, stirred with the time that has passed since. Good enough to slide things about.
+uint64_t random_early(void) {
+    x86_early_entropy = (x86_early_entropy ^ tsc_read()) * 0x9e3779b97f4a7c15ull;
+    x86_early_entropy ^= x86_early_entropy >> 29;
+    uint64_t out = x86_early_entropy * 0xbf58476d1ce4e5b9ull;
+    return out ^ (out >> 32);
+}
+
 void random_seed_fill(void) {
     uint64_t words[sizeof boot_info.random_seed / 8] = {};
     (void)arch_random(words, sizeof words);
-    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
-        x86_early_entropy = (x86_early_entropy ^ tsc_read()) * 0x9e3779b97f4a7c15ull;
-        x86_early_entropy ^= x86_early_entropy >> 29;
-        words[i] ^= x86_early_entropy;
-    }
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        words[i] ^= random_early();
     memcpy(boot_info.random_seed, words, sizeof words);
 }

@@ -35,11 +35,7 @@ struct arch_aspace {
 extern uintptr_t x86_direct_map X86_HIDDEN;
 extern uint64_t *x86_kernel_root X86_HIDDEN;
 #define X86_VMAP_START 0xffffe00000000000ul
-#ifdef TESSERA_KASAN
-#define X86_VMAP_SIZE (256ul << 20) // all of it has shadow memory
-#else
 #define X86_VMAP_SIZE (512ul << 30)
-#endif
 
 ALWAYS_INLINE uint64_t arch_pte_table(paddr_t table) {
     return table | X86_PTE_PRESENT | X86_PTE_WRITE | X86_PTE_USER | X86_PTE_ACCESSED;
