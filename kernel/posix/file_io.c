@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // read, write and their relatives; lseek.
 #include "fd.h"
-
-enum { VEC_SMALL = 8 };
+#include "file_vec.h"
 
 // ---------------------------------------------------------------- one buffer
 
@@ -72,20 +71,14 @@ long sys_pwrite64(int fd, const void __user *buffer, size_t size, loff_t offset)
 
 // ---------------------------------------------------------------- several buffers
 
-struct vector {
-    struct uio uio;
-    struct uio_vec small[VEC_SMALL];
-    struct uio_vec *heap;
-};
-
 // User's struct iovec has the layout of struct uio_vec. The total is cut at IO_SIZE_MAX.
-static status_t vector_get(struct vector *vector, const void __user *iov, unsigned long count) {
+status_t vector_get(struct vector *vector, const void __user *iov, unsigned long count) {
     static_assert(sizeof(struct uio_vec) == 16);
     vector->heap = nullptr;
     if (count > IOV_MAX)
         return -EINVAL;
     struct uio_vec *vec = vector->small;
-    if (count > VEC_SMALL && !(vec = vector->heap = kmalloc(count * sizeof *vec)))
+    if (count > VECTOR_SMALL && !(vec = vector->heap = kmalloc(count * sizeof *vec)))
         return -ENOMEM;
     status_t status = copy_from_user(vec, iov, count * sizeof *vec);
     size_t total = 0;
@@ -131,7 +124,7 @@ static long transfer_vector(const struct vector_call *call, const void __user *i
         done = object->ops->write ? object->ops->write(object, &vector.uio, nullptr, flags) : -EINVAL;
     else
         done = object->ops->read ? object->ops->read(object, &vector.uio, nullptr, flags) : -EINVAL;
-    kfree(vector.heap);
+    vector_put(&vector);
 release:
     handle_release(&ref);
     return done;

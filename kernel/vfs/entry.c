@@ -162,6 +162,8 @@ struct entry *entry_create(struct entry *parent, const struct name *name, struct
     atomic_store_explicit(&entry->flags, 0, memory_order_relaxed);
     refcount_init(&entry->ref, 1);
     list_init(&entry->clock);
+    list_init(&entry->children);
+    list_init(&entry->sibling);
     if (parent)
         entry_get(parent);
     return entry;
@@ -173,6 +175,7 @@ static void hash_locked(struct entry *entry) REQUIRES(&cache.lock) {
     _Atomic(struct entry *) *bucket = bucket_of(entry_parent(entry), entry_name(entry)->hash);
     atomic_store_explicit(&entry->hash_next, atomic_load_explicit(bucket, memory_order_relaxed), memory_order_relaxed);
     atomic_store_explicit(bucket, entry, memory_order_release);
+    list_push_back(&entry_parent(entry)->children, &entry->sibling);
 }
 
 static void unhash_locked(struct entry *entry) REQUIRES(&cache.lock) {
@@ -181,6 +184,7 @@ static void unhash_locked(struct entry *entry) REQUIRES(&cache.lock) {
     while ((at = atomic_load_explicit(link, memory_order_relaxed)) != entry)
         link = &at->hash_next;
     atomic_store_explicit(link, atomic_load_explicit(&entry->hash_next, memory_order_relaxed), memory_order_release);
+    list_remove(&entry->sibling);
 }
 
 // Takes the entry out of the cache. The cache's reference becomes the caller's.
@@ -298,9 +302,26 @@ void entry_fill(struct entry *entry, struct vnode *vnode) {
     atomic_store_explicit(&entry->vnode, vnode, memory_order_release);
 }
 
+// A directory that is removed has only negative names below it. They go at once, for they would keep it in memory.
+static void forget_children(struct entry *entry) {
+    struct entry *dead = nullptr, *child, *next;
+    if (LIKELY(list_is_empty(&entry->children)))
+        return;
+    spin_lock(&cache.lock);
+    LIST_FOR_EACH_SAFE(child, next, &entry->children, sibling) {
+        if (evict_locked(child)) {
+            atomic_store_explicit(&child->hash_next, dead, memory_order_relaxed);
+            dead = child;
+        }
+    }
+    spin_unlock(&cache.lock);
+    free_chain(dead);
+}
+
 // If only the caller uses the entry it becomes negative in place, which saves the next creation a lookup. Else it leaves the
 // cache and stays positive for those who hold it: an open file whose name is gone.
 void entry_removed(struct entry *entry) {
+    forget_children(entry);
     uint32_t unused = 2; // the cache's and the caller's
     spin_lock(&cache.lock);
     bool hashed = entry_flags(entry) & ENTRY_HASHED;
@@ -353,6 +374,7 @@ void entry_move(struct entry *entry, struct entry *over, struct entry_name *new_
     tree_change_end();
     if (hashed)
         entry_put(over);
+    forget_children(over);
     entry_put(old_parent);
 }
 

@@ -20,6 +20,8 @@ static ssize_t read_contents(struct file *file, struct uio *uio, loff_t position
     struct vnode *vnode = file->vnode;
     struct vmo *data = vnode->data;
     uint64_t size = atomic_load_explicit(&data->size, memory_order_acquire);
+    if (UNLIKELY((uint64_t)position + uio->resid > INT64_MAX))
+        return -EINVAL;
     if ((uint64_t)position >= size || uio->resid == 0)
         return 0;
     ssize_t done = vmo_read(data, (uint64_t)position, uio, MIN(uio->resid, size - (uint64_t)position));
@@ -30,7 +32,7 @@ static ssize_t read_contents(struct file *file, struct uio *uio, loff_t position
 // How much of a write of `size` bytes at `position` RLIMIT_FSIZE lets through; sends SIGXFSZ if nothing.
 static ssize_t limit_write(loff_t position, size_t size) {
     if (position > position_max - (loff_t)MIN(size, (size_t)INT64_MAX))
-        return -EFBIG;
+        return -EINVAL;
     uint64_t limit = vfs_hooks && vfs_hooks->file_size_limit ? vfs_hooks->file_size_limit() : UINT64_MAX;
     if (LIKELY((uint64_t)position + size <= limit))
         return (ssize_t)size;

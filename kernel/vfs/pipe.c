@@ -4,24 +4,20 @@
 // The contents are a flat ring. It is allocated at the first write and grows as it is filled, from one page to the limit
 // (64 KiB unless F_SETPIPE_SZ), since most pipes of a shell carry little. `mutex` protects the contents and is held while user
 // memory is copied. Sleepers wait under wait_lock, with conditions made of head, tail and the counts of readers and
-// writers; whoever changes one of these calls `notify` afterwards, which also keeps the poll signals true. Lock order:
+// writers; whoever changes one of these calls `pipe_notify` afterwards, which also keeps the poll signals true. Lock order:
 // mutex, wait_lock, object lock.
 //
 // One wake-up wakes one sleeper. A sleeper that leaves something for the next one passes the wake-up on.
 #include "pipe_priv.h"
 
 #include <lib/fmt.h>
+#include <vfs/splice.h>
 
 SLAB_CACHE(pipe_slab, struct pipe);
 SLAB_CACHE(pipe_end_slab, struct pipe_end);
 SLAB_CACHE(packet_slab, struct packet);
 
 enum { READ_SIDE = 0, WRITE_SIDE = 1, BOTH_SIDES = 2 };
-
-static uint64_t used(struct pipe *pipe) {
-    return atomic_load_explicit(&pipe->head, memory_order_acquire) -
-           atomic_load_explicit(&pipe->tail, memory_order_acquire);
-}
 
 // ---------------------------------------------------------------- telling the others
 
@@ -33,7 +29,7 @@ static void set_side(struct object *side, uint32_t want, uint32_t mask) {
 }
 
 static void update_sides(struct pipe *pipe) REQUIRES(&pipe->wait_lock) {
-    uint64_t bytes = used(pipe);
+    uint64_t bytes = pipe_used(pipe);
     uint32_t read = bytes ? SIGNALS_READ : 0, write = 0;
     if (atomic_load(&pipe->writers) == 0 && pipe->writer_opens)
         read |= SIGNAL_HANGUP;
@@ -48,13 +44,13 @@ static void update_sides(struct pipe *pipe) REQUIRES(&pipe->wait_lock) {
                  SIGNALS_READ | SIGNALS_WRITE);
 }
 
-static void notify(struct pipe *pipe) {
+void pipe_notify(struct pipe *pipe) {
     spin_lock(&pipe->wait_lock);
-    bool bytes = used(pipe) != 0;
+    bool bytes = pipe_used(pipe) != 0;
     if (bytes || atomic_load(&pipe->writers) == 0)
         wait_queue_wake_one_sync(&pipe->read_wait);
     if (!wait_queue_is_empty(&pipe->write_wait) &&
-        (used(pipe) + pipe->write_need <= atomic_load(&pipe->capacity) || atomic_load(&pipe->readers) == 0))
+        (pipe_used(pipe) + pipe->write_need <= atomic_load(&pipe->capacity) || atomic_load(&pipe->readers) == 0))
         wait_queue_wake_one_sync(&pipe->write_wait);
     update_sides(pipe);
     spin_unlock(&pipe->wait_lock);
@@ -62,19 +58,19 @@ static void notify(struct pipe *pipe) {
 
 static status_t restartable(status_t status) { return status == -EINTR ? -ERESTARTSYS : status; }
 
-static status_t wait_for_data(struct pipe *pipe) {
+status_t pipe_wait_for_data(struct pipe *pipe) {
     status_t status = 0;
     spin_lock(&pipe->wait_lock);
-    while (used(pipe) == 0 && atomic_load(&pipe->writers) != 0 && status == 0)
+    while (pipe_used(pipe) == 0 && atomic_load(&pipe->writers) != 0 && status == 0)
         status = wait_queue_sleep(&pipe->read_wait, &pipe->wait_lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
     spin_unlock(&pipe->wait_lock);
     return restartable(status);
 }
 
-static status_t wait_for_room(struct pipe *pipe, size_t need) {
+status_t pipe_wait_for_room(struct pipe *pipe, size_t need) {
     status_t status = 0;
     spin_lock(&pipe->wait_lock);
-    while (used(pipe) + need > atomic_load(&pipe->capacity) && atomic_load(&pipe->readers) != 0 && status == 0) {
+    while (pipe_used(pipe) + need > atomic_load(&pipe->capacity) && atomic_load(&pipe->readers) != 0 && status == 0) {
         // Readers wake us when as much is free as the most modest sleeper wants.
         if (wait_queue_is_empty(&pipe->write_wait) || need < pipe->write_need)
             pipe->write_need = need;
@@ -106,8 +102,8 @@ static status_t set_buffer_size(struct pipe *pipe, uint32_t size) REQUIRES(&pipe
 }
 
 // Free bytes, after growing towards `want` of them. 0 with an error only if there is no buffer at all.
-static size_t make_room(struct pipe *pipe, size_t want) REQUIRES(&pipe->mutex) {
-    uint64_t bytes = used(pipe);
+size_t pipe_make_room(struct pipe *pipe, size_t want) {
+    uint64_t bytes = pipe_used(pipe);
     uint32_t size = pipe->size ? pipe->size : PIPE_FIRST_BUFFER;
     while (size < pipe->limit && size - bytes < want)
         size *= 2;
@@ -117,7 +113,7 @@ static size_t make_room(struct pipe *pipe, size_t want) REQUIRES(&pipe->mutex) {
 }
 
 // Copies into the ring; returns the bytes, fewer than `size` on a fault.
-static size_t put_bytes(struct pipe *pipe, struct uio *uio, size_t size) REQUIRES(&pipe->mutex) {
+size_t pipe_put_bytes(struct pipe *pipe, struct uio *uio, size_t size) {
     uint64_t head = atomic_load_explicit(&pipe->head, memory_order_relaxed);
     uint32_t at = (uint32_t)head & (pipe->size - 1);
     size_t first = MIN(size, (size_t)(pipe->size - at)), done = uio_read(uio, pipe->buffer + at, first);
@@ -157,9 +153,24 @@ static ssize_t take_bytes(struct pipe *pipe, struct uio *uio) REQUIRES(&pipe->mu
     if (UNLIKELY(!list_is_empty(&pipe->packets)))
         return take_packet(pipe, uio);
     uint64_t tail = atomic_load_explicit(&pipe->tail, memory_order_relaxed);
-    size_t size = MIN((size_t)used(pipe), uio->resid), done = copy_out(pipe, uio, tail, size);
+    size_t size = MIN((size_t)pipe_used(pipe), uio->resid), done = copy_out(pipe, uio, tail, size);
     atomic_store_explicit(&pipe->tail, tail + done, memory_order_release);
     return done ? (ssize_t)done : -EFAULT;
+}
+
+// Throws away `size` bytes from the front, which the caller has copied.
+void pipe_consume(struct pipe *pipe, size_t size) {
+    uint64_t tail = pipe->tail + size;
+    atomic_store_explicit(&pipe->tail, tail, memory_order_release);
+    while (UNLIKELY(!list_is_empty(&pipe->packets))) {
+        struct packet *packet = LIST_FIRST(&pipe->packets, struct packet, node);
+        if (packet->end > tail) {
+            packet->start = MAX(packet->start, tail);
+            return;
+        }
+        list_remove(&packet->node);
+        slab_free(&packet_slab, packet);
+    }
 }
 
 // ---------------------------------------------------------------- read and write
@@ -172,10 +183,10 @@ static ssize_t pipe_read(struct object *object, struct uio *uio, loff_t *pos, un
         return 0;
     for (;;) {
         mutex_lock(&pipe->mutex);
-        if (used(pipe) != 0) {
+        if (pipe_used(pipe) != 0) {
             ssize_t done = take_bytes(pipe, uio);
             mutex_unlock(&pipe->mutex);
-            notify(pipe);
+            pipe_notify(pipe);
             return done;
         }
         mutex_unlock(&pipe->mutex);
@@ -183,7 +194,7 @@ static ssize_t pipe_read(struct object *object, struct uio *uio, loff_t *pos, un
             return 0;
         if (flags & IO_NONBLOCK)
             return -EAGAIN;
-        status_t status = wait_for_data(pipe);
+        status_t status = pipe_wait_for_data(pipe);
         if (status != 0)
             return status;
     }
@@ -201,7 +212,7 @@ static status_t add_packet(struct pipe *pipe, uint64_t start, uint64_t end) REQU
 
 // Puts what fits. 0: not enough room for what must stay together.
 static ssize_t put_some(struct pipe *pipe, struct uio *uio, size_t need, bool packets) REQUIRES(&pipe->mutex) {
-    size_t room = make_room(pipe, uio->resid);
+    size_t room = pipe_make_room(pipe, uio->resid);
     if (UNLIKELY(!pipe->buffer))
         return -ENOMEM;
     if (room < need)
@@ -210,7 +221,7 @@ static ssize_t put_some(struct pipe *pipe, struct uio *uio, size_t need, bool pa
     if (UNLIKELY(packets))
         size = MIN(size, (size_t)PIPE_BUF);
     uint64_t start = pipe->head;
-    size_t done = put_bytes(pipe, uio, size);
+    size_t done = pipe_put_bytes(pipe, uio, size);
     if (packets && done && add_packet(pipe, start, start + done) != 0) {
         atomic_store(&pipe->head, start);
         return -ENOMEM;
@@ -218,7 +229,7 @@ static ssize_t put_some(struct pipe *pipe, struct uio *uio, size_t need, bool pa
     return done ? (ssize_t)done : -EFAULT;
 }
 
-static ssize_t broken(void) {
+ssize_t pipe_broken(void) {
     if (vfs_hooks && vfs_hooks->broken_pipe)
         vfs_hooks->broken_pipe();
     return -EPIPE;
@@ -233,7 +244,7 @@ static ssize_t pipe_write(struct object *object, struct uio *uio, loff_t *pos, u
     while (uio->resid) {
         size_t need = uio->resid <= PIPE_BUF && total == 0 ? uio->resid : packets ? MIN(uio->resid, (size_t)PIPE_BUF) : 1;
         if (atomic_load(&pipe->readers) == 0) {
-            done = broken();
+            done = pipe_broken();
             break;
         }
         mutex_lock(&pipe->mutex);
@@ -243,14 +254,14 @@ static ssize_t pipe_write(struct object *object, struct uio *uio, loff_t *pos, u
             break;
         if (done > 0) {
             total += done;
-            notify(pipe);
+            pipe_notify(pipe);
             continue;
         }
         if (flags & IO_NONBLOCK) {
             done = -EAGAIN;
             break;
         }
-        done = wait_for_room(pipe, need);
+        done = pipe_wait_for_room(pipe, need);
         if (done != 0)
             break;
     }
@@ -368,7 +379,7 @@ static long pipe_ioctl(struct object *object, unsigned command, unsigned long ar
     struct pipe *pipe = CONTAINER_OF(object, struct pipe_end, object)->pipe;
     if (command != FIONREAD)
         return -ENOTTY;
-    return put_user((int)used(pipe), (int __user *)argument) == 0 ? 0 : -EFAULT;
+    return put_user((int)pipe_used(pipe), (int __user *)argument) == 0 ? 0 : -EFAULT;
 }
 
 static status_t pipe_stat(struct object *object, struct stat_info *out) {
@@ -524,7 +535,7 @@ long pipe_set_size(struct object *object, unsigned long size) {
     struct pipe *pipe = end->pipe;
     status_t status = 0;
     mutex_lock(&pipe->mutex);
-    if (used(pipe) > limit)
+    if (pipe_used(pipe) > limit)
         status = -EBUSY;
     else if (pipe->size > limit)
         status = set_buffer_size(pipe, limit);
@@ -533,6 +544,6 @@ long pipe_set_size(struct object *object, unsigned long size) {
         atomic_store(&pipe->capacity, limit);
     }
     mutex_unlock(&pipe->mutex);
-    notify(pipe);
+    pipe_notify(pipe);
     return status != 0 ? status : (long)limit;
 }

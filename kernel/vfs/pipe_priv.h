@@ -46,3 +46,20 @@ ALWAYS_INLINE struct pipe_end *pipe_end_of(struct object *object) {
 }
 // Follows a file to the FIFO end behind it. Null: not a pipe.
 struct pipe_end *object_pipe_end(struct object *object);
+
+ALWAYS_INLINE uint64_t pipe_used(struct pipe *pipe) {
+    return atomic_load_explicit(&pipe->head, memory_order_acquire) -
+           atomic_load_explicit(&pipe->tail, memory_order_acquire);
+}
+// After a change of head, tail, readers or writers, with no lock held: wakes who can go on, keeps the signals true.
+void pipe_notify(struct pipe *pipe);
+// Block until there is data or no writer; until `need` bytes fit or there is no reader. -ERESTARTSYS.
+MUST_USE status_t pipe_wait_for_data(struct pipe *pipe);
+MUST_USE status_t pipe_wait_for_room(struct pipe *pipe, size_t need);
+// Free bytes, after growing the buffer towards `want` of them. 0 without a buffer: no memory.
+size_t pipe_make_room(struct pipe *pipe, size_t want) REQUIRES(&pipe->mutex);
+// Copies into the ring, in which there is room; returns the bytes, fewer than `size` on a fault.
+size_t pipe_put_bytes(struct pipe *pipe, struct uio *uio, size_t size) REQUIRES(&pipe->mutex);
+void pipe_consume(struct pipe *pipe, size_t size) REQUIRES(&pipe->mutex);
+// Raises SIGPIPE; -EPIPE.
+ssize_t pipe_broken(void);

@@ -6,6 +6,7 @@
 #include "procfs_priv.h"
 
 #include <lib/fmt.h>
+#include <vfs/splice.h>
 
 // ---------------------------------------------------------------- nameless vnodes for objects
 

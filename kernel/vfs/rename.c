@@ -73,8 +73,6 @@ static status_t check_kinds(struct rename *r) {
         return target ? 0 : -ENOENT;
     if (r->flags & RENAME_NOREPLACE && target)
         return -EEXIST;
-    if (!source_dir && (r->from.trailing_slash || (r->to.trailing_slash && !target_dir)))
-        return -ENOTDIR;
     if (target && source_dir && !target_dir)
         return -ENOTDIR;
     if (target && !source_dir && target_dir)
@@ -121,6 +119,9 @@ static void finish_names(struct rename *r, struct entry_name *source_name, struc
 
 static status_t commit(struct rename *r) NO_THREAD_SAFETY {
     struct vnode *source = entry_vnode(r->source), *target = entry_vnode(r->target);
+    bool slash = r->from.trailing_slash || (r->to.trailing_slash && !is_directory(r->target));
+    if (slash && !is_directory(r->source))
+        return -ENOTDIR;
     if (source == target)
         return 0; // two names of one file: nothing happens
     status_t status = check(r);

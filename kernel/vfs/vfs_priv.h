@@ -39,6 +39,7 @@ struct entry {
     struct refcount ref;
     _Atomic uint32_t flags;
     struct list_node clock; // the cache's list of hashed entries
+    struct list_node children, sibling; // hashed entries by parent; under the cache's lock
     struct rcu_head rcu;
     alignas(struct entry_name) char own_name[sizeof(struct entry_name) + ENTRY_INLINE_NAME]; // short names live here
 };
@@ -205,8 +206,6 @@ enum notify_event {
     NOTIFY_DELETE_SELF = 0x400, NOTIFY_MOVE_SELF = 0x800,
 };
 
-// Follows a file to the FIFO end behind it, if it is one.
-bool object_is_pipe(struct object *object);
 
 // ---------------------------------------------------------------- built-in file systems
 void tmpfs_register(void);
