@@ -125,7 +125,8 @@ static int wait_for(pid_t child, int64_t started) {
             printf("# no end after %d seconds\n", runner.limit_s);
             kill(-child, SIGKILL);
             kill(child, SIGKILL);
-            waitpid(child, &status, 0);
+            for (int i = 0; i < 100 && waitpid(child, &status, WNOHANG) == 0; i++)
+                nanosleep(&(struct timespec){.tv_nsec = 20'000'000}, NULL);
             return 124;
         }
         sigtimedwait(&set, NULL, &(struct timespec){.tv_nsec = 250'000'000});

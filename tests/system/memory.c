@@ -208,8 +208,10 @@ static void heap(void) {
     syscall(SYS_brk, start);
 }
 
+static void *volatile escaped;
 static __attribute__((noinline)) int deep(int n) {
     volatile char page[PAGE];
+    escaped = (void *)page; // so that it must be kept: no loop instead
     page[0] = (char)n;
     return n ? deep(n - 1) + page[0] - (char)n : 0;
 }
