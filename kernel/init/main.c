@@ -19,6 +19,7 @@
 #include <lib/log.h>
 #include <mm/page.h>
 #include <mm/vmap.h>
+#include <net/net.h>
 #include <posix/process.h>
 #include <sched/realtime.h>
 #include <sched/sched.h>
@@ -52,6 +53,7 @@ static void boot_thread(void *argument) {
     dev_init();          // null, zero, random, kmsg …
     tty_init();          // console, ptys
     drivers_attach();    // serial ports
+    net_init();          // sockets
     unpack_initrd();     // programs
     posix_init();        // processes, /proc
     exec_set_randomize(!options.no_random_maps);
