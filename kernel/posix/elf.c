@@ -85,7 +85,7 @@ status_t elf_parse_table(const struct elf_header *header, const struct elf_progr
         if (status != 0)
             return status;
     }
-    if (image->segment_count == 0 || header->entry >= limit || image->align > limit)
+    if (image->segment_count == 0 || image->align > limit)
         return -ENOEXEC;
     image->table_vaddr = table_address(header, image);
     return 0;

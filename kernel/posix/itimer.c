@@ -22,12 +22,13 @@ static void real_fired(struct timer *timer) {
     signal_generate(process, nullptr, SIGALRM, nullptr);
     if (timers->real_interval > 0) {
         // Periods that were missed are skipped, not made up for.
-        nsec_t now = clock_now(), next = timer->deadline + timers->real_interval;
+        nsec_t now = clock_now(), next = timers->real_expiry + timers->real_interval;
         if (next <= now)
             next = now + timers->real_interval - (now - next) % timers->real_interval;
+        timers->real_expiry = next;
         timer_set(timer, next);
     } else {
-        timer->deadline = 0;
+        timers->real_expiry = 0;
     }
     spin_unlock(&process->signal_lock);
 }
@@ -70,8 +71,8 @@ struct period {
 
 static struct period read_real(struct interval_timers *timers) {
     struct period p = {0, timers->real_interval};
-    if (timers->real.deadline != 0)
-        p.value = MAX(timers->real.deadline - clock_now(), (nsec_t)NSEC_PER_USEC);
+    if (timers->real_expiry != 0)
+        p.value = MAX(timers->real_expiry - clock_now(), (nsec_t)NSEC_PER_USEC);
     return p;
 }
 
@@ -83,10 +84,10 @@ static struct period set_real(struct process *process, struct interval_timers *t
     spin_unlock(&process->signal_lock);
     timer_cancel(&timers->real);
     spin_lock(&process->signal_lock);
-    timers->real.deadline = 0;
+    timers->real_expiry = wanted->value > 0 ? deadline_after(wanted->value) : 0;
     timers->real_interval = wanted->interval;
-    if (wanted->value > 0)
-        timer_set(&timers->real, deadline_after(wanted->value));
+    if (timers->real_expiry != 0)
+        timer_set(&timers->real, timers->real_expiry);
     spin_unlock(&process->signal_lock);
     return old;
 }
