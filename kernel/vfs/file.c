@@ -339,6 +339,7 @@ status_t file_create(const struct path *path, uint32_t flags, struct object **ou
     mutex_init(&file->lock);
     file->position = 0;
     file->text = (struct text_buffer){};
+    file->text_made = false;
     *out = &file->object;
     return 0;
 }
