@@ -3,6 +3,7 @@
 #include "fd.h"
 
 #include <posix/memfd.h>
+#include <posix/process.h>
 #include <vfs/locks.h>
 
 // ---------------------------------------------------------------- record locks
@@ -168,7 +169,7 @@ long sys_fcntl(int fd, unsigned command, unsigned long argument) {
     switch (command) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
-        return (long)argument < 0 || argument > INT32_MAX
+        return argument > INT32_MAX || argument >= rlimit_current(RLIMIT_NOFILE)
                    ? -EINVAL
                    : handle_duplicate(fd, UINT32_MAX, command == F_DUPFD_CLOEXEC ? HANDLE_CLOEXEC : 0, (int)argument);
     case F_GETFD: {
