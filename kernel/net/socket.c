@@ -5,6 +5,7 @@
 #include <abi/fcntl.h>
 #include <abi/stat.h>
 #include <arch/uaccess.h>
+#include <lib/fmt.h>
 #include <lib/string.h>
 #include <object/stat.h>
 #include <object/task.h>
@@ -65,6 +66,10 @@ static status_t socket_stat(struct object *object, struct stat_info *out) {
     return 0;
 }
 
+static int socket_link_text(struct object *object, char *to, size_t size) {
+    return fmt_snprintf(to, size, "socket:[%llu]", (unsigned long long)object->id);
+}
+
 static void socket_closed(struct object *object) {
     struct socket *socket = to_socket(object);
     socket->ops->closed(socket);
@@ -84,6 +89,7 @@ static const struct object_ops socket_object_ops = {
     .write = socket_write,
     .ioctl = socket_ioctl,
     .stat = socket_stat,
+    .link_text = socket_link_text,
 };
 
 struct socket *socket_of(struct object *object) {

@@ -31,10 +31,12 @@ static struct list_node *bucket_of(const struct abi_sockaddr_un *address, unsign
     return head;
 }
 
-static struct unix_name *find_abstract(const struct abi_sockaddr_un *address, unsigned size) REQUIRES(&names.lock) {
+// Each type of socket has its own abstract names.
+static struct unix_name *find_abstract(const struct abi_sockaddr_un *address, unsigned size, int type)
+    REQUIRES(&names.lock) {
     struct unix_name *name;
     LIST_FOR_EACH(name, bucket_of(address, size), node)
-        if (name->size == size && memcmp(&name->address, address, size) == 0)
+        if (name->size == size && name->owner->socket.type == type && memcmp(&name->address, address, size) == 0)
             return name;
     return nullptr;
 }
@@ -73,7 +75,7 @@ static status_t check_address(const struct address *address, struct abi_sockaddr
 
 static status_t bind_abstract(struct unix_socket *socket, struct unix_name *name) {
     spin_lock(&names.lock);
-    bool taken = find_abstract(&name->address, name->size) != nullptr;
+    bool taken = find_abstract(&name->address, name->size, socket->socket.type) != nullptr;
     if (!taken)
         list_push_back(bucket_of(&name->address, name->size), &name->node);
     spin_unlock(&names.lock);
@@ -205,11 +207,12 @@ static status_t find_by_path(const struct abi_sockaddr_un *un, struct unix_socke
     return status;
 }
 
-static status_t find_by_abstract_name(const struct abi_sockaddr_un *un, unsigned size, struct unix_socket **out) {
+static status_t find_by_abstract_name(const struct abi_sockaddr_un *un, unsigned size, int type,
+                                      struct unix_socket **out) {
     status_t status = -ECONNREFUSED;
     spin_lock(&names.lock);
-    struct unix_name *name = find_abstract(un, size);
-    if (name && name->owner && refcount_try_up(&name->owner->socket.object.ref)) {
+    struct unix_name *name = find_abstract(un, size, type);
+    if (name && refcount_try_up(&name->owner->socket.object.ref)) {
         *out = name->owner;
         status = 0;
     }
@@ -222,7 +225,7 @@ status_t unix_find(const struct address *address, int type, struct unix_socket *
     unsigned size;
     status_t status = check_address(address, &un, &size);
     if (status == 0)
-        status = un.path[0] == '\0' ? find_by_abstract_name(&un, size, out) : find_by_path(&un, out);
+        status = un.path[0] == '\0' ? find_by_abstract_name(&un, size, type, out) : find_by_path(&un, out);
     if (status == 0 && (*out)->socket.type != type) {
         unix_put(*out);
         status = -EPROTOTYPE;

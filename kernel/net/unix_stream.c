@@ -326,15 +326,34 @@ static int next_packet(struct reading *read, struct message *message, struct gri
     if (LIKELY(result > 0) && UNLIKELY(read->done > 0)) {
         struct packet *first = LIST_FIRST(&connection->end[read->side].packets, struct packet, node);
         const struct abi_ucred *before = message->ancillary ? &message->ancillary->credentials : nullptr;
-        if (first->rights ||
-            (read->check_credentials && before &&
-             (before->pid != first->credentials.pid || before->uid != first->credentials.uid)))
+        if (read->check_credentials && before &&
+            (before->pid != first->credentials.pid || before->uid != first->credentials.uid))
             result = 0;
     }
     if (LIKELY(result > 0))
         result = get_grip(connection, read->side, message, message->data->resid, grip);
     spin_unlock(&connection->lock);
     return result;
+}
+
+// The packet behind `packet` in our queue, or null. While `reading` is set packets are only added.
+static struct packet *following(struct unix_connection *connection, unsigned side, struct packet *packet) {
+    spin_lock(&connection->lock);
+    struct list_node *next = packet->node.next;
+    bool last = next == &connection->end[side].packets;
+    spin_unlock(&connection->lock);
+    return last ? nullptr : LIST_ENTRY(next, struct packet, node);
+}
+
+// MSG_PEEK goes on from the first packet to those behind it, up to one with handles.
+static void peek_further(struct reading *read, struct message *message, struct packet *packet) {
+    while (message->data->resid > 0 && (packet = following(read->connection, read->side, packet)) && !packet->rights) {
+        size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
+        size_t copied = packet_copy(packet, packet->start, message->data, size);
+        read->done += copied;
+        if (copied < size)
+            break;
+    }
 }
 
 // Copies one packet out. Returns bytes, or -EFAULT if none could be.
@@ -346,6 +365,8 @@ static ssize_t read_packet(struct reading *read, struct message *message, struct
         unix_take_ancillary(packet, message, message->flags & MSG_PEEK);
     size_t copied = packet_copy(packet, packet->start, message->data, size);
     read->stop = had_rights || copied < size || (message->flags & MSG_PEEK);
+    if (UNLIKELY(message->flags & MSG_PEEK) && !had_rights && copied == size)
+        peek_further(read, message, packet);
     if (!grip->whole)
         release_grip(read->connection, read->side, grip, message->flags & MSG_PEEK ? 0 : copied, false);
     else if (LIKELY(copied == size))
@@ -439,8 +460,8 @@ ssize_t unix_seqpacket_receive(struct socket *base, struct message *message) {
 status_t unix_stream_shutdown(struct socket *base, bool read, bool write) {
     struct unix_socket *socket = to_unix(base);
     struct unix_connection *connection = unix_connection_of(socket);
-    if (!connection)
-        return -ENOTCONN;
+    if (!connection) // Linux lets it pass, and remembers
+        return unix_datagram_shutdown(base, read, write);
     spin_lock(&connection->lock);
     struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
     mine->shut_read |= read;

@@ -206,5 +206,6 @@ void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_S
 }
 
 void handle_table_set_limit(struct handle_table *table, unsigned limit) { table->limit = limit; }
+unsigned handle_table_limit(struct handle_table *table) { return table->limit; }
 
 unsigned handle_count(struct handle_table *table) { return table->count; }
