@@ -20,9 +20,8 @@
 #define MEASURE_NSEC 2000000ull
 #define PM_TIMER_FREQUENCY 3579545ull
 #define PIT_FREQUENCY 1193182ull
-#define CLOCK_SHIFT 32
 
-struct x86_clock x86_clock = {.shift = CLOCK_SHIFT};
+struct x86_clock x86_clock;
 uint64_t x86_apic_timer_frequency;
 
 // A counter of known frequency.
@@ -147,7 +146,7 @@ void clock_init(void) {
     if (x86_clock.frequency < 1000000)
         panic("boot: the time stamp counter does not count");
     // 64 bits are not enough for 1e9 << 32; a fraction of the frequency's last digits is lost in neither step.
-    unsigned __int128 scaled = (unsigned __int128)NSEC_PER_SEC << CLOCK_SHIFT;
+    unsigned __int128 scaled = (unsigned __int128)NSEC_PER_SEC << X86_CLOCK_SHIFT;
     uint64_t quotient = 0;
     unsigned __int128 rest = 0;
     for (int i = 127; i >= 0; i--) { // long division: there is no library for 128 bits here
@@ -164,5 +163,5 @@ void clock_init(void) {
 
 nsec_t arch_clock_now(void) {
     uint64_t ticks = tsc_read() - x86_clock.base;
-    return (nsec_t)((unsigned __int128)ticks * x86_clock.mult >> CLOCK_SHIFT);
+    return (nsec_t)((unsigned __int128)ticks * x86_clock.mult >> X86_CLOCK_SHIFT);
 }

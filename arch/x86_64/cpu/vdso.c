@@ -14,15 +14,14 @@ const struct vdso_image *arch_vdso(void) {
     return &image;
 }
 
+static_assert(VDSO_CLOCK_SHIFT == X86_CLOCK_SHIFT);
+
 void arch_vdso_update(void *page, nsec_t realtime_offset) {
     struct vdso_data *data = page;
-    uint32_t sequence = atomic_load_explicit(&data->sequence, memory_order_relaxed);
-    atomic_store_explicit(&data->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
     data->has_rdtscp = cpuid(0x80000001u, 0).d >> 27 & 1;
     data->base = x86_clock.base;
     data->mult = x86_clock.mult;
-    data->shift = x86_clock.shift;
-    data->realtime_offset = realtime_offset;
-    atomic_store_explicit(&data->sequence, sequence + 2, memory_order_release);
+    for (unsigned clock = 0; clock < VDSO_CLOCKS; clock++)
+        if (VDSO_WALL_CLOCKS >> clock & 1)
+            atomic_store_explicit(&data->offset[clock], realtime_offset, memory_order_release);
 }

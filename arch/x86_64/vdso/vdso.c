@@ -8,13 +8,8 @@ struct timespec { int64_t seconds, nanoseconds; };
 struct timeval { int64_t seconds, microseconds; };
 struct timezone { int32_t minutes_west, dst; };
 
-enum { REALTIME = 0, MONOTONIC = 1, MONOTONIC_RAW = 4, REALTIME_COARSE = 5, MONOTONIC_COARSE = 6, BOOTTIME = 7, TAI = 11 };
 enum { SYS_GETTIMEOFDAY = 96, SYS_CLOCK_GETTIME = 228, SYS_CLOCK_GETRES = 229, SYS_GETCPU = 309 };
 #define NSEC_PER_SEC 1'000'000'000ul
-// Clocks answered here, and which of them count from 1970.
-#define CLOCKS (1u << REALTIME | 1u << MONOTONIC | 1u << MONOTONIC_RAW | 1u << REALTIME_COARSE | 1u << MONOTONIC_COARSE | \
-                1u << BOOTTIME | 1u << TAI)
-#define WALL_CLOCKS (1u << REALTIME | 1u << REALTIME_COARSE | 1u << TAI)
 
 extern const struct vdso_data vdso_data __attribute__((visibility("hidden"))); // vdso.ld
 
@@ -36,25 +31,17 @@ static inline uint64_t time_stamp(void) {
     return (uint64_t)high << 32 | low;
 }
 
-// Nanoseconds on the monotonic clock or, with wall, since 1970.
-static inline uint64_t now(int wall) {
-    uint32_t sequence;
-    uint64_t result;
-    do {
-        sequence = __c11_atomic_load(&vdso_data.sequence, __ATOMIC_ACQUIRE);
-        uint64_t ticks = time_stamp() - vdso_data.base;
-        result = (uint64_t)((unsigned __int128)ticks * vdso_data.mult >> vdso_data.shift);
-        if (wall)
-            result += (uint64_t)vdso_data.realtime_offset;
-        __c11_atomic_thread_fence(__ATOMIC_ACQUIRE);
-    } while ((sequence & 1) != 0 || sequence != __c11_atomic_load(&vdso_data.sequence, __ATOMIC_RELAXED));
-    return result;
+// Nanoseconds on one of the clocks of VDSO_CLOCK_MASK.
+static inline uint64_t now(unsigned clock) {
+    uint64_t ticks = time_stamp() - vdso_data.base;
+    uint64_t elapsed = (uint64_t)((unsigned __int128)ticks * vdso_data.mult >> VDSO_CLOCK_SHIFT);
+    return elapsed + (uint64_t)__c11_atomic_load(&vdso_data.offset[clock], __ATOMIC_RELAXED);
 }
 
 int __vdso_clock_gettime(int clock, struct timespec *to) {
-    if ((unsigned)clock >= 32 || (CLOCKS >> clock & 1) == 0)
+    if ((unsigned)clock >= VDSO_CLOCKS || (VDSO_CLOCK_MASK >> clock & 1) == 0)
         return (int)system_call(SYS_CLOCK_GETTIME, clock, (long)to, 0);
-    uint64_t ns = now((WALL_CLOCKS >> clock & 1) != 0);
+    uint64_t ns = now((unsigned)clock);
     to->seconds = (int64_t)(ns / NSEC_PER_SEC);
     to->nanoseconds = (int64_t)(ns % NSEC_PER_SEC);
     return 0;
@@ -62,7 +49,7 @@ int __vdso_clock_gettime(int clock, struct timespec *to) {
 
 int __vdso_gettimeofday(struct timeval *to, struct timezone *zone) {
     if (to != NULL) {
-        uint64_t ns = now(1);
+        uint64_t ns = now(REALTIME);
         to->seconds = (int64_t)(ns / NSEC_PER_SEC);
         to->microseconds = (int64_t)(ns % NSEC_PER_SEC / 1000);
     }
@@ -71,7 +58,7 @@ int __vdso_gettimeofday(struct timeval *to, struct timezone *zone) {
 }
 
 int64_t __vdso_time(int64_t *to) {
-    int64_t seconds = (int64_t)(now(1) / NSEC_PER_SEC);
+    int64_t seconds = (int64_t)(now(REALTIME) / NSEC_PER_SEC);
     if (to != NULL)
         *to = seconds;
     return seconds;
