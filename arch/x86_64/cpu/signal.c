@@ -8,11 +8,11 @@
 // The 128 bytes below the interrupted stack pointer (red zone) are left alone. Everything that comes back is the user's:
 // selectors and privileged flags are replaced, the state image is checked by the processor while it is loaded.
 #include "cpu/cpu_priv.h"
+#include "cpu/user_window.h"
 #include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <arch/uaccess.h>
 #include <lib/status.h>
-#include <lib/string.h>
 
 #define RED_ZONE 128
 #define UC_FP_XSTATE 1
@@ -58,49 +58,76 @@ struct state_trailer {
 };
 static_assert(sizeof(struct state_trailer) == 48);
 #define TRAILER_OFFSET 464
+#define LEGACY_SIZE 512
 
-static void context_fill(struct signal_context *to, const struct arch_frame *frame) {
-    const struct arch_thread *thread = arch_of(arch_current());
-    *to = (struct signal_context){
-        .r8 = frame->r8, .r9 = frame->r9, .r10 = frame->r10, .r11 = frame->r11,
-        .r12 = frame->r12, .r13 = frame->r13, .r14 = frame->r14, .r15 = frame->r15,
-        .rdi = frame->rdi, .rsi = frame->rsi, .rbp = frame->rbp, .rbx = frame->rbx,
-        .rdx = frame->rdx, .rax = frame->rax, .rcx = frame->rcx, .rsp = frame->rsp,
-        .rip = frame->rip, .rflags = frame->rflags, .cs = CODE_USER, .ss = DATA_USER,
-        .error = thread->trap_error, .trap = thread->trap_number, .cr2 = thread->fault_address,
-    };
-}
-
-static void context_take(struct arch_frame *to, const struct signal_context *from) {
-    *to = (struct arch_frame){
-        .r8 = from->r8, .r9 = from->r9, .r10 = from->r10, .r11 = from->r11,
-        .r12 = from->r12, .r13 = from->r13, .r14 = from->r14, .r15 = from->r15,
-        .rdi = from->rdi, .rsi = from->rsi, .rbp = from->rbp, .rbx = from->rbx,
-        .rdx = from->rdx, .rax = from->rax, .rcx = from->rcx, .rsp = from->rsp,
-        .rip = from->rip, .rflags = from->rflags, .orig_rax = (uint64_t)-1,
-    };
-    frame_sanitise(to);
-}
-
-// Stores the live vector state at `at` (below the stack pointer, aligned) and resets the registers for the handler.
+// Stores the live vector state at `at` (below the stack pointer, aligned), with what Linux puts around it.
 static status_t state_push(uintptr_t at) {
-    bool extended = vector_area_size > 512;
-    struct state_trailer trailer = {
-        .magic1 = FP_MAGIC1,
-        .extended_size = vector_area_size + 4,
-        .features = vector_features,
-        .state_size = vector_area_size,
-    };
-    // The processor leaves part of the header alone, and faults later if there is rubbish in it.
-    if (extended && clear_user_partial((void __user *)(at + 512), 64) != 0)
+    if (!user_range_ok(at, vector_area_size + 4))
         return -EFAULT;
+    if (vector_area_size <= LEGACY_SIZE)
+        return vector_store_user((void __user *)at);
+    // The processor leaves part of the header alone, and faults later if there is rubbish in it.
+    user_window_open();
+    for (unsigned i = 0; i < 64; i += 8)
+        USER_WINDOW_PUT(at + LEGACY_SIZE + i, 0, 0, bad);
+    user_window_close();
     status_t status = vector_store_user((void __user *)at);
-    if (status != 0 || !extended)
-        return status;
-    status = copy_to_user((void __user *)(at + TRAILER_OFFSET), &trailer, sizeof(trailer));
     if (status != 0)
         return status;
+    user_window_open();
+    USER_WINDOW_PUT(at, TRAILER_OFFSET, (uint64_t)(vector_area_size + 4) << 32 | FP_MAGIC1, bad);
+    USER_WINDOW_PUT(at, TRAILER_OFFSET + 8, vector_features, bad);
+    USER_WINDOW_PUT(at, TRAILER_OFFSET + 16, vector_area_size, bad);
+    for (unsigned i = 24; i < sizeof(struct state_trailer); i += 8)
+        USER_WINDOW_PUT(at + i, TRAILER_OFFSET, 0, bad);
+    user_window_close();
     return put_user(FP_MAGIC2, (uint32_t __user *)(at + vector_area_size));
+bad:
+    return -EFAULT;
+}
+
+#define UC(field) (offsetof(struct signal_frame, uc) + offsetof(struct user_context, field))
+#define CONTEXT(field) (UC(context) + offsetof(struct signal_context, field))
+
+// The interrupted registers.
+static status_t context_push(uintptr_t sp, const struct arch_frame *frame) {
+#define PUT(field) USER_WINDOW_PUT(sp, CONTEXT(field), frame->field, bad)
+    PUT(r8); PUT(r9); PUT(r10); PUT(r11); PUT(r12); PUT(r13); PUT(r14); PUT(r15);
+    PUT(rdi); PUT(rsi); PUT(rbp); PUT(rbx); PUT(rdx); PUT(rax); PUT(rcx); PUT(rsp); PUT(rip); PUT(rflags);
+#undef PUT
+    return 0;
+bad:
+    return -EFAULT;
+}
+
+static status_t frame_push(uintptr_t sp, const struct arch_signal *signal, uintptr_t state) {
+    struct thread *self = arch_current();
+    const struct arch_thread *thread = arch_of(self);
+    const uint64_t *info = signal->siginfo;
+    if (!user_range_ok(sp, sizeof(struct signal_frame)))
+        return -EFAULT;
+    user_window_open();
+    USER_WINDOW_PUT(sp, 0, signal->restorer, bad);
+    USER_WINDOW_PUT(sp, UC(flags), (vector_area_size > LEGACY_SIZE ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, bad);
+    USER_WINDOW_PUT(sp, UC(link), 0, bad);
+    USER_WINDOW_PUT(sp, UC(stack_base), signal->altstack_base, bad);
+    USER_WINDOW_PUT(sp, UC(stack_flags), (uint32_t)signal->altstack_flags, bad);
+    USER_WINDOW_PUT(sp, UC(stack_size), signal->altstack_size, bad);
+    if (context_push(sp, arch_thread_frame(self)) != 0)
+        goto bad;
+    USER_WINDOW_PUT(sp, CONTEXT(cs), CODE_USER | (uint64_t)DATA_USER << 48, bad);
+    USER_WINDOW_PUT(sp, CONTEXT(error), thread->trap_error, bad);
+    USER_WINDOW_PUT(sp, CONTEXT(trap), thread->trap_number, bad);
+    USER_WINDOW_PUT(sp, CONTEXT(old_mask), signal->blocked, bad);
+    USER_WINDOW_PUT(sp, CONTEXT(cr2), thread->fault_address, bad);
+    USER_WINDOW_PUT(sp, CONTEXT(fpstate), state, bad);
+    USER_WINDOW_PUT(sp, UC(mask), signal->blocked, bad);
+    for (unsigned i = 0; i < 16; i++)
+        USER_WINDOW_PUT(sp + 8 * i, offsetof(struct signal_frame, info), info[i], bad);
+    user_window_close();
+    return 0;
+bad:
+    return -EFAULT;
 }
 
 status_t arch_signal_push(const struct arch_signal *signal) {
@@ -118,21 +145,7 @@ status_t arch_signal_push(const struct arch_signal *signal) {
             return -EFAULT;
     }
     sp = ALIGN_DOWN(sp - sizeof(struct signal_frame), 16ul) - 8; // as after a call
-    struct signal_frame push = {
-        .return_address = signal->restorer,
-        .uc = {
-            .flags = (vector_area_size > 512 ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
-            .stack_base = signal->altstack_base,
-            .stack_flags = signal->altstack_flags,
-            .stack_size = signal->altstack_size,
-            .mask = signal->blocked,
-        },
-    };
-    context_fill(&push.uc.context, frame);
-    push.uc.context.fpstate = state;
-    push.uc.context.old_mask = signal->blocked;
-    memcpy(push.info, signal->siginfo, sizeof(push.info));
-    if (copy_to_user((void __user *)sp, &push, sizeof(push)) != 0)
+    if (frame_push(sp, signal, state) != 0)
         return -EFAULT;
 
     // Point of no return.
@@ -146,7 +159,6 @@ status_t arch_signal_push(const struct arch_signal *signal) {
     frame->rsp = sp;
     frame->rflags &= ~(FLAG_DF | FLAG_RF | FLAG_TF);
     frame->orig_rax = (uint64_t)-1;
-    frame_sanitise(frame);
     arch_frame_changed();
     return 0;
 }
@@ -156,7 +168,7 @@ static status_t state_features(uintptr_t at, uint64_t *features) {
     struct state_trailer trailer;
     uint32_t magic2;
     *features = 0;
-    if (vector_area_size <= 512)
+    if (vector_area_size <= LEGACY_SIZE)
         return 0;
     if (copy_from_user(&trailer, (const void __user *)(at + TRAILER_OFFSET), sizeof(trailer)) != 0)
         return -EFAULT;
@@ -184,19 +196,38 @@ static status_t state_pop(uintptr_t at) {
     return status != 0 ? status : vector_load_user((const void __user *)at, features);
 }
 
+// The window is open. On a fault the frame is left half restored, but clean: the thread gets a SIGSEGV.
+static status_t context_pop(uintptr_t sp, struct arch_frame *frame) {
+#define GET(field) frame->field = USER_WINDOW_GET(sp, offsetof(struct user_context, context.field), bad)
+    GET(r8); GET(r9); GET(r10); GET(r11); GET(r12); GET(r13); GET(r14); GET(r15);
+    GET(rdi); GET(rsi); GET(rbp); GET(rbx); GET(rdx); GET(rax); GET(rcx); GET(rip); GET(rflags); GET(rsp);
+#undef GET
+    return 0;
+bad:
+    return -EFAULT;
+}
+
 status_t arch_signal_pop(uint64_t *blocked, vaddr_t *altstack_base, size_t *altstack_size, int *altstack_flags) {
     struct arch_frame *frame = arch_thread_frame(arch_current());
-    struct user_context uc;
-    // The handler's ret took the return address off.
-    if (copy_from_user(&uc, (const void __user *)frame->rsp, sizeof(uc)) != 0)
+    uintptr_t sp = frame->rsp; // the handler's ret took the return address off
+    if (!user_range_ok(sp, sizeof(struct user_context)))
         return -EFAULT;
-    if (state_pop(uc.context.fpstate) != 0)
+    user_window_open();
+    uint64_t state = USER_WINDOW_GET(sp, offsetof(struct user_context, context.fpstate), bad);
+    *altstack_base = USER_WINDOW_GET(sp, offsetof(struct user_context, stack_base), bad);
+    *altstack_size = USER_WINDOW_GET(sp, offsetof(struct user_context, stack_size), bad);
+    *altstack_flags = (int)USER_WINDOW_GET(sp, offsetof(struct user_context, stack_flags), bad);
+    *blocked = USER_WINDOW_GET(sp, offsetof(struct user_context, mask), bad);
+    user_window_close();
+    if (state_pop(state) != 0)
         return -EFAULT;
-    context_take(frame, &uc.context);
+    user_window_open();
+    status_t status = context_pop(sp, frame);
+    user_window_close();
+    frame->orig_rax = (uint64_t)-1;
+    frame_sanitise(frame);
     arch_frame_changed();
-    *blocked = uc.mask;
-    *altstack_base = uc.stack_base;
-    *altstack_size = uc.stack_size;
-    *altstack_flags = uc.stack_flags;
-    return 0;
+    return status;
+bad:
+    return -EFAULT;
 }
