@@ -10,8 +10,6 @@
 
 SLAB_CACHE(file_slab, struct file);
 
-ALWAYS_INLINE struct file *to_file(struct object *object) { return CONTAINER_OF(object, struct file, object); }
-
 static const loff_t position_max = INT64_MAX;
 
 // ---------------------------------------------------------------- reading and writing contents
@@ -77,8 +75,6 @@ static ssize_t write_contents(struct file *file, struct uio *uio, loff_t *positi
 
 static ssize_t file_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->read ? file->inner->ops->read(file->inner, uio, pos, flags) : -EINVAL;
     if (S_ISTYPE(file->vnode->mode, S_IFDIR))
         return -EISDIR;
     bool text = file->vnode->ops->read != nullptr;
@@ -97,8 +93,6 @@ static ssize_t file_read(struct object *object, struct uio *uio, loff_t *pos, un
 
 static ssize_t file_write(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->write ? file->inner->ops->write(file->inner, uio, pos, flags) : -EINVAL;
     bool append = atomic_load_explicit(&object->status_flags, memory_order_relaxed) & O_APPEND || flags & RWF_APPEND;
     if (file->vnode->ops->write) {
         mutex_lock(&file->lock);
@@ -149,8 +143,6 @@ static loff_t seek_data(struct file *file, loff_t offset, bool data) {
 
 static loff_t file_seek(struct object *object, loff_t offset, int whence) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->seek ? file->inner->ops->seek(file->inner, offset, whence) : -ESPIPE;
     mutex_lock(&file->lock);
     loff_t to;
     if (whence == SEEK_DATA || whence == SEEK_HOLE) {
@@ -181,8 +173,6 @@ status_t vfs_readdir(struct file *file, struct dir_sink *sink) {
 
 static long file_ioctl(struct object *object, unsigned command, unsigned long argument) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->ioctl ? file->inner->ops->ioctl(file->inner, command, argument) : -ENOTTY;
     if (command == FIONREAD && file->vnode->data) {
         mutex_lock(&file->lock);
         int64_t left = (int64_t)atomic_load(&file->vnode->data->size) - file->position;
@@ -194,8 +184,6 @@ static long file_ioctl(struct object *object, unsigned command, unsigned long ar
 
 static status_t file_map(struct object *object, struct map_request *request) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->map ? file->inner->ops->map(file->inner, request) : -ENODEV;
     if (!file->vnode->data)
         return -ENODEV;
     if (request->flags & REGION_SHARED && !(file->access & FILE_WRITE)) {
@@ -211,12 +199,10 @@ static status_t file_map(struct object *object, struct map_request *request) {
     return 0;
 }
 
-static status_t file_stat(struct object *object, struct stat_info *out) { return vfs_stat(to_file(object)->vnode, out); }
+status_t file_stat(struct object *object, struct stat_info *out) { return vfs_stat(to_file(object)->vnode, out); }
 
 static status_t file_sync(struct object *object, bool data_only) {
     struct file *file = to_file(object);
-    if (file->inner)
-        return file->inner->ops->sync ? file->inner->ops->sync(file->inner, data_only) : -EINVAL;
     return file->vnode->ops->sync ? file->vnode->ops->sync(file->vnode) : 0;
 }
 
@@ -229,24 +215,12 @@ static status_t file_truncate(struct object *object, uint64_t size) {
 
 static status_t file_set_flags(struct object *object, uint32_t flags) {
     struct file *file = to_file(object);
-    if (file->inner && file->inner->ops->set_flags)
-        return file->inner->ops->set_flags(file->inner, flags);
     if (flags & O_NOATIME && vfs_cred()->fsuid != file->vnode->uid && !cred_has_cap(vfs_cred(), CAP_FOWNER))
         return -EPERM;
     return 0;
 }
 
-static struct object *file_wait_target(struct object *object) {
-    struct file *file = to_file(object);
-    return file->inner ? object_wait_target(file->inner) : object;
-}
-
-static int file_describe(struct object *object, char *to, size_t size) {
-    struct file *file = to_file(object);
-    return file->inner && file->inner->ops->describe ? file->inner->ops->describe(file->inner, to, size) : 0;
-}
-
-static int file_link_text(struct object *object, char *to, size_t size) {
+int file_link_text(struct object *object, char *to, size_t size) {
     struct path root;
     fs_get_root(&root);
     const char *text = path_text(&to_file(object)->path, &root, to, size);
@@ -258,15 +232,13 @@ static int file_link_text(struct object *object, char *to, size_t size) {
     return (int)length;
 }
 
-static void file_handle_closed(struct object *object, struct task *task) {
+void file_handle_closed(struct object *object, struct task *task) {
     struct file *file = to_file(object);
     if (UNLIKELY(file->vnode->locks))
         locks_task_closed(file->vnode, task);
-    if (file->inner && file->inner->ops->handle_closed)
-        file->inner->ops->handle_closed(file->inner, task);
 }
 
-static void file_closed(struct object *object) {
+void file_closed(struct object *object) {
     struct file *file = to_file(object);
     if (UNLIKELY(file->vnode->locks))
         locks_file_closed(file->vnode, object);
@@ -274,14 +246,10 @@ static void file_closed(struct object *object) {
         file->holds_writer = false;
         vnode_put_writer(file->vnode);
     }
-    if (file->inner) // the handle; our reference stays until destroy, for callers that still use it
-        object_handle_release(file->inner);
 }
 
-static void file_destroy(struct object *object) {
+void file_destroy(struct object *object) {
     struct file *file = to_file(object);
-    if (file->inner)
-        object_put(file->inner);
     kfree(file->text.data);
     path_put(&file->path);
     slab_free(&file_slab, file);
@@ -302,8 +270,6 @@ const struct object_ops file_ops = {
     .sync = file_sync,
     .truncate = file_truncate,
     .set_flags = file_set_flags,
-    .wait_target = file_wait_target,
-    .describe = file_describe,
     .link_text = file_link_text,
 };
 

@@ -2,7 +2,7 @@
 // Trees of files that the kernel makes (see nodes_priv.h): the vnodes over them, and /sys.
 #include "nodes_priv.h"
 
-static const struct vnode_ops node_dir_ops, node_file_ops;
+static const struct vnode_ops node_dir_ops, text_node_ops;
 
 // ---------------------------------------------------------------- the tree
 
@@ -60,7 +60,7 @@ static struct node_tree *tree_of(const struct vnode *vnode) { return vnode->supe
 
 status_t node_vnode(struct super *super, struct node *node, struct vnode **out) {
     bool directory = S_ISTYPE(node->mode, S_IFDIR);
-    *out = vnode_create(super, directory ? &node_dir_ops : &node_file_ops, node->mode, node->inode);
+    *out = vnode_create(super, directory ? &node_dir_ops : &text_node_ops, node->mode, node->inode);
     if (!*out)
         return -ENOMEM;
     (*out)->fs_private = node;
@@ -151,7 +151,7 @@ static status_t node_set_attributes(struct vnode *vnode, const struct attributes
 }
 
 static const struct vnode_ops node_dir_ops = {.lookup = node_lookup, .readdir = node_readdir};
-static const struct vnode_ops node_file_ops = {
+static const struct vnode_ops text_node_ops = {
     .read = node_read, .write = node_write, .set_attributes = node_set_attributes};
 
 // ---------------------------------------------------------------- /sys

@@ -68,15 +68,13 @@ static status_t open_vnode(const struct path *path, uint32_t flags, bool created
     file->holds_writer = writer;
     if (LIKELY(regular && !vnode->ops->open))
         return 0;
-    status = open_inner(vnode, flags, &file->inner);
-    if (status != 0) {
-        file->inner = nullptr;
-        goto put_file;
+    struct object *inner;
+    status = open_inner(vnode, flags, &inner);
+    if (status == 0) {
+        if (inner)
+            file_set_inner(file, inner);
+        return 0;
     }
-    if (file->inner)
-        object_handle_acquire(file->inner); // takes a reference of its own; the other one is dropped by destroy
-    return 0;
-put_file:
     file->holds_writer = false;
     object_put(*out);
 put_writer:

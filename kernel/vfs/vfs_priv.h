@@ -181,8 +181,14 @@ MUST_USE status_t vnode_resize(struct vnode *vnode, uint64_t size); // ftruncate
 // ---------------------------------------------------------------- files (file.c, file_text.c)
 
 MUST_USE status_t file_create(const struct path *path, uint32_t flags, struct object **out);
-bool vnode_is_text(const struct vnode *vnode);
-ssize_t file_text_read(struct file *file, struct uio *uio, loff_t position);
+ALWAYS_INLINE struct file *to_file(struct object *object) { return CONTAINER_OF(object, struct file, object); }
+status_t file_stat(struct object *object, struct stat_info *out);
+int file_link_text(struct object *object, char *to, size_t size);
+void file_handle_closed(struct object *object, struct task *task);
+void file_closed(struct object *object);
+void file_destroy(struct object *object);
+// Puts the object of a device or FIFO behind a new file. Takes over the reference.
+void file_set_inner(struct file *file, struct object *inner);
 
 // Text files (text.c)
 ssize_t text_take(struct text_buffer *text, struct uio *uio, loff_t position);

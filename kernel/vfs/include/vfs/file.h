@@ -22,11 +22,13 @@ struct file {
     bool text_made;
 };
 
-extern const struct object_ops file_ops, directory_ops;
+// Regular files (and text of the kernel's), directories, nodes with an object behind them.
+extern const struct object_ops file_ops, directory_ops, node_file_ops;
 
 // Null if the object is not one.
 ALWAYS_INLINE struct file *file_of(struct object *object) {
-    return object->ops == &file_ops || object->ops == &directory_ops ? CONTAINER_OF(object, struct file, object) : nullptr;
+    bool is_file = object->ops == &file_ops || object->ops == &directory_ops || object->ops == &node_file_ops;
+    return is_file ? CONTAINER_OF(object, struct file, object) : nullptr;
 }
 
 // The rights that a handle to a file opened with these flags gets.
