@@ -29,9 +29,9 @@ long sys_epoll_create1(int flags) {
 long sys_epoll_create(int size) { return size <= 0 ? -EINVAL : sys_epoll_create1(0); }
 
 // Files and directories are always ready, and cannot be waited for.
-static bool can_wait_for(const struct object *object) {
-    enum object_type type = object->ops->type;
-    return !(type == OBJECT_FILE || type == OBJECT_DIRECTORY) || object->ops->wait_target;
+static bool can_wait_for(struct object *object) {
+    enum object_type type = object_wait_target(object)->ops->type;
+    return type != OBJECT_FILE && type != OBJECT_DIRECTORY;
 }
 
 static status_t control(struct wait_set *set, int operation, struct object *object, int fd,
