@@ -32,6 +32,7 @@ void object_init(struct object *object, const struct object_ops *ops, uint32_t s
     atomic_store_explicit(&object->marks, 0, memory_order_relaxed);
     spin_init(&object->lock);
     list_init(&object->watchers);
+    object->wait_target = object;
     object->id = ++this_cpu(core).last_id * CPU_MAX + arch_cpu_id();
 }
 
@@ -93,12 +94,12 @@ void object_mark(struct object *object, uint32_t mark) {
         atomic_fetch_or_explicit(&object->marks, mark, memory_order_seq_cst);
 }
 
-struct object *object_wait_target(struct object *object) {
+struct object *object_wait_target_slow(struct object *object) {
     while (object->ops->wait_target) {
         struct object *target = object->ops->wait_target(object);
         if (target == object)
             break;
-        object = target;
+        object = target->wait_target;
     }
     return object;
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // Wait sets. Each item watches its object; when a signal of its mask comes up, the item goes to the ready list, and
 // one sleeper is woken. Collecting looks at the true signals of the items on the list: what is not ready (any more) is
-// dropped, level-triggered items that are ready go back to its end.
+// dropped, level-triggered items that are ready go to its end.
+//
+// An item that is linked anywhere is not touched by notify. So a collector, who holds set->mutex, takes the whole ready
+// list for himself and walks it without set->lock; only unlinking an item needs the lock: what comes up from
+// then on must find the item unlinked, and what came up before is seen in its signals.
 //
 // Locks, in order: set->mutex (items, collecting), the lock of a watched object, set->lock (ready list, sleepers).
 // A nested set signals its own object from within notify, so the order continues with that object's lock and the
@@ -76,14 +80,11 @@ static bool item_notify(struct watcher *watcher, uint32_t signals) {
 
 static uint32_t item_signals(struct item *item) { return object_signals(item->watcher.object) & item->watcher.mask; }
 
-// What the item has now. An inner set's word may say more than is true; it is brought up to date first, and that
-// takes its mutex.
-static uint32_t true_signals(struct wait_set *set, struct item *item) REQUIRES(&set->lock) {
-    if (UNLIKELY(item->is_set)) {
-        spin_unlock(&set->lock);
+// What the item has now. An inner set's word may say more than is true; it is brought up to date first, which takes
+// its mutex.
+static uint32_t true_signals(struct item *item) {
+    if (UNLIKELY(item->is_set))
         object_wait_target(item->watcher.object);
-        spin_lock(&set->lock);
-    }
     return item_signals(item);
 }
 
@@ -240,52 +241,95 @@ status_t wait_set_remove(struct wait_set *set, struct object *object, int key) {
     return item ? 0 : -ENOENT;
 }
 
-// Takes items off `ready` until `max` events are there or all have been looked at. set->mutex is held.
-static unsigned collect(struct wait_set *set, struct wait_event *events, unsigned max) {
-    struct list_node todo = LIST_INIT(todo), again = LIST_INIT(again);
+static void unlink_item(struct wait_set *set, struct item *item) {
+    spin_lock(&set->lock);
+    list_remove(&item->ready);
+    spin_unlock(&set->lock);
+}
+
+static void relink_item(struct wait_set *set, struct item *item) {
+    spin_lock(&set->lock);
+    if (!list_is_linked(&item->ready))
+        list_push_back(&set->ready, &item->ready);
+    spin_unlock(&set->lock);
+}
+
+// Gives the list back: first what was not looked at (from `rest` on), then what came up meanwhile, then what was reported.
+static void give_back(struct wait_set *set, struct list_node *taken, struct list_node *rest, bool reported) {
+    struct list_node done = LIST_INIT(done);
+    spin_lock(&set->lock);
+    if (rest != taken->next && rest != taken) {
+        done.next = taken->next;
+        done.prev = rest->prev;
+        done.next->prev = done.prev->next = &done;
+        taken->next = rest;
+        rest->prev = taken;
+    }
+    if (rest == taken) {
+        list_splice_back(&set->ready, taken);
+    } else {
+        list_splice_back(taken, &set->ready);
+        list_splice_back(taken, &done);
+        list_splice_back(&set->ready, taken);
+    }
+    if (list_is_empty(&set->ready))
+        object_signal(&set->object, SIGNALS_READ, 0); // clearing notifies nobody, so it takes no lock
+    else if (reported && !wait_queue_is_empty(&set->sleepers))
+        wait_queue_wake_one(&set->sleepers);
+    spin_unlock(&set->lock);
+}
+
+// Reports items of the ready list until `max` are reported or `emit` refuses one. Their number. set->mutex is held.
+static unsigned collect(struct wait_set *set, unsigned max, wait_set_emit *emit, void *context) {
+    struct list_node taken = LIST_INIT(taken);
     unsigned count = 0;
     spin_lock(&set->lock);
-    list_splice_back(&todo, &set->ready);
-    while (count < max && !list_is_empty(&todo)) {
-        struct item *item = LIST_FIRST(&todo, struct item, ready);
-        list_remove(&item->ready);
-        uint32_t signals = true_signals(set, item);
-        if (signals == 0)
-            continue;
-        events[count++] = (struct wait_event){signals, item->info.data};
-        if (item->info.flags & WAIT_SET_ONE_SHOT)
-            item->watcher.mask = 0;
-        else if (!(item->info.flags & WAIT_SET_EDGE) && !list_is_linked(&item->ready))
-            list_push_back(&again, &item->ready);
-    }
-    // What was not looked at comes first, then what came up meanwhile, then what was reported.
-    list_splice_back(&todo, &set->ready);
-    list_splice_back(&todo, &again);
-    list_splice_back(&set->ready, &todo);
-    bool empty = list_is_empty(&set->ready);
-    bool more = !empty && count > 0 && !wait_queue_is_empty(&set->sleepers);
-    if (more)
-        wait_queue_wake_one(&set->sleepers);
-    if (empty)
-        object_signal(&set->object, SIGNALS_READ, 0); // clearing notifies nobody, so it takes no lock
+    list_splice_back(&taken, &set->ready);
     spin_unlock(&set->lock);
+    struct list_node *at = taken.next;
+    while (at != &taken && count < max) {
+        struct item *item = LIST_ENTRY(at, struct item, ready);
+        struct list_node *next = at->next;
+        bool stays = !(item->info.flags & (WAIT_SET_EDGE | WAIT_SET_ONE_SHOT));
+        uint32_t signals = true_signals(item);
+        if (UNLIKELY(!stays || signals == 0)) {
+            unlink_item(set, item);
+            signals = true_signals(item);
+        }
+        if (signals != 0 && !emit(context, signals, item->info.data)) {
+            if (!list_is_linked(&item->ready)) {
+                relink_item(set, item);
+                at = next;
+            }
+            break;
+        }
+        if (signals != 0) {
+            count++;
+            if (item->info.flags & WAIT_SET_ONE_SHOT)
+                item->watcher.mask = 0;
+            else if (UNLIKELY(stays && !list_is_linked(&item->ready)))
+                relink_item(set, item); // it came up between the two looks
+        }
+        at = next;
+    }
+    give_back(set, &taken, at, count > 0);
     return count;
 }
 
-static bool nothing_ready(struct wait_set *set) {
+static bool is_empty(struct wait_set *set) {
     spin_lock(&set->lock);
-    bool nothing = list_is_empty(&set->ready);
+    bool empty = list_is_empty(&set->ready);
     spin_unlock(&set->lock);
-    return nothing;
+    return empty;
 }
 
-int wait_set_wait(struct wait_set *set, struct wait_event *events, unsigned max, nsec_t deadline) {
+int wait_set_wait(struct wait_set *set, unsigned max, nsec_t deadline, wait_set_emit *emit, void *context) {
     status_t status = 0;
     for (;;) {
         unsigned count = 0;
-        if (!list_is_empty(&set->ready) || !nothing_ready(set)) {
+        if (!list_is_empty(&set->ready) || !is_empty(set)) {
             mutex_lock(&set->mutex);
-            count = collect(set, events, max);
+            count = collect(set, max, emit, context);
             mutex_unlock(&set->mutex);
         }
         if (count > 0)
@@ -301,28 +345,18 @@ int wait_set_wait(struct wait_set *set, struct wait_event *events, unsigned max,
     }
 }
 
+static bool refuse(void *context, uint32_t signals, uint64_t data) {
+    (void)context, (void)signals, (void)data;
+    return false;
+}
+
 // Readiness of the set itself (poll on it, or an outer set): drops what is on the list but not ready any more.
 static struct object *refresh(struct object *object) {
     struct wait_set *set = CONTAINER_OF(object, struct wait_set, object);
     if (object_signals(object) == 0)
         return object;
-    struct list_node todo = LIST_INIT(todo);
     mutex_lock(&set->mutex);
-    spin_lock(&set->lock);
-    list_splice_back(&todo, &set->ready);
-    while (!list_is_empty(&todo)) {
-        struct item *item = LIST_FIRST(&todo, struct item, ready);
-        list_remove(&item->ready);
-        if (true_signals(set, item)) {
-            if (!list_is_linked(&item->ready))
-                list_push_back(&set->ready, &item->ready);
-            break;
-        }
-    }
-    list_splice_back(&set->ready, &todo);
-    if (list_is_empty(&set->ready))
-        object_signal(object, SIGNALS_READ, 0);
-    spin_unlock(&set->lock);
+    collect(set, 1, refuse, nullptr);
     mutex_unlock(&set->mutex);
     return object;
 }
@@ -415,8 +449,6 @@ struct object *wait_set_create(void) {
 struct wait_set *wait_set_of(struct object *object) {
     return object->ops == &wait_set_ops ? CONTAINER_OF(object, struct wait_set, object) : nullptr;
 }
-
-unsigned wait_set_count(const struct wait_set *set) { return set->item_count; }
 
 int wait_set_describe(struct wait_set *set, char *to, size_t size) {
     int length = 0;

@@ -5,13 +5,11 @@
 #include <abi/fcntl.h>
 #include <abi/poll.h>
 #include <abi/syscall_table.h>
+#include <arch/uaccess.h>
 #include <lib/status.h>
-#include <mm/slab.h>
 #include <object/wait_set.h>
 #include <posix/process.h>
 #include <sched/timer.h>
-
-enum { EVENTS_ON_STACK = 32, EVENTS_MAX = 8192 };
 
 long sys_epoll_create1(int flags) {
     if (flags & ~O_CLOEXEC)
@@ -85,18 +83,23 @@ put_set:
     return status;
 }
 
-// The events are in kernel memory and the set has let go of them; a fault here loses edge-triggered ones.
-static long give_events(struct abi_epoll_event __user *to, const struct wait_event *events, int count) {
-    for (int i = 0; i < count; i++) {
-        struct abi_epoll_event event = {.events = events[i].signals & 0xffff, .data = events[i].data};
-        if (copy_to_user(&to[i], &event, sizeof event) != 0)
-            return i > 0 ? i : -EFAULT;
+struct sink {
+    struct abi_epoll_event __user *at;
+    bool fault;
+};
+
+static bool emit_event(void *context, uint32_t signals, uint64_t data) {
+    struct sink *sink = context;
+    if (put_user(signals & 0xffff, &sink->at->events) != 0 || put_user(data, &sink->at->data) != 0) {
+        sink->fault = true;
+        return false;
     }
-    return count;
+    sink->at++;
+    return true;
 }
 
 static long wait_events(int epfd, struct abi_epoll_event __user *to, int max, nsec_t deadline) {
-    struct wait_event on_stack[EVENTS_ON_STACK], *events = on_stack;
+    struct sink sink = {.at = to};
     struct handle_ref ref;
     if (max <= 0 || max > INT32_MAX / (int)sizeof *to)
         return -EINVAL;
@@ -106,24 +109,10 @@ static long wait_events(int epfd, struct abi_epoll_event __user *to, int max, ns
     if (status != 0)
         return status;
     struct wait_set *set = wait_set_of(ref.object);
-    long result = -EINVAL;
-    if (set) {
-        unsigned items = wait_set_count(set), room = MIN((unsigned)max, items ? items : 1u);
-        if (room > EVENTS_ON_STACK) {
-            room = MIN(room, (unsigned)EVENTS_MAX);
-            events = kmalloc(room * sizeof *events);
-            if (!events) {
-                events = on_stack;
-                room = EVENTS_ON_STACK;
-            }
-        }
-        result = wait_set_wait(set, events, room, deadline);
-        if (result > 0)
-            result = give_events(to, events, (int)result);
-    }
+    long result = set ? wait_set_wait(set, (unsigned)max, deadline, emit_event, &sink) : -EINVAL;
+    if (UNLIKELY(sink.fault && result == 0))
+        result = -EFAULT;
     handle_release(&ref);
-    if (events != on_stack)
-        kfree(events);
     return result;
 }
 

@@ -13,29 +13,24 @@ enum { ENTRIES_ON_STACK = 64, ITEMS_ON_STACK = 16 };
 // The signals that count for an entry.
 static uint32_t mask_of(const struct abi_pollfd *entry) { return entry->events | POLLERR | POLLHUP; }
 
-static bool lookup(int fd, struct handle_ref *ref) {
-    return handle_lookup(fd, RIGHT_WAIT, ref) == 0 && !(ref->rights & RIGHT_PATH);
+static uint32_t look_at(const struct abi_pollfd *entry) {
+    if (UNLIKELY(entry->fd < 0))
+        return 0;
+    uint32_t ready = handle_signals(entry->fd, mask_of(entry));
+    return LIKELY(ready != HANDLE_BAD) ? ready : POLLNVAL;
 }
 
 static int look(struct abi_pollfd *entries, unsigned count) {
     int found = 0;
     for (struct abi_pollfd *entry = entries; entry < entries + count; entry++) {
-        struct handle_ref ref;
-        uint32_t ready = 0;
-        if (UNLIKELY(entry->fd < 0)) {
-            entry->revents = 0;
-            continue;
-        }
-        if (LIKELY(lookup(entry->fd, &ref))) {
-            ready = object_signals(object_wait_target(ref.object)) & mask_of(entry);
-            handle_release(&ref);
-        } else {
-            ready = POLLNVAL;
-        }
-        entry->revents = (uint16_t)ready;
-        found += ready != 0;
+        entry->revents = (uint16_t)look_at(entry);
+        found += entry->revents != 0;
     }
     return found;
+}
+
+static bool lookup(int fd, struct handle_ref *ref) {
+    return handle_lookup(fd, RIGHT_WAIT, ref) == 0 && !(ref->rights & RIGHT_PATH);
 }
 
 struct poll_room {
@@ -85,10 +80,26 @@ int poll_entries(struct abi_pollfd *entries, unsigned count, nsec_t deadline) {
     return found;
 }
 
-static long poll_user(struct abi_pollfd __user *fds, unsigned count, nsec_t deadline) {
+// One look at entries in user memory, without copying them all.
+static long look_user(struct abi_pollfd __user *fds, unsigned count) {
+    long found = 0;
+    for (unsigned i = 0; i < count; i++) {
+        union {
+            uint64_t word;
+            struct abi_pollfd entry;
+        } u;
+        if (get_user(u.word, (uint64_t __user *)&fds[i]) != 0)
+            return -EFAULT;
+        uint16_t ready = (uint16_t)look_at(&u.entry);
+        if (put_user(ready, &fds[i].revents) != 0)
+            return -EFAULT;
+        found += ready != 0;
+    }
+    return found;
+}
+
+static long wait_user(struct abi_pollfd __user *fds, unsigned count, nsec_t deadline) {
     struct abi_pollfd on_stack[ENTRIES_ON_STACK], *entries = on_stack;
-    if (count > rlimit_current(RLIMIT_NOFILE))
-        return -EINVAL;
     if (count > ENTRIES_ON_STACK && !(entries = kcalloc(count, sizeof *entries)))
         return -ENOMEM;
     long result = -EFAULT;
@@ -100,6 +111,13 @@ static long poll_user(struct abi_pollfd __user *fds, unsigned count, nsec_t dead
     if (entries != on_stack)
         kfree(entries);
     return result;
+}
+
+static long poll_user(struct abi_pollfd __user *fds, unsigned count, nsec_t deadline) {
+    if (count > rlimit_current(RLIMIT_NOFILE))
+        return -EINVAL;
+    long found = look_user(fds, count);
+    return found != 0 || deadline == 0 ? found : wait_user(fds, count, deadline);
 }
 
 static long poll_again(struct restart *restart) {

@@ -370,11 +370,6 @@ static void end_destroy(struct object *object) {
     pipe_put(pipe);
 }
 
-static struct object *end_wait_target(struct object *object) {
-    struct pipe_end *end = CONTAINER_OF(object, struct pipe_end, object);
-    return &end->pipe->sides[end->access == FILE_READ ? READ_SIDE : end->access == FILE_WRITE ? WRITE_SIDE : BOTH_SIDES];
-}
-
 static long pipe_ioctl(struct object *object, unsigned command, unsigned long argument) {
     struct pipe *pipe = CONTAINER_OF(object, struct pipe_end, object)->pipe;
     if (command != FIONREAD)
@@ -407,13 +402,13 @@ const struct object_ops pipe_end_ops = {
     .ioctl = pipe_ioctl,
     .stat = pipe_stat,
     .set_flags = pipe_set_flags,
-    .wait_target = end_wait_target,
     .link_text = pipe_link_text,
 };
 
 static void end_init(struct pipe_end *end, struct pipe *pipe, unsigned access, uint32_t flags) {
     object_init(&end->object, &pipe_end_ops, 0);
     end->object.status_flags = flags;
+    end->object.wait_target = &pipe->sides[access == FILE_READ ? READ_SIDE : access == FILE_WRITE ? WRITE_SIDE : BOTH_SIDES];
     end->pipe = pipe;
     end->access = (uint8_t)access;
 }

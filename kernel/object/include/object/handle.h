@@ -42,6 +42,9 @@ ALWAYS_INLINE void handle_release(struct handle_ref *ref) {
     if (UNLIKELY(ref->owned))
         object_handle_release(ref->object);
 }
+// For poll: the signals of `mask` that the object is ready for; HANDLE_BAD if it is no handle that can be waited on.
+#define HANDLE_BAD (1u << 31)
+uint32_t handle_signals(int handle, uint32_t mask);
 // From another table, e.g. for /proc/PID/fd, pidfd_getfd. Always owned.
 MUST_USE status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t rights, struct handle_ref *ref);
 

@@ -68,8 +68,8 @@ struct object_ops {
     status_t (*truncate)(struct object *object, uint64_t size);     // -EINVAL
     // Status flags changed by fcntl(F_SETFL): may refuse.
     status_t (*set_flags)(struct object *object, uint32_t flags);
-    // Whose signals poll and wait use, if not the object's own (a file that shows a tty). May return the object itself,
-    // having brought its signals up to date.
+    // Whose signals poll and wait use, where object.wait_target does not say it for good. May return the object itself,
+    // having brought its signals up to date. May block.
     struct object *(*wait_target)(struct object *object);
     // Lines for /proc/PID/fdinfo/N beyond pos, flags, rights; returns their length.
     int (*describe)(struct object *object, char *to, size_t size);
@@ -88,6 +88,7 @@ struct object {
     struct spinlock lock;          // protects watchers; objects may use it for their own state too
     struct list_node watchers GUARDED_BY(&lock); // struct watcher.node
     uint64_t id;                   // unique, for "name:[id]" and kcmp
+    struct object *wait_target;    // whose signals poll and wait use: itself, or another that lives as long
     _Atomic uint32_t marks;        // OBJECT_MARK_*
     union {
         struct object *next_dead;
@@ -125,7 +126,11 @@ ALWAYS_INLINE uint32_t object_signals(struct object *object) {
     return atomic_load_explicit(&object->signals, memory_order_acquire);
 }
 // The object whose signals count for waiting on this one (follows wait_target).
-struct object *object_wait_target(struct object *object);
+struct object *object_wait_target_slow(struct object *object);
+ALWAYS_INLINE struct object *object_wait_target(struct object *object) {
+    struct object *target = object->wait_target;
+    return LIKELY(!target->ops->wait_target) ? target : object_wait_target_slow(target);
+}
 
 // A watcher is told, with the watched object's lock held, that bits of its mask came up. It must not block and may
 // only take locks below the object's (wait set, thread wake-up). Of exclusive watchers only the first that returns true

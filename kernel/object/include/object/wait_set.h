@@ -18,10 +18,8 @@ enum {
 
 struct wait_set;
 
-struct wait_event {
-    uint32_t signals;
-    uint64_t data;
-};
+// Takes a report; may touch user memory. False: it cannot take it, and the item stays as it was.
+typedef bool wait_set_emit(void *context, uint32_t signals, uint64_t data);
 
 // nullptr: no memory. One reference.
 struct object *wait_set_create(void);
@@ -40,10 +38,8 @@ MUST_USE status_t wait_set_add(struct wait_set *set, struct object *object, int 
 MUST_USE status_t wait_set_modify(struct wait_set *set, struct object *object, int key,
                                   const struct wait_set_item_info *info);
 MUST_USE status_t wait_set_remove(struct wait_set *set, struct object *object, int key);
-// Fills up to `max` events, waiting for the first until the deadline (≤ 0: does not wait). Their number, 0 on
-// time-out, -EINTR.
-int wait_set_wait(struct wait_set *set, struct wait_event *events, unsigned max, nsec_t deadline);
-// Items in it, now.
-unsigned wait_set_count(const struct wait_set *set);
+// Emits up to `max` reports, waiting for the first until the deadline (≤ 0: does not wait). Their number, 0 on time-out
+// or if emit refused the first one, -EINTR.
+int wait_set_wait(struct wait_set *set, unsigned max, nsec_t deadline, wait_set_emit *emit, void *context);
 // Lines of /proc/PID/fdinfo.
 int wait_set_describe(struct wait_set *set, char *to, size_t size);
