@@ -70,9 +70,7 @@ static void send(struct process *process, struct posix_timer *t, int missed) REQ
     }
     t->last_overrun = t->overrun = missed;
     struct signal_info info;
-    memset(&info, 0, sizeof(info));
-    info.signal = t->signal;
-    info.code = SI_TIMER;
+    signal_info_init(&info, t->signal, SI_TIMER);
     info.timer.timer = t->id;
     info.timer.overrun = missed;
     info.timer.value = t->value;

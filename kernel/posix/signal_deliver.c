@@ -92,23 +92,32 @@ static vaddr_t signal_stack(struct posix_thread *self, struct arch_frame *frame,
     return self->altstack_base + self->altstack_size;
 }
 
+// A signal that has a handler, taken from the queues.
+struct delivery {
+    struct signal_info info;
+    struct signal_action action;
+    uint64_t old_mask; // to come back when the handler returns
+    bool more;         // other signals are to be handled, too
+};
+
 // Makes the thread enter the handler. If its stack is bad the thread gets SIGSEGV, and dies if that was it.
-static void enter_handler(struct posix_thread *self, const struct signal_action *action, const struct signal_info *info) {
+static void enter_handler(struct posix_thread *self, const struct delivery *d) {
     struct arch_frame *frame = arch_thread_frame(&self->thread);
+    const struct signal_action *action = &d->action;
     restart_for_handler(frame, action->flags);
-    vaddr_t top = signal_stack(self, frame, action);
-    struct arch_signal push = {.number = info->signal,
+    struct arch_signal push = {.number = d->info.signal,
                                .flags = action->flags,
                                .handler = action->handler,
                                .restorer = action->flags & SA_RESTORER ? action->restorer : 0,
-                               .blocked = self->restore_blocked ? self->saved_blocked : self->blocked,
-                               .stack_top = top,
-                               .siginfo = info,
+                               .blocked = d->old_mask,
+                               .stack_top = signal_stack(self, frame, action),
+                               .siginfo = &d->info,
                                .altstack_base = self->altstack_base,
                                .altstack_size = self->altstack_size,
                                .altstack_flags = self->altstack_flags};
-    if (arch_signal_push(&push) != 0) {
-        if (info->signal == SIGSEGV) {
+    if (UNLIKELY(arch_signal_push(&push) != 0)) {
+        signal_set_mask(self, d->old_mask);
+        if (d->info.signal == SIGSEGV) {
             spin_lock(&self->process->signal_lock);
             self->process->actions->action[SIGSEGV - 1].handler = SIG_DFL;
             spin_unlock(&self->process->signal_lock);
@@ -118,12 +127,6 @@ static void enter_handler(struct posix_thread *self, const struct signal_action 
     }
     if ((uint32_t)self->altstack_flags & SS_AUTODISARM)
         self->altstack_flags = SS_DISABLE;
-    self->restore_blocked = false;
-    uint64_t mask = self->blocked | action->mask;
-    if (!(action->flags & SA_NODEFER))
-        mask |= SIGNAL_BIT(info->signal);
-    if (mask != self->blocked)
-        signal_set_mask(self, mask);
 }
 
 static int take_signal(struct process *process, struct posix_thread *self, struct signal_info *info) REQUIRES(&process->signal_lock) {
@@ -170,17 +173,30 @@ static void default_action(struct process *process, struct posix_thread *self, i
     die_if_told(process, self);
 }
 
+// The mask while the handler runs. Blocking more leaves others to handle what is pending for the process.
+static void block_for_handler(struct process *process, struct posix_thread *self, struct delivery *d)
+    REQUIRES(&process->signal_lock) {
+    d->old_mask = self->restore_blocked ? self->saved_blocked : self->blocked;
+    self->restore_blocked = false;
+    self->blocked |= d->action.mask;
+    if (!(d->action.flags & SA_NODEFER))
+        self->blocked |= SIGNAL_BIT(d->info.signal);
+    if (UNLIKELY(process->pending.set != 0))
+        signal_retarget(process);
+}
+
 // Takes the next signal that has a handler. False: there is none.
-static bool next_handled(struct posix_thread *self, struct signal_action *action, struct signal_info *info) {
+static bool next_handled(struct posix_thread *self, struct delivery *d) {
     struct process *process = self->process;
     bool found = false;
     spin_lock(&process->signal_lock);
     for (;;) {
         die_if_told(process, self);
-        if (process->stop_pending || process->continue_notice)
+        if (UNLIKELY(process->stop_pending || process->continue_notice)) {
             stop_or_report(process, self);
-        die_if_told(process, self);
-        int signal = take_signal(process, self, info);
+            die_if_told(process, self);
+        }
+        int signal = take_signal(process, self, &d->info);
         if (signal == 0)
             break;
         struct signal_action *current = &process->actions->action[signal - 1];
@@ -190,27 +206,30 @@ static bool next_handled(struct posix_thread *self, struct signal_action *action
             default_action(process, self, signal);
             continue;
         }
-        *action = *current;
-        if (action->flags & SA_RESETHAND)
+        d->action = *current;
+        if (d->action.flags & SA_RESETHAND)
             current->handler = SIG_DFL;
+        block_for_handler(process, self, d);
         found = true;
         break;
     }
-    if (!found)
-        signal_recalculate(process, self);
+    d->more = signal_pending_locked(process, self);
+    if (!d->more)
+        thread_clear_interrupt(&self->thread);
     spin_unlock(&process->signal_lock);
     return found;
 }
 
 void signal_deliver(void) {
     struct posix_thread *self = posix_current();
-    struct signal_info info;
-    struct signal_action action;
+    struct delivery d;
     bool handled = false;
-    while (next_handled(self, &action, &info)) {
-        enter_handler(self, &action, &info);
+    do {
+        if (!next_handled(self, &d))
+            break;
+        enter_handler(self, &d);
         handled = true;
-    }
+    } while (d.more);
     if (handled)
         return;
     restart_without_handler(arch_thread_frame(&self->thread));

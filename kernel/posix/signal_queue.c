@@ -75,9 +75,7 @@ int signal_queue_pop(struct signal_queue *queue, uint64_t set, struct signal_inf
         list_remove(&found->node);
         entry_free(found);
     } else {
-        memset(info, 0, sizeof(*info));
-        info->signal = signal;
-        info->code = SI_USER;
+        signal_info_init(info, signal, SI_USER);
     }
     return signal;
 }

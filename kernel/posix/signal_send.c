@@ -151,9 +151,7 @@ status_t signal_generate(struct process *process, struct posix_thread *thread, i
         return 0;
     struct signal_info from_kernel;
     if (!info) {
-        memset(&from_kernel, 0, sizeof(from_kernel));
-        from_kernel.signal = signal;
-        from_kernel.code = SI_KERNEL;
+        signal_info_init(&from_kernel, signal, SI_KERNEL);
         info = &from_kernel;
     }
     struct signal_queue *queue = thread ? &thread->pending : &process->pending;
@@ -197,9 +195,7 @@ void signal_send_self(int signal) {
 
 void signal_send_owner(int owner, int signal, int code, int fd, int64_t band) {
     struct signal_info info;
-    memset(&info, 0, sizeof(info));
-    info.signal = signal;
-    info.code = code;
+    signal_info_init(&info, signal, code);
     info.poll.band = band;
     info.poll.fd = fd;
     spin_lock(&process_tree_lock);
@@ -219,9 +215,7 @@ void signal_force(int signal, int code, vaddr_t address) {
     struct posix_thread *self = posix_current();
     struct process *process = self->process;
     struct signal_info info;
-    memset(&info, 0, sizeof(info));
-    info.signal = signal;
-    info.code = code;
+    signal_info_init(&info, signal, code);
     info.fault.address = address;
     spin_lock(&process->signal_lock);
     struct signal_action *action = &process->actions->action[signal - 1];
@@ -237,9 +231,7 @@ void signal_force(int signal, int code, vaddr_t address) {
 }
 
 void signal_info_from_current(struct signal_info *info, int signal, int code) {
-    memset(info, 0, sizeof(*info));
-    info->signal = signal;
-    info->code = code;
+    signal_info_init(info, signal, code);
     info->sender.pid = process_current()->task.id;
     info->sender.uid = cred_current()->uid;
 }

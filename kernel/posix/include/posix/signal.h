@@ -29,6 +29,12 @@ struct signal_info {
     };
 };
 static_assert(sizeof(struct signal_info) == 128);
+// All of it goes to user memory, so all of it is set.
+ALWAYS_INLINE void signal_info_init(struct signal_info *info, int signal, int code) {
+    __builtin_memset_inline(info, 0, sizeof(*info));
+    info->signal = signal;
+    info->code = code;
+}
 
 struct signal_action { uint64_t handler, flags, restorer, mask; }; // as rt_sigaction passes it (x86-64 layout)
 struct signal_actions { struct refcount ref; struct spinlock lock; struct signal_action action[SIGNAL_COUNT]; };
