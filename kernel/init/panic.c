@@ -53,6 +53,7 @@ void panic(const char *format, ...) {
         arch_cpu_halt();
     }
     arch_smp_stop_others();
+    symbols_init(); // it may be very early
     klog_panic_flush();
     va_list args;
     va_start(args, format);

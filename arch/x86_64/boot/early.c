@@ -8,6 +8,7 @@
 
 #include "boot/loader_info.h"
 #include "boot/page_bits.h"
+#include "boot/port_io.h"
 #include "x86_64_priv.h"
 
 #define SLIDE_RANGE (768ul << 20) // the image stays within the first GiB above KERNEL_LINK_BASE
@@ -64,8 +65,21 @@ static bool kaslr_refused(uint32_t magic, uint32_t info) {
     return false;
 }
 
-static void cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d) {
-    __asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(0));
+// With too little memory QEMU puts the initrd over the end of our image. Nothing of ours can be trusted then, .bss
+// least of all: say so with bare hands.
+static void check_overlap(uint32_t magic, uint32_t info) {
+    const struct hvm_start_info *start = (const void *)(uintptr_t)info;
+    if (magic != LOADER_PVH || start->magic != HVM_START_MAGIC || start->module_count == 0 ||
+        start->modules >= IDENTITY_LIMIT - sizeof(struct hvm_module))
+        return;
+    const struct hvm_module *initrd = (const void *)start->modules;
+    if (initrd->address >= (uintptr_t)kernel_end || initrd->address + initrd->size <= (uintptr_t)kernel_start)
+        return;
+    static const char text[] = "Tessera: too little memory: the initrd lies over the kernel.\r\n";
+    for (const char *c = text; *c != '\0'; c++)
+        outb(0x3f8, (uint8_t)*c);
+    for (;;)
+        __asm__ volatile("cli; hlt");
 }
 
 static uint64_t mix(uint64_t x) {
@@ -78,16 +92,13 @@ static uint64_t mix(uint64_t x) {
 
 // RDRAND if there is one, the time stamp in any case.
 static uint64_t entropy(void) {
-    uint32_t a, b, c, d, low, high;
     uint64_t value = 0;
-    cpuid(1, &a, &b, &c, &d);
-    if (c & (1u << 30)) {
+    if (cpuid_read(1, 0).ecx & (1u << 30)) {
         bool ok = false;
         for (int i = 0; i < 10 && !ok; i++)
             __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=q"(ok));
     }
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return mix(value ^ ((uint64_t)high << 32 | low));
+    return mix(value ^ tsc_read());
 }
 
 // RELR: an even word is an address to relocate, odd ones are bitmaps of the 63 words after it.
@@ -119,15 +130,14 @@ static void map_range(uint64_t slide, const char *start, const char *end, uint64
 }
 
 __attribute__((no_stack_protector)) uint64_t early_main(uint32_t magic, uint32_t info) {
+    check_overlap(magic, info);
     uint64_t random = entropy();
     x86_early_entropy = mix(random + 1);
     __stack_chk_guard = mix(random + 2) & ~0xfful; // a zero byte stops string overruns
     uint64_t slide = kaslr_refused(magic, info) ? 0 : ALIGN_DOWN(random % SLIDE_RANGE, PAGE_SIZE);
 
     relocate(slide);
-    uint32_t a, b, c, d;
-    cpuid(0x80000001, &a, &b, &c, &d);
-    uint64_t no_execute = d & (1u << 20) ? PTE_NO_EXECUTE : 0;
+    uint64_t no_execute = cpuid_read(0x80000001, 0).edx & (1u << 20) ? PTE_NO_EXECUTE : 0;
     uint64_t common = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY | PTE_GLOBAL;
     map_range(slide, kernel_start, kernel_text_end, common);
     map_range(slide, kernel_text_end, kernel_rodata_end, common | no_execute);

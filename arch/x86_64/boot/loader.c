@@ -92,14 +92,15 @@ static uint64_t parse_pvh(uint32_t info) {
     if (!in_identity(info, sizeof(struct hvm_start_info)))
         panic("boot: PVH start info is out of reach");
     const struct hvm_start_info *start = (const void *)(uintptr_t)info;
+    // QEMU writes a command line of more than 4 KiB over what follows it, which is this.
     if (start->magic != HVM_START_MAGIC || start->version < 1)
-        panic("boot: this loader's PVH information has no memory map");
+        panic("boot: the loader's information is damaged (is the command line longer than 4 KiB?)");
     if (in_identity(start->command_line, 1))
         copy_command_line((const char *)start->command_line, IDENTITY_LIMIT - start->command_line);
     struct memory_entries entries = {(const uint8_t *)start->memory_map, sizeof(struct hvm_memory),
                                      start->memory_map_entries};
     if (!in_identity(start->memory_map, entries.count * entries.stride))
-        panic("boot: PVH memory map is out of reach");
+        panic("boot: the loader's memory map is out of reach");
     copy_memory_map(&entries);
     if (start->module_count > 0 && in_identity(start->modules, sizeof(struct hvm_module))) {
         const struct hvm_module *module = (const void *)start->modules;
