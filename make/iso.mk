@@ -26,3 +26,8 @@ debug: $(KERNEL) $(INIT)
 	@echo "Then for instance:  hbreak kernel_main   continue   (Ctrl-A X here ends QEMU)"
 	@QEMU_ARGS="-s -S $$QEMU_ARGS"; $(filter-out --qemu-args "$$QEMU_ARGS",$(run_command)) --append nokaslr \
 	    --qemu-args "$$QEMU_ARGS"
+
+# Boots on all kinds of machines, and with all kinds of trouble: make test-boot
+.PHONY: test-boot
+test-boot: $(KERNEL) $(ISO)
+	$(Q)tools/test-boot --kernel $(KERNEL) --iso $(ISO)
