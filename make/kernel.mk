@@ -36,8 +36,6 @@ $(OUT)/gen/include/abi/syscall_table.h: abi/syscalls.tbl tools/gen-syscalls
 # Linked twice: the second time with the symbol table that the first one yields (for backtraces).
 KERNEL := $(OUT)/tessera.elf
 link_flags := $(ARCH_LINK_FLAGS) -T arch/$(ARCH)/kernel.ld --gc-sections -z max-page-size=4096 --build-id=none
-# Until every part has landed: what is missing crashes when called.
-link_flags += --unresolved-symbols=ignore-all
 $(OUT)/tessera-nosyms.elf: $(kernel_objects) arch/$(ARCH)/kernel.ld
 	$(call say,LD,$@)$(LLD) $(link_flags) $(kernel_objects) -o $@
 $(OUT)/symbols.c: $(OUT)/tessera-nosyms.elf tools/gen-symbols
