@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Attributes: stat, chmod, chown, utimes, truncate, access.
-#include "vfs_priv.h"
+#include "notify_priv.h"
 
 void vnode_stat(struct vnode *vnode, struct stat_info *out) {
     struct vmo *data = vnode->data;
@@ -104,6 +104,8 @@ status_t vfs_set_attributes(const struct path *path, const struct attributes *at
     vnode_changed(vnode);
 unlock:
     rwlock_write_unlock(&vnode->lock);
+    if (status == 0)
+        notify_path(path, NOTIFY_ATTRIB);
     return status;
 }
 
@@ -190,6 +192,8 @@ status_t vfs_truncate(const struct path *path, uint64_t size) {
     if (status != 0)
         return status;
     status = vnode_resize(vnode, size);
+    if (status == 0)
+        notify_path(path, NOTIFY_MODIFY);
     vnode_put_writer(vnode);
     return status;
 }

@@ -4,7 +4,7 @@
 // Contents of regular files are the vnode's VMO. Reading takes no lock but the one of the position. Writing holds the
 // vnode's lock, which makes appends and size changes atomic; the size grows after the bytes are there, so no reader sees
 // zeros that nobody wrote.
-#include "vfs_priv.h"
+#include "notify_priv.h"
 
 #include <mm/aspace.h>
 
@@ -24,6 +24,8 @@ static ssize_t read_contents(struct file *file, struct uio *uio, loff_t position
         return 0;
     ssize_t done = vmo_read(data, (uint64_t)position, uio, MIN(uio->resid, size - (uint64_t)position));
     vnode_accessed(vnode, file->path.mount);
+    if (done > 0)
+        notify_path(&file->path, NOTIFY_ACCESS);
     return done;
 }
 
@@ -70,6 +72,8 @@ static ssize_t write_contents(struct file *file, struct uio *uio, loff_t *positi
         vnode_touch(vnode);
     }
     rwlock_write_unlock(&vnode->lock);
+    if (done > 0)
+        notify_path(&file->path, NOTIFY_MODIFY);
     return done;
 }
 
@@ -166,6 +170,7 @@ status_t vfs_readdir(struct file *file, struct dir_sink *sink) {
     status_t status = dir->flags & VNODE_DEAD ? -ENOENT : dir->ops->readdir(dir, file->position, sink);
     rwlock_read_unlock(&dir->lock);
     vnode_accessed(dir, file->path.mount);
+    notify_path(&file->path, NOTIFY_ACCESS);
     return status;
 }
 
@@ -210,7 +215,10 @@ static status_t file_truncate(struct object *object, uint64_t size) {
     struct file *file = to_file(object);
     if (!file->vnode->data || !(file->access & FILE_WRITE))
         return -EINVAL;
-    return vnode_resize(file->vnode, size);
+    status_t status = vnode_resize(file->vnode, size);
+    if (status == 0)
+        notify_path(&file->path, NOTIFY_MODIFY);
+    return status;
 }
 
 static status_t file_set_flags(struct object *object, uint32_t flags) {
@@ -240,6 +248,8 @@ void file_handle_closed(struct object *object, struct task *task) {
 
 void file_closed(struct object *object) {
     struct file *file = to_file(object);
+    if (!(file->access & FILE_PATH))
+        notify_path(&file->path, file->access & FILE_WRITE ? NOTIFY_CLOSE_WRITE : NOTIFY_CLOSE_NOWRITE);
     if (UNLIKELY(file->vnode->locks))
         locks_file_closed(file->vnode, object);
     if (file->holds_writer) {

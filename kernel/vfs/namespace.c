@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Making and removing names. Renaming is in rename.c.
-#include "vfs_priv.h"
+#include "notify_priv.h"
 
 // Begins to make the name that `text` ends with: on success walk->at is the directory, locked for writing, and *entry is
 // negative and referenced. `directory`: a trailing slash is allowed.
@@ -44,6 +44,7 @@ static status_t create_end(struct walk *walk, struct entry *entry, struct vnode 
     if (status == 0) {
         entry_fill(entry, vnode);
         vnode_touch(dir);
+        notify_name(dir, &walk->last, vnode, NOTIFY_CREATE);
     }
     rwlock_write_unlock(&dir->lock);
     entry_put(entry);
@@ -197,10 +198,20 @@ finish:
     return status;
 }
 
+static void notify_removed(struct vnode *dir, const struct name *name, struct vnode *victim) {
+    bool directory = S_ISTYPE(victim->mode, S_IFDIR);
+    if (!directory)
+        notify_vnode(victim, NOTIFY_ATTRIB);
+    if (victim->links == 0)
+        notify_vnode(victim, NOTIFY_DELETE_SELF);
+    notify_name(dir, name, victim, NOTIFY_DELETE);
+}
+
 static status_t remove_end(struct walk *walk, struct entry *entry, status_t status) NO_THREAD_SAFETY {
     struct vnode *dir = path_vnode(&walk->at), *victim = entry_vnode(entry);
     if (status == 0) {
         vnode_changed(victim);
+        notify_removed(dir, &walk->last, victim);
         entry_removed(entry);
         vnode_touch(dir);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // open(2): from a path and flags to an open file.
-#include "vfs_priv.h"
+#include "notify_priv.h"
 
 // The rights on the vnode that the flags ask for, in R_OK/W_OK bits.
 static unsigned wanted_access(uint32_t flags) {
@@ -59,20 +59,27 @@ static status_t open_vnode(const struct path *path, uint32_t flags, bool created
     bool regular = S_ISTYPE(vnode->mode, S_IFREG), writer = regular && wanted_access(flags) & W_OK;
     if (writer && (status = vnode_get_writer(vnode)) != 0)
         return status;
-    if (regular && flags & O_TRUNC && !created && vnode->data && (status = vnode_resize(vnode, 0)) != 0)
-        goto put_writer;
+    if (regular && flags & O_TRUNC && !created && vnode->data) {
+        status = vnode_resize(vnode, 0);
+        if (status != 0)
+            goto put_writer;
+        notify_path(path, NOTIFY_MODIFY);
+    }
     status = file_create(path, flags, out);
     if (status != 0)
         goto put_writer;
     struct file *file = CONTAINER_OF(*out, struct file, object);
     file->holds_writer = writer;
-    if (LIKELY(regular && !vnode->ops->open))
+    if (LIKELY(regular && !vnode->ops->open)) {
+        notify_path(path, NOTIFY_OPEN);
         return 0;
+    }
     struct object *inner;
     status = open_inner(vnode, flags, &inner);
     if (status == 0) {
         if (inner)
             file_set_inner(file, inner);
+        notify_path(path, NOTIFY_OPEN);
         return 0;
     }
     file->holds_writer = false;
@@ -127,6 +134,7 @@ static status_t create_here(struct walk *walk, const struct open_request *reques
     vnode_set_owner(vnode, dir, walk->cred);
     entry_fill(*entry, vnode);
     vnode_touch(dir);
+    notify_name(dir, &walk->last, vnode, NOTIFY_CREATE);
     *created = true;
 put_on_error:
     if (status != 0)

@@ -4,7 +4,7 @@
 // Locks: when the directories differ, the rename mutex comes first, so that the shape of the tree stands still while
 // ancestors are compared; then the directories, an ancestor before its descendant, else by address; then a
 // directory that is to be replaced. The mutex also keeps two renames from making a loop together.
-#include "vfs_priv.h"
+#include "notify_priv.h"
 
 static struct {
     struct mutex mutex;
@@ -104,6 +104,15 @@ static status_t check(struct rename *r) {
     return to->ops->rename ? 0 : -EPERM;
 }
 
+static void notify_both(struct rename *r) {
+    struct vnode *from = path_vnode(&r->from.at), *to = path_vnode(&r->to.at), *target = entry_vnode(r->target);
+    notify_rename_slow(&(struct notify_rename){from, to, entry_vnode(r->source), r->from.last, r->to.last});
+    if (r->flags & RENAME_EXCHANGE)
+        notify_rename_slow(&(struct notify_rename){to, from, target, r->to.last, r->from.last});
+    else if (target)
+        notify_vnode(target, target->links ? NOTIFY_ATTRIB : NOTIFY_DELETE_SELF);
+}
+
 static void finish_names(struct rename *r, struct entry_name *source_name, struct entry_name *target_name) {
     struct vnode *source = entry_vnode(r->source), *target = entry_vnode(r->target);
     vnode_touch(path_vnode(&r->from.at));
@@ -111,6 +120,8 @@ static void finish_names(struct rename *r, struct entry_name *source_name, struc
     vnode_changed(source);
     if (target)
         vnode_changed(target);
+    if (notify_wanted())
+        notify_both(r);
     if (r->flags & RENAME_EXCHANGE)
         entry_exchange(r->source, r->target, source_name, target_name);
     else

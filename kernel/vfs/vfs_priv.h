@@ -205,14 +205,6 @@ MUST_USE status_t xattr_memory_set(struct vnode *vnode, const char *name, const 
 ssize_t xattr_memory_list(struct vnode *vnode, char *list, size_t size);
 void xattr_free_all(struct vnode *vnode);
 
-// ---------------------------------------------------------------- inotify (inotify.c)
-enum notify_event {
-    NOTIFY_ACCESS = 1, NOTIFY_MODIFY = 2, NOTIFY_ATTRIB = 4, NOTIFY_CLOSE_WRITE = 8, NOTIFY_CLOSE_NOWRITE = 0x10,
-    NOTIFY_OPEN = 0x20, NOTIFY_MOVED_FROM = 0x40, NOTIFY_MOVED_TO = 0x80, NOTIFY_CREATE = 0x100, NOTIFY_DELETE = 0x200,
-    NOTIFY_DELETE_SELF = 0x400, NOTIFY_MOVE_SELF = 0x800,
-};
-
-
 // ---------------------------------------------------------------- built-in file systems
 void tmpfs_register(void);
 void devfs_init(void);

@@ -117,7 +117,7 @@ UNUSED static int remove_entry_(const char *path, const struct stat *info, int t
 static pid_t temp_owner_;
 UNUSED static void leave_temp_dir_(void) {
     if (getpid() == temp_owner_ && chdir("/") == 0)
-        nftw(temp_dir_, remove_entry_, 16, FTW_DEPTH | FTW_PHYS);
+        nftw(temp_dir_, remove_entry_, 100, FTW_DEPTH | FTW_PHYS);
 }
 // A new empty folder becomes the working directory; it is removed when the test ends.
 UNUSED static const char *enter_temp_dir(void) {
