@@ -104,6 +104,7 @@ status_t unmap_locked(struct aspace *aspace, vaddr_t start, vaddr_t end, struct 
     }
     struct rb_node *last = rb_last(&aspace->regions);
     struct region *below = region ? region_prev(region) : last ? RB_ENTRY(last, struct region, node) : nullptr;
+    region_note_gap(aspace, region ? region->start : USER_TOP);
     unmap_tables(&unmap, start, end, below ? below->end : 0, region ? region->start : USER_TOP);
     aspace_peak_resident(aspace);
     unmap_finish(&unmap);

@@ -54,7 +54,9 @@ void region_set_bounds(struct region *region, vaddr_t start, vaddr_t end);
 void region_lock_object(const struct region *region);
 void region_unlock_object(const struct region *region);
 // A free place for `size` bytes, from the top down. 0: none.
-vaddr_t region_find_gap(struct aspace *aspace, size_t size, bool low, size_t align) REQUIRES_SHARED(&aspace->lock);
+vaddr_t region_find_gap(struct aspace *aspace, size_t size, bool low, size_t align) REQUIRES(&aspace->lock);
+// Memory below `end` became free.
+void region_note_gap(struct aspace *aspace, vaddr_t end) REQUIRES(&aspace->lock);
 // Adds (sign 1) or subtracts (-1) pages of a region with these flags to the counters.
 void region_account(struct aspace *aspace, uint32_t flags, size_t size, int sign);
 

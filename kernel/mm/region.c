@@ -214,28 +214,56 @@ static vaddr_t guarded_start(const struct region *region) {
     return region->start > STACK_GUARD_GAP ? region->start - STACK_GUARD_GAP : 0;
 }
 
-// The highest gap below `high` and above `low`.
-static vaddr_t search_down(struct aspace *aspace, size_t size, vaddr_t low, vaddr_t high, size_t align)
-    REQUIRES_SHARED(&aspace->lock) {
-    struct region *region = region_from(aspace, high);
-    vaddr_t top = region ? MIN(high, guarded_start(region)) : high;
+// What a search is for, and what it has met.
+struct search {
+    size_t size, align;
+    vaddr_t low, high;
+    size_t passed; // the largest gap that did not do
+};
+
+// The highest gap below `high` and above `low`; 0: none.
+static vaddr_t search_down(struct aspace *aspace, struct search *search) REQUIRES_SHARED(&aspace->lock) {
+    struct region *region = region_from(aspace, search->high);
+    vaddr_t top = region ? MIN(search->high, guarded_start(region)) : search->high;
     struct region *below = region ? region_prev(region) : region_of(rb_last(&aspace->regions));
     for (;;) {
-        vaddr_t bottom = below ? MAX(below->end, low) : low;
-        if (top > bottom && top - bottom >= size) {
-            vaddr_t at = ALIGN_DOWN(top - size, align);
-            return at >= bottom ? at : top - size;
+        vaddr_t bottom = below ? MAX(below->end, search->low) : search->low;
+        if (top > bottom && top - bottom >= search->size) {
+            vaddr_t at = ALIGN_DOWN(top - search->size, search->align);
+            if (at < bottom)
+                at = top - search->size;
+            search->passed = MAX(search->passed, top - search->size - at);
+            return at;
         }
-        if (!below || below->start <= low)
+        if (top > bottom)
+            search->passed = MAX(search->passed, top - bottom);
+        if (!below || below->start <= search->low)
             return 0;
         top = MIN(top, guarded_start(below));
         below = region_prev(below);
     }
 }
 
+// Most searches go on where the last one ended: with thousands of regions a walk from the top would be long.
 vaddr_t region_find_gap(struct aspace *aspace, size_t size, bool low, size_t align) {
     if (low)
-        return search_down(aspace, size, 0x40000000ul, 0x80000000ul, align);
-    vaddr_t at = search_down(aspace, size, MMAP_MIN_ADDRESS, aspace->mmap_top, align);
-    return at ? at : search_down(aspace, size, MMAP_MIN_ADDRESS, USER_TOP, align);
+        return search_down(aspace, &(struct search){size, align, 0x40000000ul, 0x80000000ul, 0});
+    struct search search = {size, align, MMAP_MIN_ADDRESS, aspace->mmap_top, 0};
+    if (aspace->gap_from && aspace->gap_from < aspace->mmap_top && size > aspace->gap_passed) {
+        search.high = aspace->gap_from;
+        search.passed = aspace->gap_passed;
+    }
+    vaddr_t at = search_down(aspace, &search);
+    if (at) {
+        aspace->gap_from = at;
+        aspace->gap_passed = search.passed;
+        return at;
+    }
+    aspace->gap_from = 0;
+    return search_down(aspace, &(struct search){size, align, MMAP_MIN_ADDRESS, USER_TOP, 0});
+}
+
+void region_note_gap(struct aspace *aspace, vaddr_t end) {
+    if (aspace->gap_from && end > aspace->gap_from)
+        aspace->gap_from = end;
 }

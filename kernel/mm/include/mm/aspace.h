@@ -52,6 +52,9 @@ struct aspace {
     struct rb_tree regions GUARDED_BY(&lock);
     struct region *_Atomic last_hit; // cache for lookups; any reader of the lock may set it
     unsigned region_count GUARDED_BY(&lock);
+    // Where the search for room goes on (0: at mmap_top): no gap above it is larger than gap_passed.
+    vaddr_t gap_from GUARDED_BY(&lock);
+    size_t gap_passed GUARDED_BY(&lock);
     vaddr_t mmap_top;            // allocation goes downwards from here (randomised)
     vaddr_t brk_start, brk_end;
     vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
