@@ -34,7 +34,8 @@ endef
 
 $(eval $(call user_program,run-tests,tests/runner/run-tests.c))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c)))
-$(foreach t,$(wildcard tests/system/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
+# tests/system/ARCH: what only one architecture has.
+$(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 
 INIT := $(USER)/bin/init
 RUN_TESTS := $(USER)/bin/run-tests
