@@ -77,13 +77,22 @@ status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
     return 0;
 }
 
+// The target's word has to be brought up to date first, which may block.
+static NOINLINE uint32_t signals_slow(int handle, uint32_t mask) {
+    struct handle_ref ref;
+    if (handle_lookup(handle, RIGHT_WAIT, &ref) != 0)
+        return HANDLE_BAD;
+    uint32_t signals = object_signals(object_wait_target(ref.object)) & mask;
+    handle_release(&ref);
+    return signals;
+}
+
+// No reference is taken: without another thread none is needed, and with others the memory stays in a read section.
 uint32_t handle_signals(int handle, uint32_t mask) {
-    struct task *task = task_current();
-    struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
+    struct handle_table *table = atomic_load_explicit(&task_current()->handles, memory_order_relaxed);
     unsigned number = (unsigned)handle;
     if (UNLIKELY(number >= atomic_load_explicit(&table->capacity, memory_order_acquire)))
         return HANDLE_BAD;
-    // No reference is taken: without another thread none is needed, with others the memory stays in a read section.
     rcu_read_lock();
     uint64_t entry = atomic_load_explicit(
         LIKELY(number < CHUNK_FIRST) ? &table->first_entries[number] : table_entry(table, number), memory_order_consume);
@@ -95,14 +104,7 @@ uint32_t handle_signals(int handle, uint32_t mask) {
         signals = object_signals(target) & mask;
     }
     rcu_read_unlock();
-    if (LIKELY(!blocks))
-        return signals;
-    struct handle_ref ref;
-    if (handle_lookup(handle, RIGHT_WAIT, &ref) != 0)
-        return HANDLE_BAD;
-    signals = object_signals(object_wait_target(ref.object)) & mask;
-    handle_release(&ref);
-    return signals;
+    return LIKELY(!blocks) ? signals : signals_slow(handle, mask);
 }
 
 status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t rights, struct handle_ref *ref) {
