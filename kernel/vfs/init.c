@@ -18,8 +18,9 @@ status_t vfs_init(void) {
     tmpfs_register();
     sysfs_init();
     procfs_init();
-    nameless_init();
     status_t status = mount_root_create("rootfs");
+    if (status == 0)
+        status = nameless_init();
     if (status != 0)
         return status;
     devfs_init();

@@ -494,7 +494,7 @@ status_t pipe_reopen(struct object *object, uint32_t flags, struct object **out)
     if (!end)
         return -ENXIO;
     refcount_up(&end->pipe->ref);
-    return open_end(end->pipe, flags, true, out);
+    return open_end(end->pipe, flags, end->pipe->is_fifo, out);
 }
 
 struct pipe_end *object_pipe_end(struct object *object) {

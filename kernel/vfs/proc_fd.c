@@ -10,10 +10,7 @@
 
 // ---------------------------------------------------------------- nameless vnodes for objects
 
-static struct {
-    struct mutex mutex;
-    struct path root GUARDED_BY(&mutex);
-} nameless = {.mutex = MUTEX_INIT(nameless.mutex)};
+static struct path nameless; // the root of the mount they belong to; set at boot
 
 static status_t object_node_open(struct vnode *vnode, uint32_t flags, struct object **out) {
     return pipe_reopen(vnode->fs_private, flags, out);
@@ -41,18 +38,9 @@ static status_t nameless_mount(struct super *super, const char *source, const ch
 static const struct super_ops nameless_super = {
     .name = "pipefs", .no_device = true, .single = true, .mount = nameless_mount};
 
-void nameless_init(void) { filesystem_register(&nameless_super); }
-
-static status_t nameless_root(struct path *out) {
-    status_t status = 0;
-    mutex_lock(&nameless.mutex);
-    if (!nameless.root.entry)
-        status = mount_hidden("pipefs", &nameless.root);
-    *out = nameless.root;
-    if (status == 0)
-        path_get(out);
-    mutex_unlock(&nameless.mutex);
-    return status;
+status_t nameless_init(void) {
+    filesystem_register(&nameless_super);
+    return mount_hidden("pipefs", &nameless);
 }
 
 static int object_text(struct object *object, char *to, size_t size) {
@@ -68,9 +56,8 @@ static status_t object_place(struct object *object, struct path *out) {
         path_get(out);
         return 0;
     }
-    status_t status = nameless_root(out);
-    if (status != 0)
-        return status;
+    *out = nameless;
+    path_get(out);
     struct vnode *root = path_vnode(out);
     bool pipe = object_is_pipe(object);
     struct vnode *vnode = vnode_create(root->super, &object_node_ops, (pipe ? S_IFIFO : S_IFSOCK) | 0600, object->id);

@@ -175,8 +175,27 @@ static void readiness(void) {
     close(ends[1]);
 }
 
+// /dev/fd/N of a pipe is another end of it, and opening it never waits, as a FIFO's open would: `diff <(a) <(b)`.
+static void reopening(void) {
+    int ends[2];
+    char path[32], byte = 0;
+    pipe(ends);
+    write(ends[1], "x", 1);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+    alarm(10);
+    int again = open(path, O_RDONLY);
+    ok(again >= 0, "a pipe without writers opens at once");
+    alarm(0);
+    ok(read(again, &byte, 1) == 1 && byte == 'x', "and is the same pipe");
+    is(read(ends[0], &byte, 1), 0, "which is empty now");
+    close(again);
+    close(ends[0]);
+}
+
 int main(void) {
     enter_temp_dir();
+    reopening();
     basics();
     capacity();
     blocking();
