@@ -1,4 +1,4 @@
 name := object
 sources := cred.c event.c handle.c handle_table.c kthread.c object.c object_wait.c task.c timer_object.c wait_set.c
 deps := abi lib arch sched mm
-tests :=
+tests := handles waiting
