@@ -53,7 +53,6 @@ static void boot_thread(void *argument) {
     dev_init();          // null, zero, random, kmsg …
     tty_init();          // console, ptys
     drivers_attach();    // serial ports
-    net_init();          // sockets
     unpack_initrd();     // programs
     posix_init();        // processes, /proc
     exec_set_randomize(!options.no_random_maps);

@@ -24,6 +24,15 @@ struct unix_name {
     struct path path; // of a path name
 };
 
+// Where a sleeping reader wants its data: its sender may copy there directly (unix_landing.c). On the reader's stack;
+// under the connection's lock.
+struct unix_landing {
+    struct aspace *aspace; // the reader's; it stays while the reader sleeps
+    uintptr_t base;
+    size_t room, filled;
+    bool busy; // a sender copies just now: the reader must not go on
+};
+
 // One end of a connection: what it has yet to read, and what is the matter with it.
 struct unix_end {
     struct list_node packets;
@@ -32,6 +41,7 @@ struct unix_end {
     bool reading;    // a reader has taken the first packets out and may put them back
     bool closed;     // the socket is closed
     bool shut_read, shut_write;
+    struct unix_landing *landing; // of a reader that sleeps; null: none
     struct unix_socket *socket; // weak: cleared when the socket is destroyed
     struct wait_queue readers;  // of this end
     struct wait_queue writers;  // of the other end, for room here
@@ -129,8 +139,19 @@ status_t unix_stream_shutdown(struct socket *socket, bool read, bool write);
 void unix_stream_close(struct unix_socket *socket);
 // Brings the signals of one end in line with the state.
 void unix_end_update_locked(struct unix_connection *connection, unsigned side) REQUIRES(&connection->lock);
-// Waits until the end has something to read (then *packet is the first, still queued) or is at its end (null).
+// Hands out a packet's credentials and handles, if they are wanted.
 void unix_take_ancillary(struct packet *packet, struct message *message, bool peek);
+
+// --- unix_landing.c ---
+#define UNIX_LANDING_MIN 4096u // shorter data goes through the queue: that is cheaper
+// May this receive have its data copied directly? If so, fills *landing.
+bool unix_landing_offer(struct socket *socket, struct message *message, struct unix_landing *landing);
+// Sleeps as wait_queue_sleep on the end's readers, with the landing open. Afterwards, whatever the result,
+// landing->filled bytes have arrived.
+MUST_USE status_t unix_landing_wait(struct unix_connection *connection, unsigned side, struct unix_landing *landing,
+                                    nsec_t deadline) REQUIRES(&connection->lock);
+// The sender's side: copies to the other end's landing, if there is one. Returns the bytes that went.
+size_t unix_landing_send(struct unix_connection *connection, unsigned side, struct message *message);
 
 // --- unix_datagram.c ---
 ssize_t unix_datagram_send(struct socket *socket, struct message *message);

@@ -169,9 +169,13 @@ static status_t check_send(struct unix_socket *socket, struct message *message, 
 ssize_t unix_stream_send(struct socket *base, struct message *message) {
     struct unix_socket *socket = to_unix(base);
     struct unix_connection *connection;
-    size_t total = message->data->resid, done = 0;
+    size_t total = message->data->resid, done = 0, landed;
     status_t status = check_send(socket, message, &connection);
     while (LIKELY(status == 0) && done < total) {
+        if (total - done >= UNIX_LANDING_MIN && (landed = unix_landing_send(connection, socket->side, message)) > 0) {
+            done += landed;
+            continue;
+        }
         size_t size = MIN(total - done, PACKET_STREAM_MAX);
         status = send_piece(socket, connection, message, size);
         if (LIKELY(status == 0))
@@ -227,8 +231,15 @@ static void remove_first(struct unix_connection *connection, unsigned side, stru
         wait_queue_wake_one(&mine->readers);
 }
 
-// Waits until there is a packet. 1: there is. 0: the end of the stream. `may_wait` false: -EAGAIN instead of waiting.
-static int wait_for_packet(struct unix_connection *connection, unsigned side, bool may_wait, nsec_t deadline)
+// How to wait for a packet.
+struct patience {
+    bool may_wait; // else -EAGAIN
+    nsec_t deadline;
+    struct unix_landing *landing; // null: the data comes through the queue
+};
+
+// Waits until there is a packet, or data in the landing. 1: there is. 0: the end of the stream.
+static int wait_for_packet(struct unix_connection *connection, unsigned side, const struct patience *patience)
     REQUIRES(&connection->lock) {
     struct unix_end *mine = &connection->end[side];
     while (list_is_empty(&mine->packets) || UNLIKELY(mine->reading)) {
@@ -241,9 +252,13 @@ static int wait_for_packet(struct unix_connection *connection, unsigned side, bo
             if (UNLIKELY(receive_is_shut(mine, &connection->end[!side])))
                 return 0;
         }
-        if (!may_wait)
+        if (!patience->may_wait)
             return -EAGAIN;
-        status_t status = wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE, deadline);
+        status_t status = patience->landing
+                              ? unix_landing_wait(connection, side, patience->landing, patience->deadline)
+                              : wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE, patience->deadline);
+        if (patience->landing && patience->landing->filled > 0)
+            return 1;
         if (UNLIKELY(status != 0))
             return status;
     }
@@ -315,14 +330,21 @@ struct reading {
     nsec_t deadline;
     bool check_credentials; // a stream read does not mix senders if they are asked for
     bool stop;
+    struct unix_landing landing; // room 0: none
 };
 
-// The next packet of a stream read; 1, 0: the read ends here, or an error.
+// The next packet of a stream read; 1; 2: data has landed; 0: the read ends here; or an error.
 static int next_packet(struct reading *read, struct message *message, struct grip *grip) {
     struct unix_connection *connection = read->connection;
     spin_lock(&connection->lock);
-    bool may_wait = !(message->flags & MSG_DONTWAIT) && read->done < read->target;
-    int result = wait_for_packet(connection, read->side, may_wait, read->deadline);
+    struct unix_landing *landing = read->landing.room > 0 ? &read->landing : nullptr;
+    struct patience patience = {
+        !(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing};
+    int result = wait_for_packet(connection, read->side, &patience);
+    if (landing && landing->filled > 0) {
+        spin_unlock(&connection->lock);
+        return 2;
+    }
     if (LIKELY(result > 0) && UNLIKELY(read->done > 0)) {
         struct packet *first = LIST_FIRST(&connection->end[read->side].packets, struct packet, node);
         const struct abi_ucred *before = message->ancillary ? &message->ancillary->credentials : nullptr;
@@ -386,6 +408,16 @@ static void sender_address(struct unix_connection *connection, unsigned side, st
     spin_unlock(&connection->lock);
 }
 
+// The sender has filled our buffer: move on behind it.
+static ssize_t take_landed(struct reading *read, struct message *message) {
+    size_t filled = read->landing.filled;
+    message->data->vec->base += filled;
+    message->data->vec->size -= filled;
+    message->data->resid -= filled;
+    read->stop = read->done + filled >= read->target;
+    return (ssize_t)filled;
+}
+
 ssize_t unix_stream_receive(struct socket *base, struct message *message) {
     struct unix_socket *socket = to_unix(base);
     struct unix_connection *connection = unix_connection_of(socket);
@@ -403,10 +435,12 @@ ssize_t unix_stream_receive(struct socket *base, struct message *message) {
     int result = 0;
     while (message->data->resid > 0 && !read.stop) {
         struct grip grip;
+        if (!unix_landing_offer(base, message, &read.landing))
+            read.landing.room = 0;
         result = next_packet(&read, message, &grip);
         if (result <= 0)
             break;
-        ssize_t copied = read_packet(&read, message, &grip);
+        ssize_t copied = result == 2 ? take_landed(&read, message) : read_packet(&read, message, &grip);
         if (UNLIKELY(copied < 0)) {
             result = (int)copied;
             break;
@@ -429,9 +463,9 @@ ssize_t unix_seqpacket_receive(struct socket *base, struct message *message) {
         return -EOPNOTSUPP;
     nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
     struct grip grip;
+    struct patience patience = {!(message->flags & MSG_DONTWAIT), socket_deadline(timeout), nullptr};
     spin_lock(&connection->lock);
-    int result =
-        wait_for_packet(connection, socket->side, !(message->flags & MSG_DONTWAIT), socket_deadline(timeout));
+    int result = wait_for_packet(connection, socket->side, &patience);
     if (result > 0)
         result = get_grip(connection, socket->side, message, SIZE_MAX, &grip);
     spin_unlock(&connection->lock);

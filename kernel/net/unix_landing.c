@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+// Direct delivery: when a stream's reader already sleeps, a large write is copied once, from the writer's memory into the
+// reader's, instead of into packets and out again.
+//
+//   reader                                    writer
+//   queue empty: end->landing = &landing
+//   sleeps                                    lock; landing->busy = true; end->landing = null; unlock
+//                                             finds each of the reader's pages, copies into it
+//   (a signal: sleeps on while busy)          lock; filled = n; busy = false; wakes the reader; unlock
+//   filled bytes are in its buffer
+//
+// Order is kept: the landing is taken only while the queue is empty, and the reader takes nothing from the queue before
+// it has looked at the landing. Pages are found through the reader's address space, which handles copy-on-write
+// and absent pages as a fault of its own would.
+#include "unix_priv.h"
+
+#include <mm/aspace.h>
+#include <sched/sched.h>
+
+bool unix_landing_offer(struct socket *socket, struct message *message, struct unix_landing *landing) {
+    const struct uio *uio = message->data;
+    if (uio->resid < UNIX_LANDING_MIN || uio->kernel || uio->count != 1 || message->ancillary || message->address ||
+        (message->flags & (MSG_PEEK | MSG_DONTWAIT)))
+        return false;
+    *landing = (struct unix_landing){.aspace = aspace_current(), .base = uio->vec->base, .room = uio->resid};
+    return user_range_ok(landing->base, landing->room);
+}
+
+status_t unix_landing_wait(struct unix_connection *connection, unsigned side, struct unix_landing *landing,
+                           nsec_t deadline) {
+    struct unix_end *mine = &connection->end[side];
+    bool open = mine->landing == nullptr;
+    if (open)
+        mine->landing = landing;
+    status_t status = wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE, deadline);
+    if (mine->landing == landing)
+        mine->landing = nullptr;
+    while (landing->busy)
+        (void)wait_queue_sleep(&mine->readers, &connection->lock, WAIT_UNINTERRUPTIBLE, NSEC_NEVER);
+    return status;
+}
+
+static struct unix_landing *take_landing(struct unix_connection *connection, unsigned side) {
+    struct unix_end *mine = &connection->end[side], *to = &connection->end[!side];
+    spin_lock(&connection->lock);
+    struct unix_landing *landing = to->landing;
+    bool open = landing && list_is_empty(&to->packets) && !to->reading && !mine->shut_write && !to->shut_read;
+    if (open) {
+        to->landing = nullptr;
+        landing->busy = true;
+    }
+    spin_unlock(&connection->lock);
+    return open ? landing : nullptr;
+}
+
+static void finish_landing(struct unix_connection *connection, unsigned side, struct unix_landing *landing,
+                           size_t filled) {
+    struct unix_end *to = &connection->end[!side];
+    spin_lock(&connection->lock);
+    landing->filled = filled;
+    landing->busy = false;
+    // The reader is almost always the only one; if not, it may not be the first.
+    wait_queue_wake_one_sync(&to->readers);
+    if (UNLIKELY(!wait_queue_is_empty(&to->readers)))
+        wait_queue_wake_all(&to->readers);
+    spin_unlock(&connection->lock);
+}
+
+// Copies the next bytes into the reader's page at `address`; returns how many.
+static size_t fill_page(struct unix_landing *landing, uintptr_t address, struct uio *data, size_t size) {
+    struct page *page;
+    if (aspace_get_page(landing->aspace, address, true, &page) != 0)
+        return 0;
+    size_t copied = uio_read(data, (uint8_t *)page_to_virt(page) + address % PAGE_SIZE, size);
+    page_put(page);
+    return copied;
+}
+
+size_t unix_landing_send(struct unix_connection *connection, unsigned side, struct message *message) {
+    if (message->ancillary || !connection->end[!side].landing) // looked at again under the lock
+        return 0;
+    struct unix_landing *landing = take_landing(connection, side);
+    if (!landing)
+        return 0;
+    size_t total = MIN(message->data->resid, landing->room), done = 0;
+    while (done < total) {
+        uintptr_t address = landing->base + done;
+        size_t part = MIN(total - done, PAGE_SIZE - address % PAGE_SIZE);
+        size_t copied = fill_page(landing, address, message->data, part);
+        done += copied;
+        if (copied < part)
+            break;
+    }
+    bool full = done == landing->room;
+    finish_landing(connection, side, landing, done);
+    // The reader has all it asked for: let it take that and come back, so that the next write can land as well.
+    if (full)
+        sched_yield();
+    return done;
+}
