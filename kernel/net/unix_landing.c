@@ -91,10 +91,9 @@ size_t unix_landing_send(struct unix_connection *connection, unsigned side, stru
         if (copied < part)
             break;
     }
-    bool full = done == landing->room;
     finish_landing(connection, side, landing, done);
-    // The reader has all it asked for: let it take that and come back, so that the next write can land as well.
-    if (full)
+    // Let the reader take it and come back, so that what follows can land as well.
+    if (done > 0)
         sched_yield();
     return done;
 }

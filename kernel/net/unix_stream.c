@@ -180,6 +180,9 @@ ssize_t unix_stream_send(struct socket *base, struct message *message) {
         status = send_piece(socket, connection, message, size);
         if (LIKELY(status == 0))
             done += size;
+        // A reader slept with a landing open when this came through the queue: let it read, and open it again.
+        if (size >= UNIX_LANDING_MIN && connection->end[!socket->side].landing)
+            sched_yield();
     }
     if (done > 0)
         return (ssize_t)done;
