@@ -4,7 +4,7 @@
 //   CPUID 0x15        the processor says so
 //   CPUID 0x40000010  the hypervisor says so
 //   local APIC timer  under QEMU and KVM, where it counts nanoseconds
-//   HPET, ACPI PM timer, PIT: clocks of known frequency to measure against, for 2 ms
+//   HPET, ACPI PM timer, PIT: clocks of known frequency to measure against, for 1 ms
 //
 // The same measurement gives the frequency of the local APIC timer.
 
@@ -17,7 +17,8 @@
 #include <lib/string.h>
 
 #define NSEC_PER_SEC 1000000000ull
-#define MEASURE_NSEC 2000000ull
+#define MEASURE_NSEC 1000000ull
+#define SAMPLE_TRIES 16 // the first are slow: caches, an emulator's translation
 #define PM_TIMER_FREQUENCY 3579545ull
 #define PIT_FREQUENCY 1193182ull
 
@@ -83,7 +84,7 @@ struct sample {
 static struct sample take_sample(const struct reference *reference) {
     struct sample best = {};
     uint64_t best_gap = UINT64_MAX;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < SAMPLE_TRIES; i++) {
         uint64_t before = tsc_read();
         uint32_t value = reference->read();
         uint64_t after = tsc_read();
