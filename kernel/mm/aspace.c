@@ -40,26 +40,32 @@ void region_list_free(struct region_list *dead) {
     list_init(&dead->head);
 }
 
+// Not one by one with all the bookkeeping: nobody looks at the tree any more, only VMOs at their lists.
+static void destroy_regions(struct aspace *aspace) NO_THREAD_SAFETY {
+    struct region_list dead = {LIST_INIT(dead.head)};
+    for (struct rb_node *node = rb_first(&aspace->regions); node;) {
+        struct region *region = RB_ENTRY(node, struct region, node);
+        node = rb_next(node);
+        region_lock_object(region);
+        list_remove(&region->vmo_node);
+        region_unlock_object(region);
+        pagetable_drop(aspace, region->start, region->end,
+                       node ? RB_ENTRY(node, struct region, node)->start : TABLES_TOP);
+        list_push_back(&dead.head, &region->vmo_node);
+    }
+    region_list_free(&dead);
+}
+
 void aspace_put(struct aspace *aspace) {
     if (!refcount_down(&aspace->ref))
         return;
     // No thread runs in it and no other holder is left; VMOs may still come in through their lists.
-    struct region_list dead = {LIST_INIT(dead.head)};
-    rwlock_write(&aspace->lock);
-    struct rb_node *node;
-    while ((node = aspace->regions.root)) {
-        struct region *region = RB_ENTRY(node, struct region, node);
-        region_unlink(aspace, region);
-        list_push_back(&dead.head, &region->vmo_node);
-    }
-    rwlock_write_unlock(&aspace->lock);
     paddr_t root = aspace->arch.root;
     arch_aspace_fini(&aspace->arch); // no CPU has it loaded any more
     aspace->arch.root = root;
-    pagetable_destroy(aspace);
+    destroy_regions(aspace);
     this_cpu(page_counters).tables--;
     page_put(phys_to_page(root));
-    region_list_free(&dead);
     slab_free(&aspace_cache, aspace);
 }
 
@@ -105,7 +111,7 @@ status_t unmap_locked(struct aspace *aspace, vaddr_t start, vaddr_t end, struct 
     struct rb_node *last = rb_last(&aspace->regions);
     struct region *below = region ? region_prev(region) : last ? RB_ENTRY(last, struct region, node) : nullptr;
     region_note_gap(aspace, region ? region->start : USER_TOP);
-    unmap_tables(&unmap, start, end, below ? below->end : 0, region ? region->start : USER_TOP);
+    unmap_tables(&unmap, start, end, below ? below->end : 0, region ? region->start : TABLES_TOP);
     aspace_peak_resident(aspace);
     unmap_finish(&unmap);
     return 0;

@@ -22,8 +22,6 @@ struct copy {
 
 ALWAYS_INLINE void copy_page(struct copy *copy, pte_slot_t *from, pte_slot_t *to, bool private) {
     pte_t pte = slot_load(from);
-    if (!pte)
-        return;
     struct page *page = pte_page(pte);
     page_get(page);
     if (page != page_zero)
@@ -58,9 +56,10 @@ static status_t copy_block(struct copy *copy, pte_slot_t *from, vaddr_t start, v
     pte_slot_t *to = page_slot_make(copy->child, start, &huge);
     if (!to)
         return -ENOMEM;
-    pte_slot_t *slot = &table_of(entry)[table_index(start, 0)];
-    for (; start < end; start += PAGE_SIZE)
-        copy_page(copy, slot++, to++, private);
+    pte_slot_t *table = table_of(entry);
+    unsigned first = table_index(start, 0), stop = first + (unsigned)((end - start) >> PAGE_SHIFT);
+    for (unsigned i = first; (i = skip_empty(table, i, stop)) < stop; i++)
+        copy_page(copy, &table[i], &to[i - first], private);
     return 0;
 }
 

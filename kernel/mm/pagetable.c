@@ -130,37 +130,57 @@ bool split_block(struct aspace *aspace, pte_slot_t *slot, vaddr_t address) {
     return true;
 }
 
-// Leaves of a level-0 table.
-static void drop_pages(pte_slot_t *table) {
-    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+// The pages of [start, end), which lies in one block.
+static void drop_pages(pte_slot_t *table, vaddr_t start, vaddr_t end) {
+    for (unsigned i = table_index(start, 0), stop = i + (unsigned)((end - start) >> PAGE_SHIFT); i < stop; i++) {
+        i = skip_empty(table, i, stop);
+        if (i >= stop)
+            return;
         pte_t pte = slot_load(&table[i]);
-        if (!pte)
-            continue;
         slot_store(&table[i], 0);
         page_put(pte_page(pte));
     }
 }
 
-static void destroy_table(struct aspace *aspace, pte_slot_t *table, unsigned level, unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        pte_t entry = slot_load(&table[i]);
+static void drop_region(struct aspace *aspace, vaddr_t start, vaddr_t end) {
+    pte_slot_t *slot;
+    for (vaddr_t at = start; (slot = next_block(aspace, &at, end));) {
+        vaddr_t stop = MIN(ALIGN_DOWN(at, HUGE_PAGE_SIZE) + HUGE_PAGE_SIZE, end);
+        pte_t entry = slot_load(slot);
+        if (is_huge_leaf(entry)) {
+            slot_store(slot, 0);
+            huge_put(pte_page(entry));
+        } else {
+            drop_pages(table_of(entry), at, stop);
+        }
+        at = stop;
+    }
+}
+
+// Tables under [start, end) that reach no further than `ceiling`.
+static void drop_tables(struct aspace *aspace, pte_slot_t *table, unsigned level, const vaddr_t bounds[3]) {
+    vaddr_t start = bounds[0], end = bounds[1], ceiling = bounds[2];
+    for (vaddr_t at = ALIGN_DOWN(start, slot_span(level)); at < end; at += slot_span(level)) {
+        pte_slot_t *slot = &table[table_index(at, level)];
+        pte_t entry = slot_load(slot);
+        if (!is_table(entry) && level == 1)
+            continue;
         if (!entry)
             continue;
-        slot_store(&table[i], 0);
-        if (level == 1 && is_huge_leaf(entry)) {
-            huge_put(pte_page(entry));
-            continue;
-        }
-        if (level == 1)
-            drop_pages(table_of(entry));
-        else
-            destroy_table(aspace, table_of(entry), level - 1, PTE_PER_TABLE);
+        vaddr_t below[3] = {MAX(start, at), MIN(end, at + slot_span(level)), ceiling};
+        if (level > 1)
+            drop_tables(aspace, table_of(entry), level - 1, below);
+        if (at + slot_span(level) > ceiling)
+            continue; // the next region's, too
+        slot_store(slot, 0);
         table_free(aspace, pte_page(entry));
     }
 }
 
-void pagetable_destroy(struct aspace *aspace) {
-    destroy_table(aspace, root_of(aspace), PTE_LEVELS - 1, PTE_PER_TABLE / 2);
+void pagetable_drop(struct aspace *aspace, vaddr_t start, vaddr_t end, vaddr_t ceiling) {
+    drop_region(aspace, start, end);
+    const vaddr_t bounds[3] = {start, end, ceiling};
+    drop_tables(aspace, root_of(aspace), PTE_LEVELS - 1, bounds);
 }
 
 static pte_slot_t *kernel_slot(vaddr_t address, struct page *(*make)(void)) {

@@ -31,6 +31,9 @@ ALWAYS_INLINE bool is_huge_leaf(pte_t block) {
 ALWAYS_INLINE bool is_table(pte_t block) { return block != 0 && !is_huge_leaf(block); }
 
 // --- user tables ---
+// Where the last user table ends.
+#define TABLES_TOP (1ul << (PAGE_SHIFT + 9 * PTE_LEVELS - 1))
+
 // The block's slot; nullptr: no tables that far down.
 pte_slot_t *block_slot(struct aspace *aspace, vaddr_t address);
 // The same, making tables; nullptr: no memory.
@@ -47,8 +50,21 @@ pte_slot_t *next_block(struct aspace *aspace, vaddr_t *address, vaddr_t end);
 MUST_USE bool split_block(struct aspace *aspace, pte_slot_t *slot, vaddr_t address);
 // A new table's page; nullptr: no memory.
 struct page *table_alloc(struct aspace *aspace);
-// Frees all user tables and drops the references of all leaves. Nobody uses the space any more.
-void pagetable_destroy(struct aspace *aspace);
+// The first slot in [i, end) of a level-0 table that is not empty, or something at or after `end`.
+ALWAYS_INLINE unsigned skip_empty(pte_slot_t *table, unsigned i, unsigned end) {
+    while (i < end && !slot_load(&table[i])) {
+        i++;
+        while (IS_ALIGNED(i, 8u) && i < end &&
+               !(slot_load(&table[i]) | slot_load(&table[i + 1]) | slot_load(&table[i + 2]) | slot_load(&table[i + 3]) |
+                 slot_load(&table[i + 4]) | slot_load(&table[i + 5]) | slot_load(&table[i + 6]) |
+                 slot_load(&table[i + 7])))
+            i += 8;
+    }
+    return i;
+}
+// End of a space that nobody uses any more, region by region in ascending order: drops the pages of [start, end), and the
+// tables that reach no further than `ceiling`, where the next region starts. Flushes nothing.
+void pagetable_drop(struct aspace *aspace, vaddr_t start, vaddr_t end, vaddr_t ceiling);
 
 // --- kernel tables: under the callers' locks ---
 MUST_USE status_t pagetable_kernel_map(vaddr_t address, paddr_t page, unsigned prot);

@@ -23,6 +23,7 @@
 #include <arch/percpu.h>
 #include <arch/smp.h>
 #include <lib/assert.h>
+#include <lib/string.h>
 
 enum { SLOTS = 6, INVLPG_MAX = 32 };
 #define CR3_NO_FLUSH (1ul << 63)
@@ -60,8 +61,7 @@ void tlb_init_cpu(void) {
 
 void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) {
     uint64_t *to = arch_phys_to_virt(root);
-    for (unsigned i = 256; i < 512; i++)
-        to[i] = x86_kernel_root[i];
+    memcpy(to + 256, x86_kernel_root + 256, 256 * sizeof *to);
     aspace->root = root;
     atomic_store_explicit(&aspace->id, atomic_fetch_add_explicit(&tlb.next_id, 1, memory_order_relaxed) + 1,
                           memory_order_relaxed);
