@@ -52,6 +52,7 @@ static void boot_thread(void *argument) {
         panic("no memory for the root file system");
     dev_init();          // null, zero, random, kmsg …
     tty_init();          // console, ptys
+    net_init();          // sockets
     drivers_attach();    // serial ports
     unpack_initrd();     // programs
     posix_init();        // processes, /proc
