@@ -157,8 +157,6 @@ MUST_USE status_t walk_begin(struct walk *walk, const struct path *from, const c
 // The same with walk->cred set by the caller.
 MUST_USE status_t walk_begin_as(struct walk *walk, const struct path *from, const char *text, unsigned flags,
                                 bool parent_only);
-// Goes on from walk->at along the last component, following it if it is a link and LOOKUP_FOLLOW is set.
-MUST_USE status_t walk_last(struct walk *walk);
 void walk_finish(struct walk *walk);
 // Credentials of the current task; root's for kernel threads.
 ALWAYS_INLINE const struct cred *vfs_cred(void) { return task_current() ? cred_current() : &cred_root; }

@@ -341,6 +341,8 @@ static status_t run(struct walk *walk, const char *text) {
             walk->trailing_slash = slash_after;
             return 0;
         }
+        if (slash_after && !*text) // a slash at the end wants a directory, be it through links
+            walk->flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
         if (dot)
             continue;
         status = dot_dot ? step_up(walk) : component(walk, &name, &text, slash_after);
@@ -350,7 +352,7 @@ static status_t run(struct walk *walk, const char *text) {
     walk->last_is_special = walk->parent_only && !any;
     walk->trailing_slash = slash_after;
     struct vnode *vnode = entry_vnode(walk->at.entry);
-    if ((slash_after || walk->flags & LOOKUP_DIRECTORY) && !walk->parent_only &&
+    if (walk->flags & LOOKUP_DIRECTORY && !walk->parent_only &&
         !(vnode && S_ISTYPE(vnode->mode, S_IFDIR)))
         return verdict(walk, -ENOTDIR);
     return 0;
@@ -414,42 +416,6 @@ status_t walk_begin_as(struct walk *walk, const struct path *from, const char *t
     if (status != 0)
         walk_finish(walk);
     return status;
-}
-
-// From here on as a pinned walk: `at` is the directory.
-static void resume_pinned(struct walk *walk) {
-    if (walk->pinned)
-        return;
-    walk->pinned = true;
-    walk->holds_at = false;
-    if (walk->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))
-        path_get(&walk->root); // `from`, which the caller holds
-    else
-        root_of(walk);
-    walk->base = walk->at;
-    path_get(&walk->base);
-}
-
-status_t walk_last(struct walk *walk) {
-    const char *rest = "";
-    if (!walk->pinned) {
-        struct path parent = walk->at;
-        struct entry *child = entry_find(parent.entry, &walk->last);
-        struct vnode *vnode = child ? entry_vnode(child) : nullptr;
-        if (vnode && !S_ISTYPE(vnode->mode, S_IFLNK) && !(entry_flags(child) & ENTRY_MOUNTED) &&
-            refcount_try_up(&child->ref)) {
-            if (tree_unchanged(walk->sequence) && entry_vnode(child) == vnode) {
-                walk->at.entry = child;
-                entry_put(parent.entry);
-                return 0;
-            }
-            entry_put(child);
-        }
-    }
-    resume_pinned(walk);
-    walk->parent_only = false;
-    status_t status = component(walk, &walk->last, &rest, walk->trailing_slash);
-    return status != 0 || !*rest ? status : run(walk, rest);
 }
 
 void walk_finish(struct walk *walk) {
