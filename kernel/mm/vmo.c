@@ -113,12 +113,18 @@ static status_t make_page(struct vmo *vmo, uint64_t index, struct page **out) {
     return insert_or_find(vmo, index, out);
 }
 
-status_t vmo_get_page(struct vmo *vmo, uint64_t index, bool create, struct page **out) {
+// The page if it is there, with a reference.
+static struct page *find_page(struct vmo *vmo, uint64_t index) {
     spin_lock(&vmo->lock);
     struct page *page = vmo_peek(vmo, index);
     if (page)
         page_get(page);
     spin_unlock(&vmo->lock);
+    return page;
+}
+
+status_t vmo_get_page(struct vmo *vmo, uint64_t index, bool create, struct page **out) {
+    struct page *page = find_page(vmo, index);
     if (!page && (create || vmo->pager))
         return make_page(vmo, index, out);
     *out = page;
@@ -171,13 +177,8 @@ status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **o
 }
 
 // A whole page that is not there yet: filled before anybody can see it, so it need not be zeroed. Returns the bytes
-// copied, or a status; 0 with *there set: the page exists after all.
-static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio, bool *there) {
-    spin_lock(&vmo->lock);
-    *there = vmo_peek(vmo, index) != nullptr;
-    spin_unlock(&vmo->lock);
-    if (*there)
-        return 0;
+// copied, or a status.
+static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio) {
     struct page *page = page_alloc_one(ALLOC_USER);
     if (!page)
         return -ENOMEM;
@@ -202,14 +203,10 @@ static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio, 
 
 static ssize_t write_part(struct vmo *vmo, uint64_t offset, struct uio *uio, size_t size) {
     size_t inner = offset & PAGE_MASK;
-    if (size == PAGE_SIZE && !vmo->pager) {
-        bool there;
-        ssize_t done = write_new_page(vmo, offset >> PAGE_SHIFT, uio, &there);
-        if (!there)
-            return done;
-    }
-    struct page *page;
-    status_t status = vmo_get_page_for_write(vmo, offset >> PAGE_SHIFT, &page);
+    struct page *page = vmo->pager ? nullptr : find_page(vmo, offset >> PAGE_SHIFT);
+    if (!page && size == PAGE_SIZE && !vmo->pager)
+        return write_new_page(vmo, offset >> PAGE_SHIFT, uio);
+    status_t status = page ? 0 : vmo_get_page_for_write(vmo, offset >> PAGE_SHIFT, &page);
     if (status < 0)
         return status;
     size_t copied = uio_read(uio, (char *)page_to_virt(page) + inner, size);
