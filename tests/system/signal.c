@@ -179,6 +179,7 @@ static void groups(void) {
                 pause();
         });
         group = group ? group : children[0];
+        setpgid(children[i], group); // whoever of us is first: the group must exist before the next child joins it
     }
     char c;
     for (int i = 0; i < 3; i++)
