@@ -1,7 +1,7 @@
 name := posix
 sources := syscall.c memory.c memfd.c process_vm.c
 deps := abi lib arch sched mm object vfs tty net dev
-tests :=
+tests := elf pid script signal_queue wait_status
 
 # processes, signals, time
 sources += elf.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_script.c exec_stack.c exit.c fork.c hooks.c
