@@ -226,11 +226,9 @@ ssize_t tty_file_read(struct object *object, struct uio *uio, loff_t *pos, unsig
         return -ESPIPE;
     if (atomic_load_explicit(&file->hung, memory_order_relaxed))
         return 0;
-    if (!file->console) {
-        status_t status = tty_check_job(file->tty, TTY_SIGTTIN);
-        if (status != 0)
-            return status;
-    }
+    status_t status = tty_check_job(file->tty, TTY_SIGTTIN);
+    if (status != 0)
+        return status;
     struct read_state read = {};
     struct chunk chunk;
     chunk.last = false;
@@ -309,7 +307,7 @@ ssize_t tty_file_write(struct object *object, struct uio *uio, loff_t *pos, unsi
     if (atomic_load_explicit(&file->hung, memory_order_relaxed))
         return -EIO;
     status_t status = 0;
-    if (!file->console && (tty_termios(tty)->lflag & TOSTOP))
+    if (tty_termios(tty)->lflag & TOSTOP)
         status = tty_check_job(tty, TTY_SIGTTOU);
     if (status == 0)
         status = begin_write(tty, flags);

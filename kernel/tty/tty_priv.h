@@ -45,7 +45,7 @@ struct tty_file {
     struct tty *tty; // one reference
     struct list_node node; // tty->files
     _Atomic bool hung;     // hung up: dead for good
-    bool console;          // by /dev/console: not hung up, no job control
+    bool console;          // by /dev/console: not hung up
     bool readable;
     bool closed;           // the last handle is gone
 };
