@@ -36,6 +36,8 @@ static void parcel_add(struct parcel *parcel, struct object *object, uint32_t ri
     object_handle_acquire(object);
     parcel->item[parcel->count++] = (struct parcel_item){object, rights};
     struct socket *socket = socket_of(object);
+    if (socket && socket->family == AF_UNIX)
+        atomic_store_explicit(&socket->passed, true, memory_order_relaxed);
     if (socket && socket->family == AF_UNIX && !parcel->has_socket) {
         parcel->has_socket = true;
         atomic_fetch_add_explicit(&parcels_with_sockets, 1, memory_order_relaxed);

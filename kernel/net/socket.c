@@ -75,6 +75,12 @@ static void socket_closed(struct object *object) {
     socket->ops->closed(socket);
 }
 
+static void socket_handle_closed(struct object *object, struct task *task) {
+    struct socket *socket = to_socket(object);
+    if (UNLIKELY(atomic_load_explicit(&socket->passed, memory_order_relaxed)))
+        socket->ops->handle_closed(socket);
+}
+
 static void socket_destroy(struct object *object) {
     struct socket *socket = to_socket(object);
     socket->ops->destroy(socket);
@@ -85,6 +91,7 @@ static const struct object_ops socket_object_ops = {
     .name = "socket",
     .destroy = socket_destroy,
     .closed = socket_closed,
+    .handle_closed = socket_handle_closed,
     .read = socket_read,
     .write = socket_write,
     .ioctl = socket_ioctl,

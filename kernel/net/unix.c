@@ -68,8 +68,10 @@ static void unix_closed(struct socket *base) {
         unix_datagram_close(socket);
     else
         unix_stream_close(socket);
-    unix_gc_run();
+    unix_gc_run(nullptr);
 }
+
+static void unix_handle_closed(struct socket *socket) { unix_gc_run(to_unix(socket)); }
 
 static void unix_destroy(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
@@ -195,6 +197,7 @@ const struct socket_ops unix_stream_ops = {
     .ioctl = unix_ioctl,
     .options_changed = unix_options_changed,
     .closed = unix_closed,
+    .handle_closed = unix_handle_closed,
     .destroy = unix_destroy,
 };
 
@@ -208,6 +211,7 @@ const struct socket_ops unix_datagram_ops = {
     .get_option = unix_get_option,
     .ioctl = unix_ioctl,
     .closed = unix_closed,
+    .handle_closed = unix_handle_closed,
     .destroy = unix_destroy,
 };
 

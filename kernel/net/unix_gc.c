@@ -90,7 +90,7 @@ static bool is_garbage(const struct unix_socket *socket) {
 }
 
 // Finds the garbage. Returns false if there is none.
-static bool mark(void) REQUIRES(&gc.lock) {
+static bool mark(const struct unix_socket *leaving) REQUIRES(&gc.lock) {
     struct unix_socket *socket;
     bool any = false, changed = true;
     LIST_FOR_EACH(socket, &gc.all, all_node)
@@ -101,6 +101,7 @@ static bool mark(void) REQUIRES(&gc.lock) {
         return false;
     LIST_FOR_EACH(socket, &gc.all, all_node) {
         uint32_t handles = atomic_load_explicit(&socket->socket.object.handles, memory_order_relaxed);
+        handles -= socket == leaving;
         socket->gc_candidate = handles > 0 && handles == socket->gc_references;
     }
     while (changed) {
@@ -134,13 +135,13 @@ static void sweep(struct unix_socket *socket, struct list_node *dead) {
     }
 }
 
-void unix_gc_run(void) {
+void unix_gc_run(const struct unix_socket *leaving) {
     struct list_node dead = LIST_INIT(dead);
     if (!parcel_has_sockets_in_flight())
         return;
     spin_lock(&gc.lock);
     // Closing what the dead packets hold comes back here: once is enough, the outer run goes on.
-    if (!gc.running && mark()) {
+    if (!gc.running && mark(leaving)) {
         struct unix_socket *socket;
         LIST_FOR_EACH(socket, &gc.all, all_node)
             if (is_garbage(socket))

@@ -169,8 +169,9 @@ void unix_gc_remove(struct unix_socket *socket); // its last reference is gone
 // Queueing and unqueueing of packets with rights happens between these two, so that the collector sees each once.
 void unix_gc_lock(void);
 void unix_gc_unlock(void);
-// Frees sockets that only queues of each other hold. Called when a socket closes. Blocks.
-void unix_gc_run(void);
+// Frees sockets that only queues of each other hold. Called when a socket closes, and when a handle to one that was
+// sent is about to go: `leaving`, or null. Blocks.
+void unix_gc_run(const struct unix_socket *leaving);
 // Calls `visit` for each socket, with gc.lock held: it may take socket and connection locks.
 void unix_for_each(void (*visit)(struct unix_socket *socket, void *context), void *context);
 void unix_proc_init(void);
