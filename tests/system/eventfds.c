@@ -82,7 +82,7 @@ static void timers(void) {
     fails(timerfd_settime(0x3ff, 0, &spec, NULL), EBADF, "nothing");
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    spec.it_value = (struct timespec){t.tv_sec - 1, 1};
+    spec.it_value = (struct timespec){0, 1};
     timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
     p.revents = 0;
     is(poll(&p, 1, 5000), 1, "an absolute time in the past expires at once");
