@@ -64,7 +64,7 @@ static _Atomic(struct entry *) *bucket_of(const struct entry *parent, uint32_t h
     return &cache.buckets[(key * 0x9e3779b97f4a7c15ull) >> 51 & (BUCKET_COUNT - 1)];
 }
 
-static bool name_matches(const struct entry *entry, const struct name *name) {
+ALWAYS_INLINE bool name_matches(const struct entry *entry, const struct name *name) {
     const struct entry_name *own = entry_name(entry);
     if (own->hash != name->hash || own->length != name->length)
         return false;
@@ -75,7 +75,7 @@ static bool name_matches(const struct entry *entry, const struct name *name) {
     return true;
 }
 
-static struct entry *find(const struct entry *parent, const struct name *name) {
+ALWAYS_INLINE struct entry *find(const struct entry *parent, const struct name *name) {
     struct entry *entry = atomic_load_explicit(bucket_of(parent, name->hash), memory_order_acquire);
     for (; entry; entry = atomic_load_explicit(&entry->hash_next, memory_order_acquire))
         if (entry_parent(entry) == parent && name_matches(entry, name))
@@ -85,19 +85,25 @@ static struct entry *find(const struct entry *parent, const struct name *name) {
 
 static void mark_used(struct entry *entry) {
     uint32_t flags = atomic_load_explicit(&entry->flags, memory_order_relaxed);
-    if (!(flags & ENTRY_USED))
+    if (UNLIKELY(!(flags & ENTRY_USED)))
         atomic_fetch_or_explicit(&entry->flags, ENTRY_USED, memory_order_relaxed);
 }
 
-struct entry *entry_find(struct entry *parent, const struct name *name) {
+struct entry *entry_peek(struct entry *parent, const struct name *name) {
     struct entry *entry = find(parent, name);
-    struct cache_counts *counts = &this_cpu(cache_counts);
-    if (!entry) {
-        counts->misses++;
-        return nullptr;
-    }
-    counts->hits++;
-    mark_used(entry);
+    if (entry)
+        mark_used(entry);
+    return entry;
+}
+
+void entry_count_hits(unsigned count) { this_cpu(cache_counts).hits += count; }
+
+struct entry *entry_find(struct entry *parent, const struct name *name) {
+    struct entry *entry = entry_peek(parent, name);
+    if (entry)
+        this_cpu(cache_counts).hits++;
+    else
+        this_cpu(cache_counts).misses++;
     return entry;
 }
 

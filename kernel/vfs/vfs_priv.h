@@ -65,6 +65,9 @@ ALWAYS_INLINE void entry_put(struct entry *entry) {
 struct name name_make(const char *text, size_t length); // with hash
 // Finds without a reference, inside an RCU section; null: not cached.
 struct entry *entry_find(struct entry *parent, const struct name *name);
+// The same, uncounted, for a walk that counts its hits at the end.
+struct entry *entry_peek(struct entry *parent, const struct name *name);
+void entry_count_hits(unsigned count);
 // A new entry for a name in `parent` with the caller's reference; takes over one on `vnode` (null: negative).
 // nullptr: no memory (then the vnode's reference is dropped).
 struct entry *entry_create(struct entry *parent, const struct name *name, struct vnode *vnode);

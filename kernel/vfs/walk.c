@@ -282,6 +282,46 @@ static bool next_component(const char **text, struct name *name, bool *slash_aft
     return true;
 }
 
+// As far as the walk needs no references: plain names of cached entries in directories that everyone may search. Stops before
+// the first component that is anything else, and (with parent_only) before the last one; `component` sees to that.
+static const char *glide(struct walk *walk, const char *text) {
+    struct path at = walk->at;
+    unsigned hits = 0;
+    while (*text == '/')
+        text++;
+    for (;;) {
+        const char *p = text;
+        struct vnode *dir = entry_vnode(at.entry);
+        if (*p == '.' || !dir || (dir->mode & (S_IFMT | S_IXUGO)) != (S_IFDIR | S_IXUGO) || dir->ops->permission)
+            break;
+        uint32_t hash = 2166136261u;
+        for (; *p && *p != '/'; p++)
+            hash = (hash ^ (uint8_t)*p) * 16777619u;
+        const char *rest = p;
+        while (*rest == '/')
+            rest++;
+        // The last component is left to the careful way if a slash follows it or it is not to be looked up.
+        if (p == text || (!*rest && (rest != p || walk->parent_only)))
+            break;
+        struct entry *child = entry_peek(at.entry, &(struct name){text, (uint32_t)(p - text), hash});
+        struct vnode *vnode = child ? entry_vnode(child) : nullptr;
+        if (!vnode || S_ISTYPE(vnode->mode, S_IFLNK))
+            break;
+        at.entry = child;
+        hits++;
+        text = rest;
+        while (UNLIKELY(entry_flags(at.entry) & ENTRY_MOUNTED)) {
+            struct mount *mount = mount_find(at.mount, at.entry);
+            if (!mount)
+                break;
+            at = (struct path){mount, mount->root};
+        }
+    }
+    walk->at = at;
+    entry_count_hits(hits);
+    return text;
+}
+
 static bool is_dot(const struct name *name) { return name->length == 1 && name->text[0] == '.'; }
 static bool is_dot_dot(const struct name *name) {
     return name->length == 2 && name->text[0] == '.' && name->text[1] == '.';
@@ -326,6 +366,11 @@ static status_t run(struct walk *walk, const char *text) {
     }
     struct name name = {};
     bool slash_after = false, any = false;
+    if (!walk->pinned && !(walk->flags & LOOKUP_NO_XDEV)) {
+        const char *rest = glide(walk, text);
+        any = rest != text;
+        text = rest;
+    }
     while (next_component(&text, &name, &slash_after)) {
         any = true;
         struct vnode *dir = entry_vnode(walk->at.entry);

@@ -242,7 +242,7 @@ static void random_path(char *text) {
         if (parts > 1)
             strcat(text, random() % 20 ? "/" : "//");
         else if (random() % 12 == 0)
-            strcat(text, "/");
+            strcat(text, random() % 3 ? "/" : "///");
     }
 }
 
