@@ -47,7 +47,7 @@ static bool leave_process(struct process *process, struct posix_thread *self) {
     signal_queue_flush(&self->pending, ~0ull);
     if (self->stop_counted)
         stopped_now = signal_stop_leave(process, self);
-    if (process->main_thread == self && !list_is_empty(&process->threads))
+    if (process->main_thread == self) // a zombie has none: its memory goes before the process's
         atomic_store_explicit(&process->main_thread, nullptr, memory_order_release);
     signal_retarget(process); // what this thread was woken for, another must handle
     bool last = atomic_fetch_sub_explicit(&process->task.thread_count, 1, memory_order_acq_rel) == 1;

@@ -73,6 +73,8 @@ static bool action_ignores(struct process *process, int signal) {
 static bool is_unwanted(struct process *process, struct posix_thread *thread, int signal, bool forced) {
     if (!thread)
         thread = process->main_thread;
+    if (!thread && list_is_empty(&process->threads))
+        return true; // a zombie
     if (!thread)
         thread = LIST_FIRST(&process->threads, struct posix_thread, process_node);
     if ((thread->blocked | thread->wait_set) & SIGNAL_BIT(signal))
