@@ -172,6 +172,7 @@ void posix_thread_exit(int status) {
     futex_thread_exit(self);
     vfork_complete(self);
     bool last = leave_process(process, self);
+    futex_pi_exit(self); // those who have queued up behind it since; from now on nobody does
     if (last) {
         if (process->group_exit)
             status = process->group_exit_status;

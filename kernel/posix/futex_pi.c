@@ -5,7 +5,8 @@
 //
 // The user word cannot be touched under the lock of this file, so handing over has two steps: the first waiter is
 // chosen and taken off the queue (CHOSEN), the word is written, then the waiter is told (OWNER). A chosen waiter
-// cannot give up any more; it waits for the second step.
+// cannot give up any more; it waits for the second step. If the owner died, the waiter writes the word itself (HEIR):
+// a shared one may not be mapped any more where the owner died.
 //
 //   waiter                                       owner, in unlock
 //   sets WAITERS in the word                     finds no state: writes 0 to the word,
@@ -20,7 +21,7 @@
 #include <sched/sched.h>
 
 enum { CHAIN_MAX = 16 };
-enum pi_phase { PI_WAITING, PI_CHOSEN, PI_OWNER, PI_RETRY };
+enum pi_phase { PI_WAITING, PI_CHOSEN, PI_OWNER, PI_HEIR, PI_RETRY };
 
 struct pi_state {
     struct list_node node; // pi.states
@@ -34,6 +35,7 @@ struct pi_waiter {
     struct pi_state *state; // null once off the queue
     struct thread *thread;
     int tid;
+    int dead_tid; // PI_HEIR: who died
     unsigned level;
     _Atomic enum pi_phase phase;
 };
@@ -176,15 +178,15 @@ static status_t take_or_mark(vaddr_t address, uint32_t tid, bool try_only, uint3
     return status != 0 ? status : -EBUSY;
 }
 
-// Sleeps until it is the owner or should try again. A time-out or signal after it was chosen comes too late.
+// Sleeps until it is the owner (0), inherits (-EOWNERDEAD) or should try again (-EAGAIN). A time-out or signal after it was chosen comes too late.
 static status_t sleep_queued(struct pi_waiter *waiter, nsec_t deadline) {
     status_t status = 0;
     for (;;) {
         thread_prepare_block(status == 0 ? WAIT_INTERRUPTIBLE : WAIT_UNINTERRUPTIBLE);
         enum pi_phase phase = atomic_load_explicit(&waiter->phase, memory_order_seq_cst);
-        if (phase == PI_OWNER || phase == PI_RETRY) {
+        if (phase != PI_WAITING && phase != PI_CHOSEN) {
             thread_cancel_block();
-            return phase == PI_OWNER ? 0 : -EAGAIN;
+            return phase == PI_OWNER ? 0 : phase == PI_HEIR ? -EOWNERDEAD : -EAGAIN;
         }
         status_t ended = thread_block(status == 0 ? deadline : NSEC_NEVER);
         if (ended == 0)
@@ -216,6 +218,70 @@ static status_t wait_in_queue(struct pi_waiter *waiter, vaddr_t address, uint32_
     return status != 0 ? status : -EAGAIN;
 }
 
+// Takes the first waiter off the queue as the next owner; null: nobody waits. -EPERM: they wait for another than `self`
+// (null: for anybody).
+static status_t choose(const struct memory_key *key, struct thread *self, struct pi_waiter **chosen) {
+    status_t status = 0;
+    *chosen = nullptr;
+    spin_lock(&pi.lock);
+    struct pi_state *state = find_state(key);
+    if (state && self && state->owner != self)
+        status = -EPERM;
+    else if (state) {
+        struct pi_waiter *waiter = first_waiter(state);
+        list_remove(&waiter->node);
+        waiter->state = nullptr;
+        waiter->thread->pi_waiter = nullptr;
+        waiter->phase = PI_CHOSEN;
+        struct thread *next = waiter->thread, *before = state->owner;
+        state->owner = next;
+        drop_if_empty(state);
+        propagate(next);
+        propagate(before);
+        *chosen = waiter;
+    }
+    spin_unlock(&pi.lock);
+    return status;
+}
+
+static void tell(struct pi_waiter *waiter, enum pi_phase phase) {
+    struct thread *thread = waiter->thread;
+    rcu_read_lock(); // the thread stays, though the waiter is gone after the next line
+    atomic_store_explicit(&waiter->phase, phase, memory_order_seq_cst);
+    thread_wake(thread);
+    rcu_read_unlock();
+}
+
+// Makes all who wait for the mutex start over, if they wait for `owner` (null: for anybody).
+static void send_away(const struct memory_key *key, struct thread *owner) {
+    struct pi_waiter *waiter;
+    while (choose(key, owner, &waiter) == 0 && waiter) {
+        if (owner)
+            owner = waiter->thread; // whom the rest wait for now
+        tell(waiter, PI_RETRY);
+    }
+}
+
+// The owner died; its word may say so already, and somebody may even have taken the mutex since.
+static status_t inherit(vaddr_t address, const struct memory_key *key, const struct pi_waiter *heir) {
+    uint32_t old, owner;
+    status_t status = get_user(old, (const uint32_t __user *)address);
+    while (status == 0) {
+        uint32_t expected = old;
+        owner = expected & FUTEX_TID_MASK;
+        if (owner != 0 && owner != (uint32_t)heir->dead_tid) {
+            status = -EAGAIN;
+            break;
+        }
+        status = user_cmpxchg_u32((uint32_t __user *)address, expected,
+                                  (uint32_t)heir->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED, &old);
+        if (status == 0 && old == expected)
+            return 0;
+    }
+    send_away(key, thread_current());
+    return status;
+}
+
 long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only) {
     struct memory_key key;
     uint32_t tid = (uint32_t)posix_current()->tid, word = 0;
@@ -231,6 +297,8 @@ long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only
             status = enqueue(&key, &waiter, word & FUTEX_TID_MASK);
             if (status == 0)
                 status = wait_in_queue(&waiter, address, word, deadline);
+            if (status == -EOWNERDEAD)
+                status = inherit(address, &key, &waiter);
         }
         if (status == -EINTR)
             return -ERESTARTNOINTR;
@@ -242,60 +310,23 @@ long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only
     }
 }
 
-// Takes the first waiter off the queue as the next owner; null: nobody waits. `self` owns the mutex.
-static status_t choose(const struct memory_key *key, struct thread *self, struct pi_waiter **chosen) {
-    status_t status = 0;
-    *chosen = nullptr;
-    spin_lock(&pi.lock);
-    struct pi_state *state = find_state(key);
-    if (state && state->owner != self)
-        status = -EPERM;
-    else if (state) {
-        struct pi_waiter *waiter = first_waiter(state);
-        list_remove(&waiter->node);
-        waiter->state = nullptr;
-        waiter->thread->pi_waiter = nullptr;
-        waiter->phase = PI_CHOSEN;
-        state->owner = waiter->thread;
-        struct thread *next = waiter->thread;
-        drop_if_empty(state);
-        propagate(next);
-        propagate(self);
-        *chosen = waiter;
-    }
-    spin_unlock(&pi.lock);
-    return status;
-}
-
-static void tell(struct pi_waiter *waiter, enum pi_phase phase) {
-    struct thread *thread = waiter->thread;
-    rcu_read_lock(); // the thread stays, though the waiter is gone after the next line
-    atomic_store_explicit(&waiter->phase, phase, memory_order_seq_cst);
-    thread_wake(thread);
-    rcu_read_unlock();
-}
-
 // Nobody waits, or so it seemed: unlocks the word, and makes those who queued meanwhile start over.
 static status_t unlock_free(vaddr_t address, const struct memory_key *key, uint32_t word) {
     status_t status = exchange(address, word, word & FUTEX_OWNER_DIED);
     if (status != 0)
         return status;
-    for (;;) {
-        struct pi_waiter *waiter;
-        if (choose(key, thread_current(), &waiter) != 0 || !waiter)
-            return 0;
-        tell(waiter, PI_RETRY);
-    }
+    send_away(key, thread_current());
+    return 0;
 }
 
 // Writes the chosen waiter into the word, whatever happened to the other bits. WAITERS stays: the new owner's unlock
 // finds out whether it is true.
-static status_t hand_over(vaddr_t address, struct pi_waiter *waiter, uint32_t keep) {
+static status_t hand_over(vaddr_t address, struct pi_waiter *waiter) {
     uint32_t old;
     status_t status = get_user(old, (const uint32_t __user *)address);
     while (status == 0) {
         uint32_t expected = old;
-        status = user_cmpxchg_u32((uint32_t __user *)address, expected, (uint32_t)waiter->tid | FUTEX_WAITERS | keep, &old);
+        status = user_cmpxchg_u32((uint32_t __user *)address, expected, (uint32_t)waiter->tid | FUTEX_WAITERS, &old);
         if (status == 0 && old == expected)
             break;
     }
@@ -315,11 +346,11 @@ long futex_unlock_pi(vaddr_t address, bool private) {
         if ((word & FUTEX_TID_MASK) != (uint32_t)posix_current()->tid)
             return -EPERM;
         struct pi_waiter *waiter;
-        status = choose(&key, thread_current(), &waiter);
-        if (status != 0)
-            return status;
+        // The word says that it is ours. Those who wait for another have seen an older word: they shall look again.
+        if (choose(&key, thread_current(), &waiter) != 0)
+            send_away(&key, nullptr);
         if (waiter)
-            return hand_over(address, waiter, 0);
+            return hand_over(address, waiter);
         status = unlock_free(address, &key, word);
         if (status != -EAGAIN)
             return status;
@@ -347,12 +378,8 @@ void futex_pi_exit(struct posix_thread *thread) {
         struct pi_waiter *waiter;
         if (choose(&key, &thread->thread, &waiter) != 0 || !waiter)
             continue;
-        // A private key is an address here. A shared one may be mapped nowhere in this process any more: its
-        // waiter looks for itself.
-        if (key.object == aspace_current())
-            (void)!hand_over(key.offset, waiter, FUTEX_OWNER_DIED);
-        else
-            tell(waiter, PI_RETRY);
+        waiter->dead_tid = thread->tid;
+        tell(waiter, PI_HEIR);
     }
     sched_boost(&thread->thread, 0);
 }
