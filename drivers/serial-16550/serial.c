@@ -46,10 +46,12 @@ struct serial {
     struct tty *tty;
     struct dpc dpc;
     _Atomic uint8_t enabled;     // interrupts that shall be on
-    _Atomic bool draining;       // somebody moves output to the FIFO
+    _Atomic bool draining;       // somebody moves output to the FIFO …
+    _Atomic bool receiving;      // … and input from it
     _Atomic bool output_blocked; // the terminal waits for room
     _Atomic bool flush;          // what is in the output ring is to be forgotten
     _Atomic bool stopped;        // the terminal takes no input
+    _Atomic bool look_again;     // the port may have more to say, and no interrupt will tell
     _Atomic uint32_t breaks;     // seen and not yet passed on
     struct ring input, output;
 };
@@ -137,11 +139,12 @@ static size_t serial_pending(struct tty *tty) {
 
 // --- input ---
 
-static void receive(struct serial *port) {
+// Moves what is there to the ring. False: the ring is full, and we no longer listen.
+static bool empty_fifo(struct serial *port) {
     for (uint8_t status; (status = read_register(port, REG_STATUS)) & STATUS_INPUT;) {
         if (ring_room(&port->input) == 0) {
             set_enabled(port, 0, ENABLE_INPUT);
-            return;
+            return false;
         }
         uint8_t byte = read_register(port, REG_DATA);
         if (status & STATUS_BREAK)
@@ -149,16 +152,33 @@ static void receive(struct serial *port) {
         else
             ring_put(&port->input, &byte, 1);
     }
+    return true;
 }
 
+// One at a time fills the ring, as with `draining`.
+static void receive(struct serial *port) {
+    bool room;
+    do {
+        if (atomic_exchange(&port->receiving, true))
+            return;
+        room = empty_fifo(port);
+        atomic_store(&port->receiving, false);
+    } while (room && (read_register(port, REG_STATUS) & STATUS_INPUT));
+}
+
+// The line is edge-triggered: it must be seen low before we leave, or it never interrupts again. Who leaves early
+// comes back by the dpc.
 static void serial_interrupt(void *context) {
     struct serial *port = context;
-    for (unsigned pass = 0; pass < PASSES_MAX && !(read_register(port, REG_IDENTITY) & IDENTITY_NONE); pass++) {
+    unsigned pass = 0;
+    for (; pass < PASSES_MAX && !(read_register(port, REG_IDENTITY) & IDENTITY_NONE); pass++) {
         receive(port);
         drain(port);
         (void)read_register(port, REG_MODEM_STATUS); // takes that interrupt back
     }
-    if (ring_used(&port->input) != 0 || atomic_load_explicit(&port->breaks, memory_order_relaxed) != 0)
+    if (pass == PASSES_MAX)
+        atomic_store(&port->look_again, true);
+    if (pass == PASSES_MAX || ring_used(&port->input) != 0 || atomic_load_explicit(&port->breaks, memory_order_relaxed) != 0)
         dpc_raise(&port->dpc);
 }
 
@@ -178,6 +198,11 @@ static void deliver_input(struct serial *port) {
 
 static void serial_dpc(struct dpc *dpc) {
     struct serial *port = CONTAINER_OF(dpc, struct serial, dpc);
+    if (atomic_exchange(&port->look_again, false)) {
+        unsigned long state = arch_irq_save();
+        serial_interrupt(port);
+        arch_irq_restore(state);
+    }
     deliver_input(port);
     if (ring_used(&port->output) <= WAKE_WHEN_USED && atomic_exchange(&port->output_blocked, false))
         tty_output_ready(port->tty);
@@ -227,6 +252,8 @@ static status_t serial_attach(const struct platform_device *device) {
     if (status != 0)
         return status;
     set_enabled(port, ENABLE_INPUT, 0);
+    atomic_store(&port->look_again, true); // for what came before the line was connected
+    dpc_raise(&port->dpc);
     if (console_get() == nullptr)
         console_set(port->tty);
     return 0;
