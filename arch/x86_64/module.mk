@@ -23,6 +23,7 @@ sources += boot/rtc.c
 sources += boot/random.c
 sources += boot/console.c
 sources += boot/platform.c
+sources += boot/ktest.c
 # … and the CPU while it runs: cpu/
 sources += cpu/init.c
 sources += cpu/layout.c

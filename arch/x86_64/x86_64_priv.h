@@ -56,6 +56,7 @@ enum {
     VECTOR_TIMER = 0xf0,
     VECTOR_RESCHED = 0xf1,
     VECTOR_TLB = 0xf2,
+    VECTOR_WAKE = 0xf3, // does nothing but end a sleep
     VECTOR_ERROR = 0xfe,
     VECTOR_SPURIOUS = 0xff,
 };

@@ -22,7 +22,7 @@
 #define EFER_RUNNING (1ull << 10) // LMA: set by the processor, not by us
 #define EFER_SYSCALL 1ull
 #define LOW_MEMORY_END 0xa0000ull
-#define START_TIMEOUT 1000000000ll // for all CPUs together
+#define START_TIMEOUT 1000000000ll // since the last one came
 #define RESEND_AFTER 20000000ll
 
 extern char trampoline_start[], trampoline_end[], trampoline_root[], trampoline_efer[], trampoline_data[];
@@ -55,14 +55,23 @@ static void add_cpu(uint32_t id, size_t area_size) {
     smp.present++;
 }
 
+static bool is_known(uint32_t id) {
+    for (unsigned cpu = 0; cpu < smp.present; cpu++) {
+        if (x86_apic_ids[cpu] == id)
+            return true;
+    }
+    return false;
+}
+
 void smp_prepare(void) {
     size_t area_size = percpu_area_size();
     start.ids[0] = x86_apic_ids[0];
     unsigned left_out = 0;
     for (unsigned i = 0; i < acpi.cpu_count; i++) {
-        if (acpi.cpus[i] == x86_apic_ids[0])
+        if (is_known(acpi.cpus[i])) // the boot CPU; or listed twice, by both kinds of entry
             continue;
-        if (smp.present == CPU_MAX)
+        // Without x2APIC an id has 8 bits, and 0xff means everybody.
+        if (smp.present == CPU_MAX || (!x86_features.x2apic && acpi.cpus[i] >= 0xff))
             left_out++;
         else
             add_cpu(acpi.cpus[i], area_size);
@@ -87,8 +96,10 @@ static void smp_secondary_main(unsigned cpu) {
     apic_init_cpu();
     timer_init_cpu();
     atomic_fetch_or_explicit(&smp.arrived, 1ull << cpu, memory_order_acq_rel);
-    while (!atomic_load_explicit(&smp.counted, memory_order_acquire))
-        arch_cpu_relax();
+    while (!atomic_load_explicit(&smp.counted, memory_order_acquire)) {
+        arch_cpu_idle(); // until VECTOR_WAKE: 60 spinning CPUs would keep an emulator from starting the last
+        arch_irq_disable();
+    }
     if (cpu >= arch_cpu_count())
         arch_cpu_halt();
     secondary_main(cpu);
@@ -129,11 +140,15 @@ unsigned arch_smp_start(void) {
     place_trampoline();
     send_init(all & ~1ull);
     send_startup(all & ~1ull);
-    nsec_t begin = arch_clock_now(), resend = begin + RESEND_AFTER;
-    uint64_t missing;
-    while ((missing = all & ~atomic_load_explicit(&smp.arrived, memory_order_acquire)) != 0) {
+    nsec_t progress = arch_clock_now(), resend = progress + RESEND_AFTER;
+    uint64_t missing = all;
+    for (;;) {
+        uint64_t left = all & ~atomic_load_explicit(&smp.arrived, memory_order_acquire);
         nsec_t now = arch_clock_now();
-        if (now - begin > START_TIMEOUT)
+        if (left != missing)
+            progress = now;
+        missing = left;
+        if (missing == 0 || now - progress > START_TIMEOUT)
             break;
         if (now > resend) { // the second STARTUP that old processors ask for; ignored by those that run
             send_startup(missing);
@@ -141,6 +156,7 @@ unsigned arch_smp_start(void) {
         }
         arch_cpu_relax();
     }
+    send_init(missing); // one that comes too late must not find the trampoline's mapping gone
     paging_identity(false);
     // CPU numbers have no gaps: those after the first that failed are not used.
     unsigned count = missing == 0 ? smp.present : (unsigned)__builtin_ctzll(missing);
@@ -148,6 +164,7 @@ unsigned arch_smp_start(void) {
         klog(LOG_WARNING, "smp: processors 0x%llx did not start: %u are used", (unsigned long long)missing, count);
     atomic_store_explicit(&smp.count, count, memory_order_relaxed);
     atomic_store_explicit(&smp.counted, true, memory_order_release);
+    x86_ipi_mask(all & ~missing, VECTOR_WAKE);
     return count;
 }
 
