@@ -13,10 +13,12 @@ struct posix_thread *proc_thread(struct process *process, int tid) {
     struct posix_thread *thread = thread_find(tid);
     if (thread && thread->process == process)
         return thread;
-    thread = atomic_load_explicit(&process->main_thread, memory_order_acquire);
-    if (thread || list_is_empty(&process->threads))
-        return thread;
-    return LIST_FIRST(&process->threads, struct posix_thread, process_node);
+    spin_lock(&process->signal_lock);
+    thread = process->main_thread;
+    if (!thread && !list_is_empty(&process->threads))
+        thread = LIST_FIRST(&process->threads, struct posix_thread, process_node);
+    spin_unlock(&process->signal_lock);
+    return thread;
 }
 
 char proc_state(struct process *process, struct posix_thread *thread) {
