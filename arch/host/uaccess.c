@@ -29,14 +29,6 @@ size_t clear_user_partial(void __user *to, size_t size) {
     return size - good;
 }
 
-status_t copy_from_user(void *to, const void __user *from, size_t size) {
-    return copy_from_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
-}
-
-status_t copy_to_user(void __user *to, const void *from, size_t size) {
-    return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
-}
-
 ssize_t string_from_user(char *to, const char __user *from, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (get_user(to[i], from + i) != 0)

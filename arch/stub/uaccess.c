@@ -6,8 +6,6 @@
 size_t copy_from_user_partial(void *to, const void __user *from, size_t size) { return size; }
 size_t copy_to_user_partial(void __user *to, const void *from, size_t size) { return size; }
 size_t clear_user_partial(void __user *to, size_t size) { return size; }
-status_t copy_from_user(void *to, const void __user *from, size_t size) { return size == 0 ? 0 : -EFAULT; }
-status_t copy_to_user(void __user *to, const void *from, size_t size) { return size == 0 ? 0 : -EFAULT; }
 ssize_t string_from_user(char *to, const char __user *from, size_t size) { return -EFAULT; }
 // Atomic against user code on other CPUs: the processor's own instructions on the user's word.
 status_t user_cmpxchg_u32(uint32_t __user *ptr, uint32_t expected, uint32_t value, uint32_t *old) { return -EFAULT; }

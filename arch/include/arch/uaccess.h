@@ -9,9 +9,6 @@
 
 #include <port/uaccess.h>
 
-// 0 or -EFAULT. On a fault the bytes before it may have been copied.
-MUST_USE status_t copy_from_user(void *to, const void __user *from, size_t size);
-MUST_USE status_t copy_to_user(void __user *to, const void *from, size_t size);
 // The number of bytes that could not be copied: for read and write, which report partial success.
 MUST_USE size_t copy_from_user_partial(void *to, const void __user *from, size_t size);
 MUST_USE size_t copy_to_user_partial(void __user *to, const void *from, size_t size);
@@ -19,6 +16,19 @@ MUST_USE size_t clear_user_partial(void __user *to, size_t size);
 // The length of the string without its NUL (≤ size-1), -ENAMETOOLONG if no NUL came within `size`
 // bytes, or -EFAULT. `to` is terminated on success.
 MUST_USE ssize_t string_from_user(char *to, const char __user *from, size_t size);
+
+// 0 or -EFAULT. On a fault the bytes before it may have been copied. Sizes known to the compiler, up to
+// ARCH_COPY_INLINE_MAX, become a few moves in place.
+MUST_USE ALWAYS_INLINE status_t copy_from_user(void *to, const void __user *from, size_t size) {
+    if (__builtin_constant_p(size) && size <= ARCH_COPY_INLINE_MAX)
+        return arch_copy_from_user_inline(to, from, size);
+    return copy_from_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
+}
+MUST_USE ALWAYS_INLINE status_t copy_to_user(void __user *to, const void *from, size_t size) {
+    if (__builtin_constant_p(size) && size <= ARCH_COPY_INLINE_MAX)
+        return arch_copy_to_user_inline(to, from, size);
+    return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
+}
 
 // Single values, 1, 2, 4 or 8 bytes; 0 or -EFAULT. Inline in the port. `ptr` is a typed __user pointer:
 //   get_user(value, ptr)   put_user(value, ptr)

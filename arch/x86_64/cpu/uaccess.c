@@ -16,14 +16,6 @@ size_t clear_user_partial(void __user *to, size_t size) {
     return user_range_ok((uintptr_t)to, size) ? x86_user_clear((void *)(uintptr_t)to, size) : size;
 }
 
-status_t copy_from_user(void *to, const void __user *from, size_t size) {
-    return copy_from_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
-}
-
-status_t copy_to_user(void __user *to, const void *from, size_t size) {
-    return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
-}
-
 // The lowest byte of the result that is not 0 marks the first zero byte of the word.
 static uint64_t zero_bytes(uint64_t word) {
     const uint64_t ones = 0x0101010101010101ul;

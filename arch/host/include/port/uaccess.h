@@ -28,3 +28,8 @@ size_t host_user_accessible(uintptr_t address, size_t size);
             *ptr_ = (typeof(*ptr_))(value);                                                        \
         status_;                                                                                   \
     })
+
+// None.
+#define ARCH_COPY_INLINE_MAX 0
+ALWAYS_INLINE status_t arch_copy_from_user_inline(void *to, const void __user *from, size_t size) { return -EFAULT; }
+ALWAYS_INLINE status_t arch_copy_to_user_inline(void __user *to, const void *from, size_t size) { return -EFAULT; }

@@ -83,3 +83,64 @@
     done_:                                                                                         \
         status_;                                                                                   \
     })
+
+// Copies of a constant size: a move for each word, with the window open once. The conditions are the compiler's to decide.
+#define ARCH_COPY_INLINE_MAX 64
+#define X86_COPY_IN(type, suffix, modifier, at)                                                    \
+    do {                                                                                           \
+        type word_;                                                                                \
+        __asm__ goto("1: mov" suffix " %1, %" modifier "0\n\t" X86_EXTABLE(1b, "%l[bad]")          \
+                     : "=r"(word_)                                                                 \
+                     : "m"(*(const volatile type *)(address + (at)))                               \
+                     :                                                                             \
+                     : bad);                                                                       \
+        __builtin_memcpy((char *)to + (at), &word_, sizeof(word_));                                \
+    } while (0)
+#define X86_COPY_OUT(type, suffix, modifier, at)                                                   \
+    do {                                                                                           \
+        type word_;                                                                                \
+        __builtin_memcpy(&word_, (const char *)from + (at), sizeof(word_));                        \
+        __asm__ goto("1: mov" suffix " %" modifier "1, %0\n\t" X86_EXTABLE(1b, "%l[bad]")          \
+                     : "=m"(*(volatile type *)(address + (at)))                                    \
+                     : "r"(word_)                                                                  \
+                     :                                                                             \
+                     : bad);                                                                       \
+    } while (0)
+#define X86_COPY_WORDS(COPY)                                                                       \
+    do {                                                                                           \
+        if (size >= 8) COPY(uint64_t, "q", "q", 0);                                                \
+        if (size >= 16) COPY(uint64_t, "q", "q", 8);                                               \
+        if (size >= 24) COPY(uint64_t, "q", "q", 16);                                              \
+        if (size >= 32) COPY(uint64_t, "q", "q", 24);                                              \
+        if (size >= 40) COPY(uint64_t, "q", "q", 32);                                              \
+        if (size >= 48) COPY(uint64_t, "q", "q", 40);                                              \
+        if (size >= 56) COPY(uint64_t, "q", "q", 48);                                              \
+        if (size >= 64) COPY(uint64_t, "q", "q", 56);                                              \
+        if (size & 4) COPY(uint32_t, "l", "k", size & ~7ul);                                       \
+        if (size & 2) COPY(uint16_t, "w", "w", size & ~3ul);                                       \
+        if (size & 1) COPY(uint8_t, "b", "b", size & ~1ul);                                        \
+    } while (0)
+
+ALWAYS_INLINE status_t arch_copy_from_user_inline(void *to, const void __user *from, size_t size) {
+    uintptr_t address = (uintptr_t)from;
+    if (UNLIKELY(address > ARCH_USER_TOP - size))
+        return -EFAULT;
+    __asm__ volatile(X86_STAC ::: "memory");
+    X86_COPY_WORDS(X86_COPY_IN);
+    __asm__ volatile(X86_CLAC ::: "memory");
+    return 0;
+bad:
+    return -EFAULT;
+}
+
+ALWAYS_INLINE status_t arch_copy_to_user_inline(void __user *to, const void *from, size_t size) {
+    uintptr_t address = (uintptr_t)to;
+    if (UNLIKELY(address > ARCH_USER_TOP - size))
+        return -EFAULT;
+    __asm__ volatile(X86_STAC ::: "memory");
+    X86_COPY_WORDS(X86_COPY_OUT);
+    __asm__ volatile(X86_CLAC ::: "memory");
+    return 0;
+bad:
+    return -EFAULT;
+}
