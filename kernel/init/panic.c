@@ -22,10 +22,23 @@
 static struct {
     _Atomic bool begun;
     int seconds; // panic=: reset after so long; negative: at once; 0: stay
-    char text[512];
+    char text[1024];
 } panic_state;
 
 void panic_set_timeout(int seconds) { panic_state.seconds = seconds; }
+
+// One record a line: a record holds no newline.
+static void print_text(char *text) {
+    const char *before = "panic: ";
+    while (text != nullptr) {
+        char *end = strchr(text, '\n');
+        if (end != nullptr)
+            *end++ = '\0';
+        klog(LOG_EMERGENCY, "%s%s", before, text);
+        before = "  ";
+        text = end;
+    }
+}
 
 static void print_trace(void) {
     uintptr_t frames[FRAMES_MAX];
@@ -60,7 +73,7 @@ void panic(const char *format, ...) {
     fmt_vsnprintf(panic_state.text, sizeof panic_state.text, format, args);
     va_end(args);
     const struct thread *thread = arch_current();
-    klog(LOG_EMERGENCY, "panic: %s", panic_state.text);
+    print_text(panic_state.text);
     klog(LOG_EMERGENCY, "CPU %u, thread %s", arch_cpu_id(), thread != nullptr ? thread->name : "(none)");
     print_trace();
     finish();
