@@ -29,6 +29,20 @@ void *radix_get(const struct radix *tree, uint64_t index) {
     return at;
 }
 
+void *const *radix_slots(const struct radix *tree, uint64_t index, unsigned *count) {
+    *count = RADIX_SLOTS - (index & RADIX_MASK);
+    if (tree->height == 0) {
+        *count = index == 0 ? 1 : *count;
+        return index == 0 ? &tree->root : nullptr;
+    }
+    if (!reaches(tree->height, index))
+        return nullptr;
+    struct radix_node *node = tree->root;
+    for (uint32_t height = tree->height; height > 1 && node; height--)
+        node = node->slot[slot_of(index, height)];
+    return node ? &node->slot[index & RADIX_MASK] : nullptr;
+}
+
 // Adds levels above the root until the tree reaches the index.
 static status_t grow(struct radix *tree, uint64_t index) {
     while (!reaches(tree->height, index)) {

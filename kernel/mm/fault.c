@@ -155,6 +155,17 @@ static status_t make_dirty(struct region *region, pte_slot_t *slot, pte_t pte, v
     return 0;
 }
 
+// Fills an empty slot; false: it was not empty.
+ALWAYS_INLINE bool map_neighbour(pte_slot_t *slot, struct page *page, unsigned prot) {
+    if (slot_load(slot))
+        return false;
+    page_get(page);
+    if (slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 0)))
+        return true;
+    page_put(page);
+    return false;
+}
+
 // Maps what is resident around the address, empty slots only. The slot's table is the faulting one's.
 static void map_around(struct vmo *vmo, struct region *region, pte_slot_t *slot, vaddr_t address)
     REQUIRES(&vmo->lock) {
@@ -165,19 +176,17 @@ static void map_around(struct vmo *vmo, struct region *region, pte_slot_t *slot,
     vaddr_t at = MAX(window, region->start), end = MIN(window + FAULT_AROUND * PAGE_SIZE, region->end);
     uint64_t pages = ALIGN_UP(atomic_load_explicit(&vmo->size, memory_order_relaxed), PAGE_SIZE) >> PAGE_SHIFT;
     slot -= (address - at) >> PAGE_SHIFT;
+    uint64_t index = region_offset_of(region, at) >> PAGE_SHIFT, last = index + ((end - at) >> PAGE_SHIFT);
     int64_t mapped = 0;
-    uint64_t index = region_offset_of(region, at) >> PAGE_SHIFT;
-    for (; at < end && index < pages; at += PAGE_SIZE, slot++, index++) {
-        if (slot_load(slot))
-            continue;
-        struct page *page = vmo_peek(vmo, index);
-        if (!page)
-            continue;
-        page_get(page);
-        if (slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 0)))
-            mapped++;
-        else
-            page_put(page);
+    last = MIN(last, pages);
+    while (index < last) {
+        unsigned count;
+        struct page *const *there = vmo_peek_many(vmo, index, &count);
+        count = (unsigned)MIN((uint64_t)count, last - index);
+        for (unsigned i = 0; there && i < count; i++)
+            mapped += there[i] && map_neighbour(&slot[i], there[i], prot);
+        slot += count;
+        index += count;
     }
     count_resident(region->aspace, mapped);
 }

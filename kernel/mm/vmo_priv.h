@@ -7,6 +7,11 @@
 ALWAYS_INLINE struct page *vmo_peek(struct vmo *vmo, uint64_t index) REQUIRES(&vmo->lock) {
     return radix_get(&vmo->pages, index);
 }
+// The pages from `index` on, as radix_slots gives them.
+ALWAYS_INLINE struct page *const *vmo_peek_many(struct vmo *vmo, uint64_t index, unsigned *count)
+    REQUIRES(&vmo->lock) {
+    return (struct page *const *)radix_slots(&vmo->pages, index, count);
+}
 // As vmo_get_page with create, and tells the pager that the page becomes dirty.
 MUST_USE status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **page);
 // Drops the pages with index in [first, end); they must not be mapped. vmo_range.c.

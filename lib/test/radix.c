@@ -29,7 +29,20 @@ static void choose_indexes(void) {
     indexes[COUNT - 1] = UINT64_MAX;
 }
 
+// What radix_slots gives from an index on must be what radix_get gives.
+static bool slots_agree(const struct radix *tree, uint64_t index) {
+    unsigned count;
+    void *const *slots = radix_slots(tree, index, &count);
+    for (unsigned i = 0; i < count; i++)
+        if (radix_get(tree, index + i) != (slots ? slots[i] : nullptr))
+            return false;
+    return count > 0;
+}
+
 static bool agrees(const struct radix *tree) {
+    for (unsigned i = 0; i < COUNT; i++)
+        if (!slots_agree(tree, indexes[i]))
+            return false;
     for (unsigned i = 0; i < COUNT; i++)
         if (radix_get(tree, indexes[i]) != model[i])
             return false;

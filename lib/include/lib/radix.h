@@ -30,6 +30,9 @@ ALWAYS_INLINE bool radix_is_empty(const struct radix *tree) { return tree->root 
 
 // The value at `index`, or nullptr.
 void *radix_get(const struct radix *tree, uint64_t index);
+// The slots from `index` to the end of its lowest node, to look at neighbours without a walk for each; *count: how many.
+// nullptr: there is no such node, so *count indexes from this one on are empty.
+void *const *radix_slots(const struct radix *tree, uint64_t index, unsigned *count);
 // Stores a value (not null), replacing what is there. -ENOMEM: nothing changed; never if the index is occupied.
 MUST_USE status_t radix_set(struct radix *tree, uint64_t index, void *value);
 // Empties the slot and returns what it held, or nullptr. Frees nodes that become empty.
