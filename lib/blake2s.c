@@ -15,7 +15,9 @@ static const uint8_t sigma[10][16] = {
     {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5}, {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
 };
 
-ALWAYS_INLINE uint32_t rotate_right(uint32_t v, unsigned n) { return v >> n | v << (32 - n); }
+ALWAYS_INLINE uint32_t rotate_right(uint32_t v, unsigned n) {
+    return v >> n | v << (32 - n);
+}
 
 struct mix_cells {
     uint32_t *a, *b, *c, *d;

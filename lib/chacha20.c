@@ -25,7 +25,9 @@ void chacha20_init(struct chacha20 *c, const uint8_t key[CHACHA20_KEY_SIZE], uin
         c->state[13 + i] = load32(nonce + 4 * i);
 }
 
-ALWAYS_INLINE uint32_t rotate(uint32_t v, unsigned n) { return v << n | v >> (32 - n); }
+ALWAYS_INLINE uint32_t rotate(uint32_t v, unsigned n) {
+    return v << n | v >> (32 - n);
+}
 
 ALWAYS_INLINE void quarter_round(uint32_t *x, unsigned a, unsigned b, unsigned c, unsigned d) {
     x[a] += x[b], x[d] = rotate(x[d] ^ x[a], 16);

@@ -28,8 +28,8 @@ struct klog_ring klog_ring;
 static struct {
     _Atomic bool printing;
     _Atomic bool panicked;
-    _Atomic int level;         // of the console
-    _Atomic uint64_t printed;  // next record for the console; written by the printer only
+    _Atomic int level;        // of the console
+    _Atomic uint64_t printed; // next record for the console; written by the printer only
 } console = {.level = LOG_WARNING};
 
 static void print_record(const struct klog_record *record) {
@@ -60,7 +60,8 @@ static void print_pending(void) {
 
 static bool has_pending(void) {
     struct klog_record record;
-    return klog_ring_get(&klog_ring, atomic_load_explicit(&console.printed, memory_order_relaxed), &record) != KLOG_EMPTY;
+    return klog_ring_get(&klog_ring, atomic_load_explicit(&console.printed, memory_order_relaxed), &record) !=
+           KLOG_EMPTY;
 }
 
 static void console_flush(void) {
@@ -96,9 +97,13 @@ void klog(enum log_level level, const char *format, ...) {
     kmsg_notify();
 }
 
-void klog_set_level(int level) { atomic_store_explicit(&console.level, level, memory_order_relaxed); }
+void klog_set_level(int level) {
+    atomic_store_explicit(&console.level, level, memory_order_relaxed);
+}
 
-int klog_level(void) { return atomic_load_explicit(&console.level, memory_order_relaxed); }
+int klog_level(void) {
+    return atomic_load_explicit(&console.level, memory_order_relaxed);
+}
 
 void klog_panic_flush(void) {
     atomic_store_explicit(&console.panicked, true, memory_order_relaxed);

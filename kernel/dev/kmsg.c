@@ -16,9 +16,9 @@
 #include <vfs/vnode.h>
 
 struct kmsg_reader {
-    struct object object; // its lock protects what follows
+    struct object object;  // its lock protects what follows
     struct list_node node; // kmsg.readers
-    uint64_t position;    // number of the next record to be read
+    uint64_t position;     // number of the next record to be read
 };
 
 static void wake_readers(struct dpc *dpc);
@@ -26,8 +26,8 @@ static void wake_readers(struct dpc *dpc);
 static struct {
     struct spinlock lock;
     struct list_node readers GUARDED_BY(&lock);
-    _Atomic bool ready; // dpcs may be raised
-    _Atomic uint64_t cleared; // SYSLOG_ACTION_CLEAR and SEEK_DATA: first record after the last clear
+    _Atomic bool ready;        // dpcs may be raised
+    _Atomic uint64_t cleared;  // SYSLOG_ACTION_CLEAR and SEEK_DATA: first record after the last clear
     struct wait_queue waiters; // of kmsg_wait; under lock
     struct dpc dpc;
 } kmsg = {.readers = LIST_INIT(kmsg.readers), .waiters = WAIT_QUEUE_INIT(kmsg.waiters), .dpc = DPC_INIT(wake_readers)};
@@ -36,7 +36,7 @@ static void wake_readers(struct dpc *dpc) {
     spin_lock(&kmsg.lock);
     struct kmsg_reader *reader;
     LIST_FOR_EACH(reader, &kmsg.readers, node)
-        object_signal(&reader->object, 0, SIGNALS_READ);
+    object_signal(&reader->object, 0, SIGNALS_READ);
     wait_queue_wake_all(&kmsg.waiters);
     spin_unlock(&kmsg.lock);
 }
@@ -56,7 +56,9 @@ void kmsg_notify(void) {
         dpc_raise(&kmsg.dpc);
 }
 
-uint64_t kmsg_cleared(void) { return atomic_load_explicit(&kmsg.cleared, memory_order_relaxed); }
+uint64_t kmsg_cleared(void) {
+    return atomic_load_explicit(&kmsg.cleared, memory_order_relaxed);
+}
 
 void kmsg_clear(void) {
     atomic_store_explicit(&kmsg.cleared, atomic_load_explicit(&klog_ring.next, memory_order_relaxed),
@@ -187,7 +189,11 @@ static void kmsg_destroy(struct object *object) {
 }
 
 static const struct object_ops kmsg_ops = {
-    .type = OBJECT_LOG, .name = "kmsg", .destroy = kmsg_destroy, .read = kmsg_read, .write = kmsg_write,
+    .type = OBJECT_LOG,
+    .name = "kmsg",
+    .destroy = kmsg_destroy,
+    .read = kmsg_read,
+    .write = kmsg_write,
     .seek = kmsg_seek,
 };
 

@@ -8,7 +8,9 @@
 #include <sched/sched.h>
 #include <vfs/vnode.h>
 
-static ssize_t null_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) { return 0; }
+static ssize_t null_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
+    return 0;
+}
 
 static ssize_t null_write(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     return (ssize_t)uio->resid;
@@ -32,11 +34,13 @@ static ssize_t zero_read(struct object *object, struct uio *uio, loff_t *pos, un
 }
 
 static ssize_t full_write(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
-    return uio->resid > 0 ? -ENOSPC : 0;
+    return -ENOSPC;
 }
 
 // These devices have no position; a seek succeeds and stays at the start.
-static loff_t no_seek(struct object *object, loff_t offset, int whence) { return 0; }
+static loff_t no_seek(struct object *object, loff_t offset, int whence) {
+    return 0;
+}
 
 // A private mapping is ordinary anonymous memory; a shared one needs pages that fork's children share.
 static status_t zero_map(struct object *object, struct map_request *request) {
@@ -47,21 +51,37 @@ static status_t zero_map(struct object *object, struct map_request *request) {
     return request->vmo ? 0 : -ENOMEM;
 }
 
-static void never_destroyed(struct object *object) { panic("a memory device lost its last reference"); }
+static void never_destroyed(struct object *object) {
+    panic("a memory device lost its last reference");
+}
 
 #define MEMORY_DEVICE_SIGNALS (SIGNALS_READ | SIGNALS_WRITE)
 
 static const struct object_ops null_ops = {
-    .type = OBJECT_FILE, .name = "null", .destroy = never_destroyed, .read = null_read, .write = null_write,
+    .type = OBJECT_FILE,
+    .name = "null",
+    .destroy = never_destroyed,
+    .read = null_read,
+    .write = null_write,
     .seek = no_seek,
 };
 static const struct object_ops zero_ops = {
-    .type = OBJECT_FILE, .name = "zero", .destroy = never_destroyed, .read = zero_read, .write = null_write,
-    .seek = no_seek, .map = zero_map,
+    .type = OBJECT_FILE,
+    .name = "zero",
+    .destroy = never_destroyed,
+    .read = zero_read,
+    .write = null_write,
+    .seek = no_seek,
+    .map = zero_map,
 };
 static const struct object_ops full_ops = {
-    .type = OBJECT_FILE, .name = "full", .destroy = never_destroyed, .read = zero_read, .write = full_write,
-    .seek = no_seek, .map = zero_map,
+    .type = OBJECT_FILE,
+    .name = "full",
+    .destroy = never_destroyed,
+    .read = zero_read,
+    .write = full_write,
+    .seek = no_seek,
+    .map = zero_map,
 };
 
 // The first reference of each object is never dropped.

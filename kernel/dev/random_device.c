@@ -13,8 +13,13 @@
 #include <vfs/vnode.h>
 
 enum { GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4 };
-enum { RNDGETENTCNT = 0x80045200, RNDADDTOENTCNT = 0x40045201, RNDADDENTROPY = 0x40085203, RNDCLEARPOOL = 0x5206,
-       RNDRESEEDCRNG = 0x5207 };
+enum {
+    RNDGETENTCNT = 0x80045200,
+    RNDADDTOENTCNT = 0x40045201,
+    RNDADDENTROPY = 0x40085203,
+    RNDCLEARPOOL = 0x5206,
+    RNDRESEEDCRNG = 0x5207
+};
 #define CHUNK 512
 
 static ssize_t random_read(struct uio *uio) {
@@ -93,12 +98,21 @@ static long device_ioctl(struct object *object, unsigned command, unsigned long 
     }
 }
 
-static loff_t no_seek(struct object *object, loff_t offset, int whence) { return 0; }
-static void never_destroyed(struct object *object) { panic("the random device lost its last reference"); }
+static loff_t no_seek(struct object *object, loff_t offset, int whence) {
+    return 0;
+}
+static void never_destroyed(struct object *object) {
+    panic("the random device lost its last reference");
+}
 
 static const struct object_ops random_ops = {
-    .type = OBJECT_FILE, .name = "random", .destroy = never_destroyed, .read = device_read, .write = device_write,
-    .seek = no_seek, .ioctl = device_ioctl,
+    .type = OBJECT_FILE,
+    .name = "random",
+    .destroy = never_destroyed,
+    .read = device_read,
+    .write = device_write,
+    .seek = no_seek,
+    .ioctl = device_ioctl,
 };
 static struct object random_object; // its first reference is never dropped
 

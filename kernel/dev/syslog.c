@@ -11,16 +11,27 @@
 #include <object/object.h>
 #include <object/task.h>
 
-enum { ACTION_CLOSE, ACTION_OPEN, ACTION_READ, ACTION_READ_ALL, ACTION_READ_CLEAR, ACTION_CLEAR, ACTION_CONSOLE_OFF,
-       ACTION_CONSOLE_ON, ACTION_CONSOLE_LEVEL, ACTION_SIZE_UNREAD, ACTION_SIZE_BUFFER };
+enum {
+    ACTION_CLOSE,
+    ACTION_OPEN,
+    ACTION_READ,
+    ACTION_READ_ALL,
+    ACTION_READ_CLEAR,
+    ACTION_CLEAR,
+    ACTION_CONSOLE_OFF,
+    ACTION_CONSOLE_ON,
+    ACTION_CONSOLE_LEVEL,
+    ACTION_SIZE_UNREAD,
+    ACTION_SIZE_BUFFER
+};
 
 #define LINE_MAX (KLOG_TEXT_MAX + 48)
 #define CAP_SYSLOG 34
 
 static struct {
     struct spinlock lock;
-    uint64_t position GUARDED_BY(&lock);      // of ACTION_READ
-    int saved_level GUARDED_BY(&lock);        // while the console is off; -1: it is on
+    uint64_t position GUARDED_BY(&lock); // of ACTION_READ
+    int saved_level GUARDED_BY(&lock);   // while the console is off; -1: it is on
 } syslog = {.saved_level = -1};
 
 static size_t format_record(const struct klog_record *record, char *line) {

@@ -15,7 +15,9 @@ struct control_message {
 // Finds the message at *offset and moves *offset behind it. 1: found; 0: no more; -EINVAL: malformed.
 int control_next(const uint8_t *buffer, size_t size, size_t *offset, struct control_message *out);
 
-ALWAYS_INLINE size_t control_align(size_t size) { return ALIGN_UP(size, sizeof(uint64_t)); }
+ALWAYS_INLINE size_t control_align(size_t size) {
+    return ALIGN_UP(size, sizeof(uint64_t));
+}
 // How many descriptors fit behind a header in `room` bytes.
 ALWAYS_INLINE unsigned control_rights_room(size_t room) {
     return room < sizeof(struct abi_cmsghdr) + sizeof(int32_t)

@@ -20,7 +20,9 @@ bool parcel_has_sockets_in_flight(void) {
     return atomic_load_explicit(&parcels_with_sockets, memory_order_relaxed) != 0;
 }
 
-static _Atomic uint32_t *user_count(uint32_t uid) { return &in_flight[uid % USER_SLOTS]; }
+static _Atomic uint32_t *user_count(uint32_t uid) {
+    return &in_flight[uid % USER_SLOTS];
+}
 
 static struct parcel *parcel_alloc(unsigned count) {
     struct parcel *parcel = kmalloc(sizeof(*parcel) + count * sizeof(parcel->item[0]));

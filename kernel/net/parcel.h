@@ -11,8 +11,8 @@ struct parcel_item {
 };
 struct parcel {
     unsigned count;
-    uint32_t owner;     // user id it is charged to
-    bool has_socket;    // holds AF_UNIX sockets: may be part of a cycle
+    uint32_t owner;  // user id it is charged to
+    bool has_socket; // holds AF_UNIX sockets: may be part of a cycle
     struct parcel_item item[];
 };
 

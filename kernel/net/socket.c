@@ -32,7 +32,9 @@ const struct socket_family *socket_family_find(int number) {
     return nullptr;
 }
 
-ALWAYS_INLINE struct socket *to_socket(struct object *object) { return CONTAINER_OF(object, struct socket, object); }
+ALWAYS_INLINE struct socket *to_socket(struct object *object) {
+    return CONTAINER_OF(object, struct socket, object);
+}
 
 static ssize_t socket_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct socket *socket = to_socket(object);
@@ -141,7 +143,9 @@ status_t socket_take_error(struct socket *socket) {
     return -atomic_exchange_explicit(&socket->error, 0, memory_order_relaxed);
 }
 
-nsec_t socket_deadline(nsec_t timeout) { return LIKELY(timeout == 0) ? NSEC_NEVER : clock_now() + timeout; }
+nsec_t socket_deadline(nsec_t timeout) {
+    return LIKELY(timeout == 0) ? NSEC_NEVER : clock_now() + timeout;
+}
 
 status_t socket_interrupted(status_t status, nsec_t timeout) {
     if (status == -ETIMEDOUT)

@@ -6,7 +6,9 @@
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 
-static bool type_is_valid(int type) { return !(type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC)); }
+static bool type_is_valid(int type) {
+    return !(type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
 
 static bool is_nonblocking(struct socket *socket) {
     return atomic_load_explicit(&socket->object.status_flags, memory_order_relaxed) & O_NONBLOCK;
@@ -116,7 +118,8 @@ static long accept_on(struct socket *socket, void __user *user_address, int32_t 
     int handle = handle_reserve(flags & SOCK_CLOEXEC ? HANDLE_CLOEXEC : 0);
     if (handle < 0)
         return handle;
-    status_t status = socket->ops->accept ? socket->ops->accept(socket, is_nonblocking(socket), &accepted) : -EOPNOTSUPP;
+    status_t status =
+        socket->ops->accept ? socket->ops->accept(socket, is_nonblocking(socket), &accepted) : -EOPNOTSUPP;
     if (status != 0)
         goto fail_accept;
     if ((__force uintptr_t)user_address != 0) {
@@ -154,7 +157,9 @@ long sys_accept4(int fd, void __user *address, int __user *size, int flags) {
     return result;
 }
 
-long sys_accept(int fd, void __user *address, int __user *size) { return sys_accept4(fd, address, size, 0); }
+long sys_accept(int fd, void __user *address, int __user *size) {
+    return sys_accept4(fd, address, size, 0);
+}
 
 static long get_name(int fd, bool peer, void __user *to, int32_t __user *size) {
     struct handle_ref ref;
@@ -170,8 +175,12 @@ static long get_name(int fd, bool peer, void __user *to, int32_t __user *size) {
     return status;
 }
 
-long sys_getsockname(int fd, void __user *address, int __user *size) { return get_name(fd, false, address, size); }
-long sys_getpeername(int fd, void __user *address, int __user *size) { return get_name(fd, true, address, size); }
+long sys_getsockname(int fd, void __user *address, int __user *size) {
+    return get_name(fd, false, address, size);
+}
+long sys_getpeername(int fd, void __user *address, int __user *size) {
+    return get_name(fd, true, address, size);
+}
 
 long sys_shutdown(int fd, int how) {
     struct handle_ref ref;

@@ -162,8 +162,10 @@ static ssize_t receive_one(struct socket *socket, struct abi_msghdr __user *user
         return -EFAULT;
     if (header.name_size < 0)
         return -EINVAL;
-    struct message message = {.data = &pieces.uio, .address = header.name != 0 ? &address : nullptr,
-                              .ancillary = &ancillary, .flags = with_nonblock(socket, flags)};
+    struct message message = {.data = &pieces.uio,
+                              .address = header.name != 0 ? &address : nullptr,
+                              .ancillary = &ancillary,
+                              .flags = with_nonblock(socket, flags)};
     ssize_t result = pieces_from_user(&pieces, &header);
     if (result != 0)
         return result;

@@ -71,7 +71,9 @@ static void unix_closed(struct socket *base) {
     unix_gc_run(nullptr);
 }
 
-static void unix_handle_closed(struct socket *socket) { unix_gc_run(to_unix(socket)); }
+static void unix_handle_closed(struct socket *socket) {
+    unix_gc_run(to_unix(socket));
+}
 
 static void unix_destroy(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
@@ -180,8 +182,7 @@ static ssize_t connected_send(struct socket *socket, struct message *message) {
 }
 
 static ssize_t connected_receive(struct socket *socket, struct message *message) {
-    return socket->type == SOCK_STREAM ? unix_stream_receive(socket, message)
-                                       : unix_seqpacket_receive(socket, message);
+    return socket->type == SOCK_STREAM ? unix_stream_receive(socket, message) : unix_seqpacket_receive(socket, message);
 }
 
 const struct socket_ops unix_stream_ops = {

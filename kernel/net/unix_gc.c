@@ -6,9 +6,9 @@
 // holds can still be received, so it is none; and so on until nothing changes. What remains is garbage. A socket in a
 // listener's backlog has no handle of its own and shares its listener's fate.
 //
-// Every packet with handles enters and leaves its queue under gc.lock, so a scan counts each exactly once. A parcel on its way
-// (packed, not yet queued, or taken out, not yet installed) holds handles that the scan does not find, which makes its
-// sockets non-candidates: safe. The work is in proportion to all sockets, and done only when one closes while
+// Every packet with handles enters and leaves its queue under gc.lock, so a scan counts each exactly once. A parcel on
+// its way (packed, not yet queued, or taken out, not yet installed) holds handles that the scan does not find, which
+// makes its sockets non-candidates: safe. The work is in proportion to all sockets, and done only when one closes while
 // packets with sockets in them exist.
 #include "unix_priv.h"
 
@@ -18,8 +18,12 @@ static struct {
     bool running GUARDED_BY(&lock);
 } gc;
 
-void unix_gc_lock(void) NO_THREAD_SAFETY { spin_lock(&gc.lock); }
-void unix_gc_unlock(void) NO_THREAD_SAFETY { spin_unlock(&gc.lock); }
+void unix_gc_lock(void) NO_THREAD_SAFETY {
+    spin_lock(&gc.lock);
+}
+void unix_gc_unlock(void) NO_THREAD_SAFETY {
+    spin_unlock(&gc.lock);
+}
 
 void unix_gc_add(struct unix_socket *socket) {
     spin_lock(&gc.lock);
@@ -40,7 +44,7 @@ void unix_for_each(void (*visit)(struct unix_socket *socket, void *context), voi
     struct unix_socket *socket;
     if (gc.all.next)
         LIST_FOR_EACH(socket, &gc.all, all_node)
-            visit(socket, context);
+    visit(socket, context);
     spin_unlock(&gc.lock);
 }
 
@@ -94,9 +98,9 @@ static bool mark(const struct unix_socket *leaving) REQUIRES(&gc.lock) {
     struct unix_socket *socket;
     bool any = false, changed = true;
     LIST_FOR_EACH(socket, &gc.all, all_node)
-        socket->gc_references = 0;
+    socket->gc_references = 0;
     LIST_FOR_EACH(socket, &gc.all, all_node)
-        any |= visit_children(socket, count_reference);
+    any |= visit_children(socket, count_reference);
     if (!any)
         return false;
     LIST_FOR_EACH(socket, &gc.all, all_node) {
@@ -107,12 +111,12 @@ static bool mark(const struct unix_socket *leaving) REQUIRES(&gc.lock) {
     while (changed) {
         changed = false;
         LIST_FOR_EACH(socket, &gc.all, all_node)
-            if (!is_garbage(socket))
-                changed |= visit_children(socket, mark_reachable);
+        if (!is_garbage(socket))
+            changed |= visit_children(socket, mark_reachable);
     }
     any = false;
     LIST_FOR_EACH(socket, &gc.all, all_node)
-        any |= is_garbage(socket);
+    any |= is_garbage(socket);
     return any;
 }
 
@@ -144,8 +148,8 @@ void unix_gc_run(const struct unix_socket *leaving) {
     if (!gc.running && mark(leaving)) {
         struct unix_socket *socket;
         LIST_FOR_EACH(socket, &gc.all, all_node)
-            if (is_garbage(socket))
-                sweep(socket, &dead);
+        if (is_garbage(socket))
+            sweep(socket, &dead);
     }
     bool found = !list_is_empty(&dead);
     gc.running |= found;

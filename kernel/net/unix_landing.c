@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// Direct delivery: when a stream's reader already sleeps, a large write is copied once, from the writer's memory into the
-// reader's, instead of into packets and out again.
+// Direct delivery: when a stream's reader already sleeps, a large write is copied once, from the writer's memory into
+// the reader's, instead of into packets and out again.
 //
 //   reader                                    writer
 //   queue empty: end->landing = &landing

@@ -36,8 +36,8 @@ static struct unix_name *find_abstract(const struct abi_sockaddr_un *address, un
     REQUIRES(&names.lock) {
     struct unix_name *name;
     LIST_FOR_EACH(name, bucket_of(address, size), node)
-        if (name->size == size && name->owner->socket.type == type && memcmp(&name->address, address, size) == 0)
-            return name;
+    if (name->size == size && name->owner->socket.type == type && memcmp(&name->address, address, size) == 0)
+        return name;
     return nullptr;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // AF_UNIX sockets: what their files share.
 //
-// Two kinds. Stream and seqpacket sockets are connected: the two ends share a struct unix_connection with a queue for each
-// direction, one lock, and weak pointers to the sockets. Datagram sockets have a queue of their own.
+// Two kinds. Stream and seqpacket sockets are connected: the two ends share a struct unix_connection with a queue for
+// each direction, one lock, and weak pointers to the sockets. Datagram sockets have a queue of their own.
 //
-// Lock order: gc.lock, names.lock, socket->lock, connection->lock, object locks. Two socket locks are never held together.
+// Lock order: gc.lock, names.lock, socket->lock, connection->lock, object locks. Two socket locks are never held
+// together.
 #pragma once
 
 #include "packet.h"
@@ -19,9 +20,9 @@ struct unix_name {
     struct abi_sockaddr_un address;
     char terminator; // ends a path of the greatest length
     bool is_path;
-    struct list_node node; // abstract names: in a bucket of names.table, under names.lock
+    struct list_node node;     // abstract names: in a bucket of names.table, under names.lock
     struct unix_socket *owner; // under names.lock; weak: cleared when the owner closes
-    struct path path; // of a path name
+    struct path path;          // of a path name
 };
 
 // Where a sleeping reader wants its data: its sender may copy there directly (unix_landing.c). On the reader's stack;
@@ -36,19 +37,19 @@ struct unix_landing {
 // One end of a connection: what it has yet to read, and what is the matter with it.
 struct unix_end {
     struct list_node packets;
-    uint32_t bytes;  // charge of the packets: against the other end's send buffer
-    uint32_t limit;  // the other end's send buffer
-    bool reading;    // a reader has taken the first packets out and may put them back
-    bool closed;     // the socket is closed
+    uint32_t bytes; // charge of the packets: against the other end's send buffer
+    uint32_t limit; // the other end's send buffer
+    bool reading;   // a reader has taken the first packets out and may put them back
+    bool closed;    // the socket is closed
     bool shut_read, shut_write;
     struct unix_landing *landing; // of a reader that sleeps; null: none
-    struct unix_socket *socket; // weak: cleared when the socket is destroyed
-    struct wait_queue readers;  // of this end
-    struct wait_queue writers;  // of the other end, for room here
+    struct unix_socket *socket;   // weak: cleared when the socket is destroyed
+    struct wait_queue readers;    // of this end
+    struct wait_queue writers;    // of the other end, for room here
 };
 
 struct unix_connection {
-    struct refcount ref; // one for each end
+    struct refcount ref;  // one for each end
     struct spinlock lock; // protects the rest
     struct unix_end end[2];
 };
@@ -56,7 +57,7 @@ struct unix_connection {
 enum unix_state { UNIX_UNCONNECTED, UNIX_CONNECTING, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
 
 struct unix_socket {
-    struct socket socket; // first
+    struct socket socket;      // first
     struct list_node all_node; // all sockets; under gc.lock
     // The garbage collector's own, under gc.lock.
     uint32_t gc_references;
@@ -68,43 +69,63 @@ struct unix_socket {
 
     struct spinlock lock; // protects the rest
     enum unix_state state;
-    struct unix_name *name; // bound to; null: none. One reference. Set once
-    bool binding;           // a bind is under way
+    struct unix_name *name;                             // bound to; null: none. One reference. Set once
+    bool binding;                                       // a bind is under way
     struct abi_ucred own_credentials, peer_credentials; // as of listen, connect, socketpair
     bool has_peer_credentials;
     // Listening.
-    struct list_node backlog; // struct unix_socket.backlog_node: connected, not yet accepted; one reference each
+    struct list_node backlog;      // struct unix_socket.backlog_node: connected, not yet accepted; one reference each
     struct list_node backlog_node; // of the listener's backlog, under its lock
     struct unix_socket *listener;  // in whose backlog it is; under gc.lock
     unsigned backlog_length, backlog_max;
     struct wait_queue accepters, connecters;
     // Datagrams.
-    struct unix_socket *peer;   // connected to; one reference
+    struct unix_socket *peer; // connected to; one reference
     struct list_node packets;
     unsigned packet_count;
     bool shut_read, shut_write;
     struct wait_queue readers;
-    struct wait_queue senders;  // of others, for room in our queue
-    struct wait_queue writers;  // of ours, for room in our send buffer
+    struct wait_queue senders;     // of others, for room in our queue
+    struct wait_queue writers;     // of ours, for room in our send buffer
     struct list_node blocked;      // struct unix_socket.blocked_node: told when there is room; one reference each
     struct list_node blocked_node; // under the receiver's lock
     _Atomic bool is_blocked;
-    _Atomic uint32_t sent;      // charge of our datagrams that nobody has read yet
+    _Atomic uint32_t sent; // charge of our datagrams that nobody has read yet
 };
 
 ALWAYS_INLINE struct unix_socket *to_unix(struct socket *socket) {
     return CONTAINER_OF(socket, struct unix_socket, socket);
 }
-ALWAYS_INLINE void unix_get(struct unix_socket *socket) { object_get(&socket->socket.object); }
-ALWAYS_INLINE void unix_put(struct unix_socket *socket) { object_put(&socket->socket.object); }
-ALWAYS_INLINE bool unix_is_datagram(const struct unix_socket *socket) { return socket->socket.type == SOCK_DGRAM; }
+ALWAYS_INLINE void unix_get(struct unix_socket *socket) {
+    object_get(&socket->socket.object);
+}
+ALWAYS_INLINE void unix_put(struct unix_socket *socket) {
+    object_put(&socket->socket.object);
+}
+ALWAYS_INLINE bool unix_is_datagram(const struct unix_socket *socket) {
+    return socket->socket.type == SOCK_DGRAM;
+}
 ALWAYS_INLINE struct unix_connection *unix_connection_of(struct unix_socket *socket) {
     return atomic_load_explicit(&socket->connection, memory_order_acquire);
 }
 
-#define UNIX_SIGNALS                                                                                                   \
+#define UNIX_SIGNALS \
     (SIGNALS_READ | SIGNALS_WRITE | SIGNAL_WRITE_BAND | SIGNAL_HANGUP | SIGNAL_READ_HANGUP | SIGNAL_ERROR)
 #define UNIX_WRITABLE (SIGNALS_WRITE | SIGNAL_WRITE_BAND)
+
+// No more comes to / may be sent from the end `mine`.
+ALWAYS_INLINE bool unix_receive_is_shut(const struct unix_end *mine, const struct unix_end *other) {
+    return mine->shut_read || other->shut_write || other->closed;
+}
+
+ALWAYS_INLINE bool unix_send_is_shut(const struct unix_end *mine, const struct unix_end *other) {
+    return mine->shut_write || other->shut_read || other->closed;
+}
+
+// Has the queue at `end` drained enough for its senders to go on?
+ALWAYS_INLINE bool unix_has_drained(const struct unix_end *end) {
+    return end->bytes <= end->limit / 4;
+}
 
 // --- unix.c ---
 struct unix_socket *unix_alloc(int type);
@@ -130,17 +151,19 @@ status_t unix_listen(struct socket *socket, int backlog);
 status_t unix_accept(struct socket *socket, bool nonblock, struct socket **out);
 void unix_listener_close(struct unix_socket *socket);
 
-// --- unix_stream.c ---
+// --- unix_send.c, unix_receive.c ---
 ssize_t unix_stream_send(struct socket *socket, struct message *message);
-ssize_t unix_stream_receive(struct socket *socket, struct message *message);
 ssize_t unix_seqpacket_send(struct socket *socket, struct message *message);
+ssize_t unix_stream_receive(struct socket *socket, struct message *message);
 ssize_t unix_seqpacket_receive(struct socket *socket, struct message *message);
+// Hands out a packet's credentials and handles, if they are wanted.
+void unix_take_ancillary(struct packet *packet, struct message *message, bool peek);
+
+// --- unix_end.c ---
 status_t unix_stream_shutdown(struct socket *socket, bool read, bool write);
 void unix_stream_close(struct unix_socket *socket);
 // Brings the signals of one end in line with the state.
 void unix_end_update_locked(struct unix_connection *connection, unsigned side) REQUIRES(&connection->lock);
-// Hands out a packet's credentials and handles, if they are wanted.
-void unix_take_ancillary(struct packet *packet, struct message *message, bool peek);
 
 // --- unix_landing.c ---
 #define UNIX_LANDING_MIN 4096u // shorter data goes through the queue: that is cheaper

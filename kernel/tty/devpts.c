@@ -83,7 +83,9 @@ static status_t make_terminal(struct super *super, unsigned index, struct vnode 
 
 // --- ptmx in the directory itself ---
 
-static status_t open_ptmx(struct vnode *vnode, uint32_t flags, struct object **out) { return ptmx_open(out); }
+static status_t open_ptmx(struct vnode *vnode, uint32_t flags, struct object **out) {
+    return ptmx_open(out);
+}
 static const struct vnode_ops ptmx_ops = {.open = open_ptmx};
 
 static status_t make_ptmx(struct super *super, struct vnode **out) {
@@ -196,7 +198,9 @@ static status_t devpts_mount(struct super *super, const char *source, const char
     return 0;
 }
 
-static status_t devpts_remount(struct super *super, const char *source_options) { return set_options(source_options); }
+static status_t devpts_remount(struct super *super, const char *source_options) {
+    return set_options(source_options);
+}
 
 static void devpts_show_options(struct super *super, struct text_buffer *text) {
     spin_lock(&options.lock);
@@ -236,4 +240,6 @@ void devpts_init_attributes(struct pty_attributes *attributes) {
     attributes->made = attributes->changed = time_now();
 }
 
-void devpts_init(void) { filesystem_register(&devpts_super_ops); }
+void devpts_init(void) {
+    filesystem_register(&devpts_super_ops);
+}

@@ -6,17 +6,17 @@
 #include <abi/termios.h>
 #include <lib/types.h>
 
-#define LINE_INPUT_SIZE 4096u  // Linux's N_TTY_BUF_SIZE: the longest line is one less
+#define LINE_INPUT_SIZE 4096u // Linux's N_TTY_BUF_SIZE: the longest line is one less
 #define LINE_OUTPUT_SIZE 4096u
 #define LINE_ECHO_RESERVE 256u // output room that programs leave for echoes
 
-enum line_event { // what the caller must still do; taken with line_take_events
+enum line_event {       // what the caller must still do; taken with line_take_events
     LINE_INTERRUPT = 1, // SIGINT to the foreground group
     LINE_QUIT = 2,      // SIGQUIT
     LINE_SUSPEND = 4,   // SIGTSTP
     LINE_FLUSHED_INPUT = 8,
     LINE_FLUSHED_OUTPUT = 16, // the driver must forget what it has not sent
-    LINE_STOPPED = 32,  // output was stopped / started by a flow control character
+    LINE_STOPPED = 32,        // output was stopped / started by a flow control character
     LINE_STARTED = 64,
 };
 
@@ -27,12 +27,12 @@ struct line {
     // in raw mode, all is [tail, head)).
     uint32_t head, canon, tail;
     uint64_t ends[LINE_INPUT_SIZE / 64]; // a bit for each byte that ends a line
-    bool literal_next; // VLNEXT came
-    bool erasing;      // ECHOPRT: inside \…/
-    bool stopped;      // by VSTOP or TCOOFF
-    bool stopped_by_call; // TCOOFF: only TCOON starts again
-    uint32_t column;       // of the cursor
-    uint32_t canon_column; // where the line being edited began
+    bool literal_next;                   // VLNEXT came
+    bool erasing;                        // ECHOPRT: inside \…/
+    bool stopped;                        // by VSTOP or TCOOFF
+    bool stopped_by_call;                // TCOOFF: only TCOON starts again
+    uint32_t column;                     // of the cursor
+    uint32_t canon_column;               // where the line being edited began
     uint32_t out_head, out_tail;
     uint8_t input[LINE_INPUT_SIZE];
     uint8_t output[LINE_OUTPUT_SIZE];
@@ -75,11 +75,15 @@ ALWAYS_INLINE uint32_t line_take_events(struct line *line) {
 }
 
 // --- between the files of the line discipline ---
-ALWAYS_INLINE bool line_is_canonical(const struct line *line) { return line->termios.lflag & ICANON; }
+ALWAYS_INLINE bool line_is_canonical(const struct line *line) {
+    return line->termios.lflag & ICANON;
+}
 ALWAYS_INLINE uint8_t line_byte(const struct line *line, uint32_t position) {
     return line->input[position % LINE_INPUT_SIZE];
 }
-ALWAYS_INLINE bool line_is_control(uint8_t c) { return c < 32 || c == 127; }
+ALWAYS_INLINE bool line_is_control(uint8_t c) {
+    return c < 32 || c == 127;
+}
 // The second and later bytes of a character, if the terminal speaks UTF-8.
 ALWAYS_INLINE bool line_is_continuation(const struct line *line, uint8_t c) {
     return (line->termios.iflag & IUTF8) && (c & 0xc0) == 0x80;

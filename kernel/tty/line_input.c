@@ -9,7 +9,9 @@ static bool is_char(const struct line *line, unsigned index, uint8_t c) {
     return c != 0 && line->termios.cc[index] == c;
 }
 
-static uint32_t space(const struct line *line) { return LINE_INPUT_SIZE - 1 - (line->head - line->tail); }
+static uint32_t space(const struct line *line) {
+    return LINE_INPUT_SIZE - 1 - (line->head - line->tail);
+}
 
 size_t line_room(const struct line *line) {
     uint32_t room = space(line);

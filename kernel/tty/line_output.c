@@ -6,9 +6,13 @@
 
 #include <lib/string.h>
 
-static uint32_t room(const struct line *line) { return LINE_OUTPUT_SIZE - (line->out_head - line->out_tail); }
+static uint32_t room(const struct line *line) {
+    return LINE_OUTPUT_SIZE - (line->out_head - line->out_tail);
+}
 
-static void store(struct line *line, uint8_t c) { line->output[line->out_head++ % LINE_OUTPUT_SIZE] = c; }
+static void store(struct line *line, uint8_t c) {
+    line->output[line->out_head++ % LINE_OUTPUT_SIZE] = c;
+}
 
 static bool put_newline(struct line *line) {
     uint32_t oflag = line->termios.oflag;
@@ -114,10 +118,14 @@ size_t line_output(const struct line *line, const uint8_t **text) {
     return MIN(line->out_head - line->out_tail, LINE_OUTPUT_SIZE - start);
 }
 
-void line_sent(struct line *line, size_t size) { line->out_tail += (uint32_t)size; }
+void line_sent(struct line *line, size_t size) {
+    line->out_tail += (uint32_t)size;
+}
 
 // An echo for which there is no room is lost, as on any terminal that cannot keep up.
-void line_echo_raw(struct line *line, uint8_t c) { (void)line_put(line, c); }
+void line_echo_raw(struct line *line, uint8_t c) {
+    (void)line_put(line, c);
+}
 
 void line_echo(struct line *line, uint8_t c) {
     if ((line->termios.lflag & ECHOCTL) && line_is_control(c) && c != '\t') {

@@ -122,7 +122,9 @@ const struct tty_driver pty_driver = {
 };
 
 // After the master is gone, output goes nowhere.
-static size_t orphan_output(struct tty *tty, const char *text, size_t size) { return size; }
+static size_t orphan_output(struct tty *tty, const char *text, size_t size) {
+    return size;
+}
 static const struct tty_driver orphan_driver = {.write = orphan_output};
 
 // --- the master's side ---
@@ -195,8 +197,8 @@ static status_t wait_for_room(struct pty *pty, unsigned flags) {
     status_t status = 0;
     spin_lock(&pty->lock);
     while (pty->input_full && status == 0)
-        status = flags & IO_NONBLOCK ? -EAGAIN
-                                     : wait_queue_sleep(&pty->writers, &pty->lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
+        status =
+            flags & IO_NONBLOCK ? -EAGAIN : wait_queue_sleep(&pty->writers, &pty->lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
     spin_unlock(&pty->lock);
     return status == -EINTR ? -ERESTARTSYS : status;
 }

@@ -23,18 +23,17 @@ struct pty {
     unsigned index;
     bool closed; // the last handle of the master is gone
 
-    struct spinlock lock; // protects all below; taken within tty->lock
+    struct spinlock lock;                                    // protects all below; taken within tty->lock
     uint32_t head GUARDED_BY(&lock), tail GUARDED_BY(&lock); // positions in `ring`, counting up
-    uint8_t packet_bits GUARDED_BY(&lock); // TIOCPKT_* that the master has not yet read
+    uint8_t packet_bits GUARDED_BY(&lock);                   // TIOCPKT_* that the master has not yet read
     bool packet_mode GUARDED_BY(&lock);
-    bool locked GUARDED_BY(&lock);         // not yet unlocked by TIOCSPTLCK
-    bool slave_gone GUARDED_BY(&lock);     // was open, and is not any more
-    bool input_full GUARDED_BY(&lock);     // the slave's programs must read before the master may write
-    struct wait_queue readers, writers;    // of the master
+    bool locked GUARDED_BY(&lock);      // not yet unlocked by TIOCSPTLCK
+    bool slave_gone GUARDED_BY(&lock);  // was open, and is not any more
+    bool input_full GUARDED_BY(&lock);  // the slave's programs must read before the master may write
+    struct wait_queue readers, writers; // of the master
     struct pty_attributes attributes GUARDED_BY(&lock);
-    uint8_t ring[PTY_RING_SIZE];           // output of the slave's programs
+    uint8_t ring[PTY_RING_SIZE]; // output of the slave's programs
 };
-
 
 struct pty *pty_lookup(unsigned index);
 // The lowest number ≥ `index` in use, or -1.

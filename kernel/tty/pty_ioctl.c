@@ -33,7 +33,7 @@ static long set_packet_mode(struct pty *pty, unsigned long argument) {
 
 static long get_state(struct pty *pty, unsigned command, unsigned long argument) {
     spin_lock(&pty->lock);
-    int32_t value = command == TIOCGPTLCK  ? pty->locked
+    int32_t value = command == TIOCGPTLCK ? pty->locked
                     : command == TIOCGPKT ? pty->packet_mode
                                           : (int32_t)(pty->head - pty->tail);
     spin_unlock(&pty->lock);
@@ -50,8 +50,8 @@ static long open_peer(struct pty *pty, unsigned long argument) {
     if (status != 0)
         return status;
     struct file *file = file_of(object);
-    int handle = handle_install(object, file ? file_rights(file) : RIGHTS_READ_WRITE,
-                                flags & O_CLOEXEC ? HANDLE_CLOEXEC : 0);
+    int handle =
+        handle_install(object, file ? file_rights(file) : RIGHTS_READ_WRITE, flags & O_CLOEXEC ? HANDLE_CLOEXEC : 0);
     if (handle < 0)
         object_put(object);
     return handle;

@@ -14,7 +14,6 @@
 
 const struct tty_job_ops *tty_job_ops;
 
-
 struct tty *tty_alloc(const struct tty_driver *driver, void *context, uint32_t device) {
     struct tty *tty = kzalloc(sizeof(*tty));
     if (!tty)
@@ -33,18 +32,28 @@ struct tty *tty_alloc(const struct tty_driver *driver, void *context, uint32_t d
     return tty;
 }
 
-static void reclaim(struct rcu_head *head) { kfree(CONTAINER_OF(head, struct tty, rcu)); }
+static void reclaim(struct rcu_head *head) {
+    kfree(CONTAINER_OF(head, struct tty, rcu));
+}
 
-void tty_get(struct tty *tty) { refcount_up(&tty->ref); }
+void tty_get(struct tty *tty) {
+    refcount_up(&tty->ref);
+}
 
 void tty_put(struct tty *tty) {
     if (refcount_down(&tty->ref))
         rcu_call(&tty->rcu, reclaim);
 }
 
-void *tty_context(struct tty *tty) { return tty->context; }
-uint32_t tty_device(struct tty *tty) { return tty->device; }
-const struct abi_termios2 *tty_termios(struct tty *tty) NO_THREAD_SAFETY { return &tty->line.termios; }
+void *tty_context(struct tty *tty) {
+    return tty->context;
+}
+uint32_t tty_device(struct tty *tty) {
+    return tty->device;
+}
+const struct abi_termios2 *tty_termios(struct tty *tty) NO_THREAD_SAFETY {
+    return &tty->line.termios;
+}
 
 static status_t open_node(const struct device_ops *node, uint32_t flags, struct object **out) {
     return tty_open(node->context, flags, false, out);
@@ -60,8 +69,8 @@ status_t tty_create(const struct tty_driver *driver, void *context, const char *
     tty->line.termios.cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL;
     tty->line.termios.ispeed = tty->line.termios.ospeed = 115200;
     spin_unlock(&tty->lock);
-    tty->node = (struct device_ops){
-        .name = tty->name, .device = device, .mode = 0620, .open = open_node, .context = tty};
+    tty->node =
+        (struct device_ops){.name = tty->name, .device = device, .mode = 0620, .open = open_node, .context = tty};
     status_t status = device_register(&tty->node);
     if (status != 0) {
         tty_put(tty);
@@ -114,9 +123,9 @@ status_t tty_open(struct tty *tty, uint32_t flags, bool console, struct object *
     file->readable = (flags & O_ACCMODE) != O_WRONLY;
     tty_get(tty);
     spin_lock(&tty->lock);
-    status_t status = tty->carrier_lost ? -EIO
+    status_t status = tty->carrier_lost                                                ? -EIO
                       : tty->exclusive && !cred_has_cap(cred_current(), CAP_SYS_ADMIN) ? -EBUSY
-                                                                                            : 0;
+                                                                                       : 0;
     if (status == 0) {
         list_push_back(&tty->files, &file->node);
         bool first = tty->open_count++ == 0;

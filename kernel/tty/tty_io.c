@@ -130,7 +130,9 @@ size_t tty_receive(struct tty *tty, const uint8_t *bytes, size_t size) {
     return taken;
 }
 
-void tty_input(struct tty *tty, const uint8_t *bytes, size_t size) { (void)tty_receive(tty, bytes, size); }
+void tty_input(struct tty *tty, const uint8_t *bytes, size_t size) {
+    (void)tty_receive(tty, bytes, size);
+}
 
 void tty_input_break(struct tty *tty) {
     spin_lock(&tty->lock);
@@ -149,7 +151,7 @@ void tty_input_error(struct tty *tty, uint8_t byte) {
 struct read_state {
     size_t done, wanted; // bytes; `wanted` is when a raw read may stop
     nsec_t deadline;
-    bool timed;     // VTIME applies
+    bool timed; // VTIME applies
     bool canonical;
 };
 
@@ -209,7 +211,8 @@ static ssize_t read_chunk(struct tty_file *file, struct read_state *read, struct
     bool end;
     result = (ssize_t)line_read(&tty->line, chunk->bytes, MIN(chunk->size, sizeof(chunk->bytes)), &end);
     read->done += (size_t)result;
-    chunk->last = end || (!line_is_canonical(&tty->line) && read->done >= read->wanted && !line_is_ready(&tty->line, 1));
+    chunk->last =
+        end || (!line_is_canonical(&tty->line) && read->done >= read->wanted && !line_is_ready(&tty->line, 1));
     if (read->timed)
         read->deadline = clock_now() + tty->line.termios.cc[VTIME] * DECISECOND;
     tty_unthrottle_locked(tty);
@@ -251,8 +254,8 @@ static status_t begin_write(struct tty *tty, unsigned flags) {
     status_t status = 0;
     spin_lock(&tty->lock);
     while (tty->writing && status == 0)
-        status = flags & IO_NONBLOCK ? -EAGAIN
-                                     : wait_queue_sleep(&tty->writers, &tty->lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
+        status =
+            flags & IO_NONBLOCK ? -EAGAIN : wait_queue_sleep(&tty->writers, &tty->lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
     if (status == 0)
         tty->writing = true;
     spin_unlock(&tty->lock);

@@ -37,7 +37,9 @@ struct tty *tty_controlling(void) {
 }
 
 // Compares only; no reference.
-bool tty_is_controlling(struct tty *tty) { return tty_job_ops && tty_job_ops->controlling() == tty; }
+bool tty_is_controlling(struct tty *tty) {
+    return tty_job_ops && tty_job_ops->controlling() == tty;
+}
 
 status_t tty_check_job(struct tty *tty, int signal) {
     if (!tty_is_controlling(tty))

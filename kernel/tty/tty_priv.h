@@ -13,8 +13,16 @@
 
 #define DEVICE_NUMBER(major, minor) ((uint32_t)((major) << 8 | (minor)))
 
-enum { TTY_SIGHUP = 1, TTY_SIGINT = 2, TTY_SIGQUIT = 3, TTY_SIGCONT = 18, TTY_SIGTSTP = 20, TTY_SIGTTIN = 21,
-       TTY_SIGTTOU = 22, TTY_SIGWINCH = 28 };
+enum {
+    TTY_SIGHUP = 1,
+    TTY_SIGINT = 2,
+    TTY_SIGQUIT = 3,
+    TTY_SIGCONT = 18,
+    TTY_SIGTSTP = 20,
+    TTY_SIGTTIN = 21,
+    TTY_SIGTTOU = 22,
+    TTY_SIGWINCH = 28
+};
 
 struct tty {
     struct refcount ref;
@@ -30,24 +38,24 @@ struct tty {
     struct line line GUARDED_BY(&lock);
     struct abi_winsize size GUARDED_BY(&lock);
     int group GUARDED_BY(&lock), session GUARDED_BY(&lock); // foreground group, session; 0: none
-    struct list_node files GUARDED_BY(&lock); // struct tty_file.node: open and not hung up
-    unsigned open_count GUARDED_BY(&lock);    // in `files`, or hung up and not yet closed
+    struct list_node files GUARDED_BY(&lock);               // struct tty_file.node: open and not hung up
+    unsigned open_count GUARDED_BY(&lock);                  // in `files`, or hung up and not yet closed
     bool exclusive GUARDED_BY(&lock);
     bool carrier_lost GUARDED_BY(&lock); // the master is closed: reads and writes fail
     bool throttled GUARDED_BY(&lock);
-    bool writing GUARDED_BY(&lock);      // a write is under way: others wait, so that writes do not mix
-    struct wait_queue readers, writers;  // writers: for room, for their turn, for the output to drain
+    bool writing GUARDED_BY(&lock);     // a write is under way: others wait, so that writes do not mix
+    struct wait_queue readers, writers; // writers: for room, for their turn, for the output to drain
 };
 
 // What a process opened.
 struct tty_file {
     struct object object;
-    struct tty *tty; // one reference
+    struct tty *tty;       // one reference
     struct list_node node; // tty->files
     _Atomic bool hung;     // hung up: dead for good
     bool console;          // by /dev/console: not hung up
     bool readable;
-    bool closed;           // the last handle is gone
+    bool closed; // the last handle is gone
 };
 
 extern const struct object_ops tty_file_ops;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// The line discipline, seen from both sides of a pty: what is typed at the master, what the terminal's program reads, what
-// is echoed; the modes, flow control and the four ways of a raw read.
+// The line discipline, seen from both sides of a pty: what is typed at the master, what the terminal's program reads,
+// what is echoed; the modes, flow control and the four ways of a raw read.
 #include "sys.h"
 
 #include <poll.h>
@@ -146,8 +146,11 @@ static const struct {
     {"IXANY", {.i_set = IXANY}, S("\023a"), "", "a"},
     {"no IXON", {.i_clear = IXON}, S("\023\n"), "\023\n|", "^S\r\n"},
     {"interrupt starts output", {}, S("\023\003"), "", "^C"},
-    {"raw", {.l_clear = ICANON | ECHO | ISIG | IEXTEN, .i_clear = ICRNL | IXON}, S("a\003\r\004\177\023"),
-     "a\003\r\004\177\023|", ""},
+    {"raw",
+     {.l_clear = ICANON | ECHO | ISIG | IEXTEN, .i_clear = ICRNL | IXON},
+     S("a\003\r\004\177\023"),
+     "a\003\r\004\177\023|",
+     ""},
     {"raw with echo", {.l_clear = ICANON}, S("ab\177\n"), "ab\177\n|", "ab^?^J"},
     {"Enter in raw mode with echo", {.l_clear = ICANON}, S("a\r"), "a\n|", "a\r\n"},
     {"PARMRK", {.l_clear = ICANON | ECHO, .i_set = PARMRK}, S("\xff"), "\xff\xff|", ""},

@@ -9,8 +9,12 @@
 #include <sys/un.h>
 
 static int pair[2];
-static void make_pair(int type) { socketpair(AF_UNIX, type, 0, pair); }
-static void close_pair(void) { close(pair[0]), close(pair[1]); }
+static void make_pair(int type) {
+    socketpair(AF_UNIX, type, 0, pair);
+}
+static void close_pair(void) {
+    close(pair[0]), close(pair[1]);
+}
 
 // musl's wrappers copy control messages through a small buffer of their own: 253 descriptors do not fit.
 static ssize_t send_message(int socket, struct msghdr *message, int flags) {
@@ -24,8 +28,8 @@ static ssize_t send_fds(int socket, const int *fds, size_t count) {
         struct cmsghdr align;
     } control = {};
     struct iovec iov = {"x", 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -42,7 +46,9 @@ static int receive_fds(int socket, int *fds, size_t room, int how, int *flags) {
     } control = {};
     char byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
                              .msg_controllen = room ? CMSG_LEN(room * sizeof(int)) : 0};
     ssize_t size = recvmsg(socket, &message, how);
     if (flags)
@@ -57,7 +63,9 @@ static int receive_fds(int socket, int *fds, size_t room, int how, int *flags) {
     return (int)count;
 }
 
-static int send_fd(int socket, int fd) { return (int)send_fds(socket, &fd, 1); }
+static int send_fd(int socket, int fd) {
+    return (int)send_fds(socket, &fd, 1);
+}
 static int receive_fd(int socket) {
     int fd = -1;
     return receive_fds(socket, &fd, 1, 0, NULL) == 1 ? fd : -1;
@@ -132,7 +140,8 @@ static void several(void) {
     got[0] = -1;
     struct iovec iov = {buffer, 8};
     char control[CMSG_SPACE(sizeof(int))];
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     is(recvmsg(pair[1], &message, 0), 3, "a read stops after descriptors");
     memcpy(&got[0], CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
     close(got[0]);
@@ -171,7 +180,8 @@ static void cycles(void) {
         // The collector runs when a socket closes (on Linux, soon after).
         make_pair(SOCK_STREAM), close_pair();
         struct pollfd p = {.fd = pipe_ends[0], .events = POLLIN};
-        ok(poll(&p, 1, 3000) == 1 && (p.revents & POLLHUP), "sockets that hold only each other are freed (type %d)", type);
+        ok(poll(&p, 1, 3000) == 1 && (p.revents & POLLHUP), "sockets that hold only each other are freed (type %d)",
+           type);
         close(pipe_ends[0]);
     }
     // A socket in flight that can still be received is not garbage.
@@ -228,7 +238,8 @@ static ssize_t send_credentials(int socket, const struct ucred *cred) {
 static bool receive_credentials(int socket, struct ucred *cred) {
     char control[CMSG_SPACE(sizeof *cred)] = {}, byte;
     struct iovec iov = {&byte, 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     if (recvmsg(socket, &message, 0) != 1)
         return false;
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
@@ -251,10 +262,7 @@ static void credentials(void) {
     send_credentials(pair[0], NULL);
     ok(receive_credentials(pair[1], &cred) && cred.pid == mine.pid, "then they come by themselves");
     is(send_credentials(pair[0], &mine), 1, "our own may be given");
-    exited(in_child({
-               send_credentials(pair[0], NULL);
-           }),
-           0, "a child sends");
+    exited(in_child({ send_credentials(pair[0], NULL); }), 0, "a child sends");
     ok(receive_credentials(pair[1], &cred) && cred.pid == mine.pid, "ours first");
     ok(receive_credentials(pair[1], &cred) && cred.pid != mine.pid && cred.pid > 0, "then the child's");
     exited(in_child({

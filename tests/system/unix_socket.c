@@ -13,8 +13,12 @@
 
 static int pair[2];
 
-static void make_pair(int type) { socketpair(AF_UNIX, type, 0, pair); }
-static void close_pair(void) { close(pair[0]), close(pair[1]); }
+static void make_pair(int type) {
+    socketpair(AF_UNIX, type, 0, pair);
+}
+static void close_pair(void) {
+    close(pair[0]), close(pair[1]);
+}
 
 static int poll_now(int fd) {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP};
@@ -35,7 +39,9 @@ static socklen_t abstract_address(struct sockaddr_un *a, const char *text) {
 #define ADDRESS(a) ((struct sockaddr *)&(a))
 
 static volatile int pipes;
-static void count_pipe(int signal) { (void)signal, pipes++; }
+static void count_pipe(int signal) {
+    (void)signal, pipes++;
+}
 
 static void making(void) {
     fails(socket(AF_UNIX, 77, 0), EINVAL, "a socket type out of range");
@@ -102,7 +108,8 @@ static void stream(void) {
     write(pair[0], "xyz", 3);
     fails(read(pair[1], (void *)8, 3), EFAULT, "a bad pointer to read to");
     is(read(pair[1], buffer, 3), 3, "loses nothing");
-    fails(sendto(pair[0], "x", 1, 0, ADDRESS((struct sockaddr_un){AF_UNIX}), 3), EISCONN, "a connected stream takes no address");
+    fails(sendto(pair[0], "x", 1, 0, ADDRESS((struct sockaddr_un){AF_UNIX}), 3), EISCONN,
+          "a connected stream takes no address");
     fails(pread(pair[0], buffer, 1, 0), ESPIPE, "pread");
     close_pair();
 }

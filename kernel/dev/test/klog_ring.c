@@ -8,7 +8,9 @@
 
 static struct klog_ring ring;
 
-static void add(const char *text) { klog_ring_add(&ring, 6, 1234, text, strlen(text)); }
+static void add(const char *text) {
+    klog_ring_add(&ring, 6, 1234, text, strlen(text));
+}
 
 static void test_order(void) {
     struct klog_record record;

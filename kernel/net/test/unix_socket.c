@@ -11,8 +11,12 @@
 #include "../../sched/test/simulation.h" // last: libc's errno macros and our enumeration
 
 // Address spaces are not used here.
-void region_file_get(struct object *file) { object_get(file); }
-void region_file_put(struct object *file) { object_put(file); }
+void region_file_get(struct object *file) {
+    object_get(file);
+}
+void region_file_put(struct object *file) {
+    object_put(file);
+}
 
 static struct task task = {.thread_count = 1};
 static struct socket *a, *b;
@@ -33,10 +37,14 @@ static void close_socket(struct socket *socket) {
     object_put(&socket->object);
 }
 
-static void close_pair(void) { close_socket(a), close_socket(b); }
+static void close_pair(void) {
+    close_socket(a), close_socket(b);
+}
 
 static unsigned count_sockets_left;
-static void count_socket(struct unix_socket *socket, void *context) { count_sockets_left++; }
+static void count_socket(struct unix_socket *socket, void *context) {
+    count_sockets_left++;
+}
 static unsigned sockets_left(void) {
     rcu_barrier(); // objects are destroyed after a grace period
     count_sockets_left = 0;
@@ -58,7 +66,9 @@ static ssize_t receive_bytes(struct socket *socket, void *to, size_t size, uint3
     return socket->ops->receive(socket, &message);
 }
 
-static uint8_t pattern(uint64_t position) { return (uint8_t)(position * 167 + position / 251); }
+static uint8_t pattern(uint64_t position) {
+    return (uint8_t)(position * 167 + position / 251);
+}
 
 // Random writes, reads and peeks on one stream: what is read is what was written, in order; and what is queued is what
 // was written and not yet read.

@@ -53,8 +53,7 @@ static const struct typing typings[] = {
     {"erase a tab", {}, S("ab\t\177c\n"), "abc\n|", "ab\t\b\b\b\b\b\bc\r\n", 0},
     {"erase a tab after a tab", {}, S("\tab\t\177\n"), "\tab\n|", "\tab\t\b\b\b\b\b\b\r\n", 0},
     {"erase a word", {}, S("one two\027x\n"), "one x\n|", "one two\b \b\b \b\b \bx\r\n", 0},
-    {"erase a word and its blanks", {}, S("one  \027x\n"), "x\n|",
-     "one  \b \b\b \b\b \b\b \b\b \bx\r\n", 0},
+    {"erase a word and its blanks", {}, S("one  \027x\n"), "x\n|", "one  \b \b\b \b\b \b\b \b\b \bx\r\n", 0},
     {"word erase stops at a dash", {}, S("a-bc\027\n"), "a-\n|", "a-bc\b \b\b \b\r\n", 0},
     {"word erase is off without IEXTEN", {.lflag_clear = IEXTEN}, S("a\027\n"), "a\027\n|", "a^W\r\n", 0},
     {"kill the line", {}, S("abc\025d\n"), "d\n|", "abc\b \b\b \b\b \bd\r\n", 0},
@@ -68,7 +67,12 @@ static const struct typing typings[] = {
     {"literal newline ends no line", {}, S("a\026\nb\n"), "a\nb\n|", "a^\b^Jb\r\n", 0},
     {"literal interrupt", {}, S("\026\003\n"), "\003\n|", "^\b^C\r\n", 0},
     // signals
-    {"interrupt flushes", {}, S("abc\003d\n"), "d\n|", "^Cd\r\n", LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
+    {"interrupt flushes",
+     {},
+     S("abc\003d\n"),
+     "d\n|",
+     "^Cd\r\n",
+     LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
     {"interrupt with NOFLSH", {.lflag_set = NOFLSH}, S("ab\003c\n"), "abc\n|", "ab^Cc\r\n", LINE_INTERRUPT},
     {"quit", {}, S("\034"), "", "^\\", LINE_QUIT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
     {"suspend", {}, S("\032"), "", "^Z", LINE_SUSPEND | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
@@ -78,14 +82,27 @@ static const struct typing typings[] = {
     {"stop and start", {}, S("a\023b\021\n"), "ab\n|", "ab\r\n", LINE_STOPPED | LINE_STARTED},
     {"IXANY starts again", {.iflag_set = IXANY}, S("\023a"), "", "a", LINE_STOPPED | LINE_STARTED},
     {"no IXON", {.iflag_clear = IXON}, S("\023\n"), "\023\n|", "^S\r\n", 0},
-    {"interrupt starts stopped output", {}, S("\023\003"), "", "^C",
+    {"interrupt starts stopped output",
+     {},
+     S("\023\003"),
+     "",
+     "^C",
      LINE_STOPPED | LINE_STARTED | LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
     // raw
-    {"raw", {.lflag_clear = ICANON | ECHO | ISIG | IEXTEN, .iflag_clear = ICRNL | IXON}, S("a\003\r\004\177\023"),
-     "a\003\r\004\177\023", "", 0},
+    {"raw",
+     {.lflag_clear = ICANON | ECHO | ISIG | IEXTEN, .iflag_clear = ICRNL | IXON},
+     S("a\003\r\004\177\023"),
+     "a\003\r\004\177\023",
+     "",
+     0},
     {"cbreak with echo", {.lflag_clear = ICANON}, S("ab\177\n"), "ab\177\n", "ab^?^J", 0},
     {"cbreak with echo of Enter", {.lflag_clear = ICANON}, S("a\r"), "a\n", "a\r\n", 0},
-    {"raw with ISIG", {.lflag_clear = ICANON | ECHO}, S("a\003b"), "b", "", LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
+    {"raw with ISIG",
+     {.lflag_clear = ICANON | ECHO},
+     S("a\003b"),
+     "b",
+     "",
+     LINE_INTERRUPT | LINE_FLUSHED_INPUT | LINE_FLUSHED_OUTPUT},
     {"PARMRK doubles 0xff", {.lflag_clear = ICANON | ECHO, .iflag_set = PARMRK}, S("\xff"), "\xff\xff", "", 0},
 };
 
@@ -156,7 +173,9 @@ static void test_table(void) {
     }
 }
 
-static void type(const char *text) { (void)line_receive(&line, (const uint8_t *)text, strlen(text)); }
+static void type(const char *text) {
+    (void)line_receive(&line, (const uint8_t *)text, strlen(text));
+}
 
 static void test_small_reads(void) {
     uint8_t buffer[16];
@@ -230,7 +249,11 @@ static void test_back_pressure(void) {
 }
 
 static void test_output(void) {
-    struct { const char *what; struct modes modes; const char *written, *sent; } rows[] = {
+    struct {
+        const char *what;
+        struct modes modes;
+        const char *written, *sent;
+    } rows[] = {
         {"ONLCR", {}, "a\nb", "a\r\nb"},
         {"no OPOST", {.oflag_clear = OPOST}, "a\n\tb", "a\n\tb"},
         {"OCRNL", {.oflag_set = OCRNL, .oflag_clear = ONLCR}, "a\rb", "a\nb"},

@@ -20,7 +20,7 @@ struct address {
 
 // What goes with a message beside its data.
 struct ancillary {
-    struct parcel *rights;  // sending: owned until the family takes it. Receiving: handed over. Null: none
+    struct parcel *rights; // sending: owned until the family takes it. Receiving: handed over. Null: none
     struct abi_ucred credentials;
     bool has_credentials;
 };

@@ -14,14 +14,14 @@ struct tty_driver {
     size_t (*write)(struct tty *tty, const char *text, size_t size);
     void (*set_termios)(struct tty *tty);
     void (*hang_up)(struct tty *tty);
-    void (*throttle)(struct tty *tty, bool stop); // input queue full / has room again
-    void (*flush_output)(struct tty *tty);        // forget what was taken and is not sent
-    size_t (*pending)(struct tty *tty);           // bytes taken and not yet sent (tcdrain, TIOCOUTQ)
+    void (*throttle)(struct tty *tty, bool stop);         // input queue full / has room again
+    void (*flush_output)(struct tty *tty);                // forget what was taken and is not sent
+    size_t (*pending)(struct tty *tty);                   // bytes taken and not yet sent (tcdrain, TIOCOUTQ)
     void (*event)(struct tty *tty, uint32_t packet_bits); // TIOCPKT_*, for pty masters
-    int (*get_modem)(struct tty *tty);            // TIOCM_*
+    int (*get_modem)(struct tty *tty);                    // TIOCM_*
     void (*set_modem)(struct tty *tty, int set, int clear);
     void (*set_break)(struct tty *tty, bool on);
-    void (*opened)(struct tty *tty, bool first);  // a process opened it
+    void (*opened)(struct tty *tty, bool first); // a process opened it
     void (*closed)(struct tty *tty, bool last);
     long (*ioctl)(struct tty *tty, unsigned command, unsigned long argument); // what tty does not know; no lock held
 };
@@ -57,15 +57,15 @@ int tty_foreground_group(struct tty *tty);
 
 // What job control needs of processes; kernel/posix fills it in at boot (tty is the lower layer). Called without locks.
 struct tty_job_ops {
-    int (*signal_group)(int group, int signal);             // returns processes reached; signal 0 only counts
+    int (*signal_group)(int group, int signal); // returns processes reached; signal 0 only counts
     int (*current_group)(void);
     int (*current_session)(void);
     bool (*is_session_leader)(void);
     bool (*group_in_session)(int group, int session);
-    bool (*signal_ignored_or_blocked)(int signal);          // by the current thread
+    bool (*signal_ignored_or_blocked)(int signal); // by the current thread
     bool (*group_is_orphaned)(int group);
-    struct tty *(*controlling)(void);                       // null: none. No reference: the tty is freed after RCU
-    status_t (*set_controlling)(struct tty *tty);           // for the current session
+    struct tty *(*controlling)(void);             // null: none. No reference: the tty is freed after RCU
+    status_t (*set_controlling)(struct tty *tty); // for the current session
     void (*session_lost_tty)(int session);
 };
 extern const struct tty_job_ops *tty_job_ops;

@@ -1,55 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-// Data on AF_UNIX connections: streams, and seqpackets, which keep boundaries.
+// Receiving on AF_UNIX connections.
 //
-// A sender makes a packet outside any lock, then queues it at the other end if there is room. A reader that wants a
-// whole packet takes it out of the queue in the same locked section that finds it. One that wants only part
-// of it (or peeks) leaves it in, sets end->reading, copies, and comes back: while `reading` is set nobody else
-// removes packets from that queue, not even close.
+// A reader that wants a whole packet takes it out of the queue in the same locked section that finds it. One that
+// wants only part of it (or peeks) leaves it in, sets end->reading, copies, and comes back: while `reading` is set
+// nobody else removes packets from that queue, not even close.
 //
 //   reader A (part)            reader B                close
 //   reading = true
 //   copies, unlocked           waits for !reading      closed = true, leaves the packets
 //   start += n
 //   reading = false, wakes B                           (A frees the packets on its way out)
-//
-// A full queue blocks the sender until three quarters of it are read, so that two processes on one CPU do not switch
-// for every packet.
 #include "unix_priv.h"
-
-#include <sched/sched.h>
-
-ALWAYS_INLINE bool receive_is_shut(const struct unix_end *mine, const struct unix_end *other) {
-    return mine->shut_read || other->shut_write || other->closed;
-}
-
-ALWAYS_INLINE bool send_is_shut(const struct unix_end *mine, const struct unix_end *other) {
-    return mine->shut_write || other->shut_read || other->closed;
-}
-
-// Has the queue at `end` drained enough for its senders to go on?
-ALWAYS_INLINE bool has_drained(const struct unix_end *end) { return end->bytes <= end->limit / 4; }
-
-void unix_end_update_locked(struct unix_connection *connection, unsigned side) {
-    const struct unix_end *mine = &connection->end[side], *other = &connection->end[!side];
-    if (!mine->socket)
-        return;
-    struct object *object = &mine->socket->socket.object;
-    uint32_t now = 0;
-    bool no_more = receive_is_shut(mine, other);
-    if (no_more || !list_is_empty(&mine->packets))
-        now |= SIGNALS_READ;
-    if (has_drained(other))
-        now |= UNIX_WRITABLE;
-    if (no_more)
-        now |= SIGNAL_READ_HANGUP;
-    if (no_more && send_is_shut(mine, other))
-        now |= SIGNAL_HANGUP;
-    if (atomic_load_explicit(&mine->socket->socket.error, memory_order_relaxed) != 0)
-        now |= SIGNAL_ERROR;
-    uint32_t before = object_signals(object) & UNIX_SIGNALS;
-    if (before != now)
-        object_signal(object, before & ~now, now & ~before);
-}
 
 void unix_take_ancillary(struct packet *packet, struct message *message, bool peek) {
     if (!message->ancillary)
@@ -68,156 +29,17 @@ void unix_take_ancillary(struct packet *packet, struct message *message, bool pe
     unix_gc_unlock();
 }
 
-// --- sending ---
-
-static status_t wait_for_room(struct unix_connection *connection, unsigned side, struct message *message,
-                              nsec_t deadline) REQUIRES(&connection->lock) {
-    struct unix_end *mine = &connection->end[side], *to = &connection->end[!side];
-    for (;;) {
-        if (UNLIKELY(send_is_shut(mine, to)))
-            return -EPIPE;
-        if (LIKELY(to->bytes < to->limit))
-            return 0;
-        if (message->flags & MSG_DONTWAIT)
-            return -EAGAIN;
-        status_t status = wait_queue_sleep(&to->writers, &connection->lock, WAIT_INTERRUPTIBLE, deadline);
-        if (status != 0)
-            return status;
-    }
-}
-
-static void append(struct unix_connection *connection, unsigned side, struct packet *packet)
-    REQUIRES(&connection->lock) {
-    struct unix_end *to = &connection->end[!side];
-    bool was_drained = has_drained(to);
-    list_push_back(&to->packets, &packet->node);
-    to->bytes += packet->charge;
-    if (UNLIKELY(was_drained && !has_drained(to)))
-        unix_end_update_locked(connection, side);
-    wait_queue_wake_one_sync(&to->readers);
-    if (LIKELY(to->socket != nullptr))
-        object_signal(&to->socket->socket.object, 0, SIGNALS_READ);
-}
-
-// Queues the packet, which it takes over on success only.
-static status_t send_packet(struct unix_connection *connection, unsigned side, struct packet *packet,
-                            struct message *message, nsec_t deadline) {
-    spin_lock(&connection->lock);
-    status_t status = wait_for_room(connection, side, message, deadline);
-    if (LIKELY(status == 0 && !packet->rights))
-        append(connection, side, packet);
-    spin_unlock(&connection->lock);
-    if (LIKELY(!packet->rights) || status != 0)
-        return status;
-    // With handles inside: once more under the collector's lock. The room may be gone; one packet too many is harmless.
-    unix_gc_lock();
-    spin_lock(&connection->lock);
-    if (send_is_shut(&connection->end[side], &connection->end[!side]))
-        status = -EPIPE;
-    else
-        append(connection, side, packet);
-    spin_unlock(&connection->lock);
-    unix_gc_unlock();
-    return status;
-}
-
-static void stamp(struct packet *packet, struct message *message) {
-    if (message->ancillary && message->ancillary->has_credentials)
-        packet->credentials = message->ancillary->credentials;
-    else
-        packet->credentials = socket_credentials();
-    if (message->ancillary) {
-        packet->rights = message->ancillary->rights;
-        message->ancillary->rights = nullptr;
-    }
-}
-
-// Makes a packet of the next `size` bytes and sends it.
-static status_t send_piece(struct unix_socket *socket, struct unix_connection *connection, struct message *message,
-                           size_t size) {
-    struct packet *packet;
-    nsec_t timeout = atomic_load_explicit(&socket->socket.send_timeout, memory_order_relaxed);
-    status_t status = packet_create(message->data, size, &packet);
-    if (UNLIKELY(status != 0))
-        return status;
-    stamp(packet, message);
-    status = send_packet(connection, socket->side, packet, message, socket_deadline(timeout));
-    if (UNLIKELY(status != 0)) {
-        packet_destroy(packet);
-        status = status == -EPIPE ? status : socket_interrupted(status, timeout);
-    }
-    return status;
-}
-
-static status_t check_send(struct unix_socket *socket, struct message *message, struct unix_connection **connection) {
-    *connection = unix_connection_of(socket);
-    if (UNLIKELY(message->flags & MSG_OOB))
-        return -EOPNOTSUPP;
-    if (UNLIKELY(message->address != nullptr && socket->socket.type == SOCK_STREAM))
-        return *connection ? -EISCONN : -EOPNOTSUPP;
-    if (UNLIKELY(!*connection))
-        return -ENOTCONN;
-    struct unix_end *mine = &(*connection)->end[socket->side], *to = &(*connection)->end[!socket->side];
-    if (UNLIKELY(send_is_shut(mine, to)))
-        return -EPIPE;
-    // Before the data is copied; looked at again under the lock.
-    if (UNLIKELY((message->flags & MSG_DONTWAIT) && to->bytes >= to->limit))
-        return -EAGAIN;
-    return 0;
-}
-
-ssize_t unix_stream_send(struct socket *base, struct message *message) {
-    struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection;
-    size_t total = message->data->resid, done = 0, landed;
-    status_t status = check_send(socket, message, &connection);
-    while (LIKELY(status == 0) && done < total) {
-        if (total - done >= UNIX_LANDING_MIN && (landed = unix_landing_send(connection, socket->side, message)) > 0) {
-            done += landed;
-            continue;
-        }
-        size_t size = MIN(total - done, PACKET_STREAM_MAX);
-        status = send_piece(socket, connection, message, size);
-        if (LIKELY(status == 0))
-            done += size;
-        // A reader slept with a landing open when this came through the queue: let it read, and open it again.
-        if (size >= UNIX_LANDING_MIN && connection->end[!socket->side].landing)
-            sched_yield();
-    }
-    if (done > 0)
-        return (ssize_t)done;
-    return status == -EPIPE ? socket_broken_pipe(message->flags) : status;
-}
-
-ssize_t unix_seqpacket_send(struct socket *base, struct message *message) {
-    struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection;
-    size_t size = message->data->resid;
-    message->address = nullptr; // as on Linux: ignored on a connected seqpacket socket
-    status_t status = check_send(socket, message, &connection);
-    if (status == 0 && size > atomic_load_explicit(&base->send_buffer, memory_order_relaxed) - 32)
-        status = -EMSGSIZE;
-    if (status == 0)
-        status = send_piece(socket, connection, message, size);
-    if (status == 0)
-        return (ssize_t)size;
-    return status == -EPIPE ? socket_broken_pipe(message->flags) : status;
-}
-
-// --- receiving ---
-
 // What a reader got hold of.
 struct grip {
     struct packet *packet;
     bool whole; // it is out of the queue and ours; else end->reading is set
 };
 
-static void uncharge(struct unix_connection *connection, unsigned side, uint32_t charge)
-    REQUIRES(&connection->lock) {
+static void uncharge(struct unix_connection *connection, unsigned side, uint32_t charge) REQUIRES(&connection->lock) {
     struct unix_end *mine = &connection->end[side];
-    bool was_drained = has_drained(mine);
+    bool was_drained = unix_has_drained(mine);
     mine->bytes -= charge;
-    if (UNLIKELY(!was_drained && has_drained(mine))) {
+    if (UNLIKELY(!was_drained && unix_has_drained(mine))) {
         wait_queue_wake_all(&mine->writers);
         unix_end_update_locked(connection, !side);
     }
@@ -252,14 +74,14 @@ static int wait_for_packet(struct unix_connection *connection, unsigned side, co
                 unix_end_update_locked(connection, side);
                 return error;
             }
-            if (UNLIKELY(receive_is_shut(mine, &connection->end[!side])))
+            if (UNLIKELY(unix_receive_is_shut(mine, &connection->end[!side])))
                 return 0;
         }
         if (!patience->may_wait)
             return -EAGAIN;
-        status_t status = patience->landing
-                              ? unix_landing_wait(connection, side, patience->landing, patience->deadline)
-                              : wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE, patience->deadline);
+        status_t status = patience->landing ? unix_landing_wait(connection, side, patience->landing, patience->deadline)
+                                            : wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE,
+                                                               patience->deadline);
         if (patience->landing && patience->landing->filled > 0)
             return 1;
         if (UNLIKELY(status != 0))
@@ -341,8 +163,7 @@ static int next_packet(struct reading *read, struct message *message, struct gri
     struct unix_connection *connection = read->connection;
     spin_lock(&connection->lock);
     struct unix_landing *landing = read->landing.room > 0 ? &read->landing : nullptr;
-    struct patience patience = {
-        !(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing};
+    struct patience patience = {!(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing};
     int result = wait_for_packet(connection, read->side, &patience);
     if (landing && landing->filled > 0) {
         spin_unlock(&connection->lock);
@@ -490,50 +311,4 @@ ssize_t unix_seqpacket_receive(struct socket *base, struct message *message) {
     if (full > size)
         message->result |= MSG_TRUNC;
     return (ssize_t)(message->flags & MSG_TRUNC ? full : size);
-}
-
-// --- shutdown and close ---
-
-status_t unix_stream_shutdown(struct socket *base, bool read, bool write) {
-    struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection = unix_connection_of(socket);
-    if (!connection) // Linux lets it pass, and remembers
-        return unix_datagram_shutdown(base, read, write);
-    spin_lock(&connection->lock);
-    struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
-    mine->shut_read |= read;
-    mine->shut_write |= write;
-    wait_queue_wake_all(&mine->readers);
-    wait_queue_wake_all(&mine->writers);
-    wait_queue_wake_all(&other->readers);
-    wait_queue_wake_all(&other->writers);
-    unix_end_update_locked(connection, 0);
-    unix_end_update_locked(connection, 1);
-    spin_unlock(&connection->lock);
-    return 0;
-}
-
-void unix_stream_close(struct unix_socket *socket) {
-    struct unix_connection *connection = unix_connection_of(socket);
-    struct list_node dead = LIST_INIT(dead);
-    if (!connection)
-        return;
-    unix_gc_lock();
-    spin_lock(&connection->lock);
-    struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
-    mine->closed = true;
-    if (!list_is_empty(&mine->packets) && other->socket)
-        atomic_store_explicit(&other->socket->socket.error, ECONNRESET, memory_order_relaxed);
-    if (!mine->reading) {
-        list_splice_back(&dead, &mine->packets);
-        mine->bytes = 0;
-    }
-    wait_queue_wake_all(&mine->readers);
-    wait_queue_wake_all(&mine->writers);
-    wait_queue_wake_all(&other->readers);
-    wait_queue_wake_all(&other->writers);
-    unix_end_update_locked(connection, !socket->side);
-    spin_unlock(&connection->lock);
-    unix_gc_unlock();
-    packet_destroy_all(&dead);
 }
