@@ -365,14 +365,10 @@ static status_t run(struct walk *walk, const char *text) {
         go_to_root(walk);
     }
     struct name name = {};
-    bool slash_after = false, any = false;
-    if (!walk->pinned && !(walk->flags & LOOKUP_NO_XDEV)) {
-        const char *rest = glide(walk, text);
-        any = rest != text;
-        text = rest;
-    }
+    bool slash_after = false;
+    if (!walk->pinned && !(walk->flags & LOOKUP_NO_XDEV))
+        text = glide(walk, text);
     while (next_component(&text, &name, &slash_after)) {
-        any = true;
         struct vnode *dir = entry_vnode(walk->at.entry);
         status_t status = dir ? may_search(walk, dir) : verdict(walk, -ENOENT);
         if (status != 0)
@@ -394,7 +390,8 @@ static status_t run(struct walk *walk, const char *text) {
         if (status != 0)
             return status;
     }
-    walk->last_is_special = walk->parent_only && !any;
+    walk->last = (struct name){}; // nothing but slashes
+    walk->last_is_special = walk->parent_only;
     walk->trailing_slash = slash_after;
     struct vnode *vnode = entry_vnode(walk->at.entry);
     if (walk->flags & LOOKUP_DIRECTORY && !walk->parent_only &&

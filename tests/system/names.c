@@ -139,6 +139,15 @@ static void folders(void) {
     fails(rmdir("dir/."), EINVAL, "rmdir .");
     fails(rmdir("slash/.."), ENOTEMPTY, "rmdir ..");
     fails(rmdir("/"), EBUSY, "rmdir /");
+    for (const char *slashes = "///"; *slashes; slashes++) {
+        fails(mkdir(slashes, 0755), EEXIST, "mkdir %s", slashes);
+        fails(symlink("x", slashes), EEXIST, "symlink to %s", slashes);
+        fails(mknod(slashes, S_IFIFO | 0600, 0), EEXIST, "mknod %s", slashes);
+        fails(link("/init", slashes), EEXIST, "link to %s", slashes);
+        fails(rename("/", slashes), EBUSY, "rename / to %s", slashes);
+        fails(unlink(slashes), EISDIR, "unlink %s", slashes);
+        fails(open(slashes, O_CREAT | O_RDWR, 0600), EISDIR, "open %s to create it", slashes);
+    }
     fails(rmdir("plain"), ENOTDIR, "rmdir of a file");
     fails(unlinkat(AT_FDCWD, "dir", 0), EISDIR, "unlinkat of a folder");
     is(unlinkat(AT_FDCWD, "dir", AT_REMOVEDIR), 0, "with AT_REMOVEDIR");
