@@ -56,18 +56,17 @@ static void child_start(void *argument) {
 
 static status_t check_flags(const struct clone_request *r) {
     uint64_t f = r->flags;
-    if (f & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-             CLONE_NEWNET | CLONE_INTO_CGROUP))
-        return -EINVAL; // as a Linux without namespaces
+    const uint64_t privileged = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
+    if (f & (privileged | CLONE_NEWUSER | CLONE_INTO_CGROUP)) // as a Linux without namespaces
+        return (f & privileged) && !cred_has_cap(cred_current(), CAP_SYS_ADMIN) ? -EPERM : -EINVAL;
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
         return -EINVAL;
-    // Threads share files and directories with their process: there is one table a task.
-    if ((f & CLONE_THREAD) && (~f & (CLONE_FILES | CLONE_FS)))
-        return -EINVAL;
+    // Threads share files and directories with their process, even without CLONE_FILES and CLONE_FS: there is one
+    // table a task (docs/processes.md).
     if ((f & CLONE_THREAD) && (f & CLONE_PIDFD))
         return -EINVAL;
     if ((f & CLONE_PARENT) && process_current()->is_init)

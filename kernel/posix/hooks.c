@@ -91,7 +91,7 @@ static void clock_changed(void) {
 }
 
 void posix_init(void) {
-    static struct realtime_listener listener = {.changed = clock_changed};
+    static struct realtime_listener listener = {.changed = clock_changed, .copies = true};
     vfs_hooks = &hooks;
     realtime_listen(&listener);
     clock_changed();

@@ -8,7 +8,7 @@ sources += elf.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_s
 sources += ids.c init_process.c itimer.c job.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
 sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
 sources += time.c user_account.c user_work.c vdso.c wait.c
-sources += capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
+sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
 
 # waiting: poll, select, epoll, futexes and the objects made for them
 sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c select.c signalfd.c timerfd.c wait_time.c

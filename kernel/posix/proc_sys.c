@@ -131,6 +131,7 @@ void proc_sys_init(void) {
         {"sys/kernel/threads-max", 0444, threads_max_show},
         {"sys/kernel/ns_last_pid", 0444, ns_last_pid_show},
         {"sys/kernel/randomize_va_space", 0644, randomize_show, randomize_store},
+        {"sys/kernel/tainted", 0444, constant_show, nullptr, "0"},
         {"sys/kernel/cap_last_cap", 0444, constant_show, nullptr, "40"},
         {"sys/kernel/ngroups_max", 0444, constant_show, nullptr, "65536"},
         {"sys/kernel/core_pattern", 0444, constant_show, nullptr, "core"},

@@ -2,14 +2,12 @@
 // Clocks: reading, setting, and conversions. Time here is a 64-bit count of nanoseconds.
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
-#include <lib/string.h>
 #include <sched/sched.h>
 #include "process_priv.h"
 #include "time_priv.h"
 
 static struct {
     struct abi_timezone zone; // what settimeofday was told; nothing in the kernel uses it
-    _Atomic int32_t tai_offset;
 } clocks;
 
 // --- conversions ---
@@ -97,7 +95,7 @@ status_t clock_read(int clock, nsec_t *out) {
         *out = clock_now();
         return 0;
     case CLOCK_TAI:
-        *out = clock_realtime() + atomic_load(&clocks.tai_offset) * NSEC_PER_SEC;
+        *out = clock_realtime() + adjtime_tai_offset() * NSEC_PER_SEC;
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
         *out = process_cpu_time(process_current());
@@ -145,7 +143,7 @@ long sys_time(int64_t __user *out) {
 
 // --- setting ---
 
-static status_t set_realtime(nsec_t now) {
+status_t clock_set_realtime(nsec_t now) {
     if (!cred_has_cap(cred_current(), CAP_SYS_TIME))
         return -EPERM;
     if (now < clock_now()) // Linux: the machine was not booted before 1970
@@ -159,7 +157,7 @@ long sys_clock_settime(int clock, const void __user *in) {
     if (clock != CLOCK_REALTIME)
         return -EINVAL;
     status_t status = timespec_from_user(in, &wanted);
-    return status != 0 ? status : set_realtime(wanted);
+    return status != 0 ? status : clock_set_realtime(wanted);
 }
 
 long sys_settimeofday(const void __user *time, const void __user *zone) {
@@ -181,51 +179,5 @@ long sys_settimeofday(const void __user *time, const void __user *zone) {
             return -EINVAL;
         clocks.zone = tz;
     }
-    return time ? set_realtime(wanted) : 0;
-}
-
-// The clock is not disciplined: it can be stepped and asked, and says that it is not synchronised.
-static long adjust(struct abi_timex *t) {
-    if (t->modes != 0 && t->modes != ADJ_OFFSET_SS_READ && !cred_has_cap(cred_current(), CAP_SYS_TIME))
-        return -EPERM;
-    if (t->modes & ~(ADJ_SETOFFSET | ADJ_NANO | ADJ_MICRO | ADJ_TAI | ADJ_OFFSET_SS_READ))
-        return -EOPNOTSUPP;
-    if (t->modes & ADJ_SETOFFSET && t->modes != ADJ_OFFSET_SS_READ) {
-        int64_t unit = t->modes & ADJ_NANO ? 1 : NSEC_PER_USEC;
-        if (t->time.microseconds < 0 || t->time.microseconds >= NSEC_PER_SEC / unit)
-            return -EINVAL;
-        status_t status = set_realtime(clock_realtime() + t->time.seconds * NSEC_PER_SEC + t->time.microseconds * unit);
-        if (status != 0)
-            return status;
-    }
-    if (t->modes & ADJ_TAI && t->modes != ADJ_OFFSET_SS_READ)
-        atomic_store(&clocks.tai_offset, (int32_t)t->constant);
-    bool nano = t->modes & ADJ_NANO && t->modes != ADJ_OFFSET_SS_READ;
-    struct abi_timespec now = timespec_from_nsec(clock_realtime());
-    memset(t, 0, sizeof(*t));
-    t->status = STA_UNSYNC | (nano ? STA_NANO : 0);
-    t->max_error = t->estimated_error = 16000000;
-    t->constant = 2;
-    t->precision = 1;
-    t->tolerance = 32768000;
-    t->tick = 10000;
-    t->tai = atomic_load(&clocks.tai_offset);
-    t->time = (struct abi_timeval){now.seconds, nano ? now.nanoseconds : now.nanoseconds / NSEC_PER_USEC};
-    return TIME_ERROR;
-}
-
-long sys_clock_adjtime(int clock, void __user *timex) {
-    struct abi_timex t;
-    if (clock != CLOCK_REALTIME)
-        return clock == CLOCK_MONOTONIC ? -EOPNOTSUPP : -EINVAL;
-    if (copy_from_user(&t, timex, sizeof(t)) != 0)
-        return -EFAULT;
-    long result = adjust(&t);
-    if (result < 0)
-        return result;
-    return copy_to_user(timex, &t, sizeof(t)) != 0 ? -EFAULT : result;
-}
-
-long sys_adjtimex(void __user *timex) {
-    return sys_clock_adjtime(CLOCK_REALTIME, timex);
+    return time ? clock_set_realtime(wanted) : 0;
 }

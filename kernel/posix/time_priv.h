@@ -19,3 +19,7 @@ nsec_t deadline_after(nsec_t duration);
 MUST_USE status_t clock_read(int clock, nsec_t *out);
 // For clocks that timers and sleeps can use: is it the wall clock (its absolute times move with settimeofday)?
 MUST_USE status_t clock_of_sleep(int clock, bool *realtime);
+// Steps the wall clock. -EPERM, -EINVAL (before the machine was switched on in 1970).
+MUST_USE status_t clock_set_realtime(nsec_t now);
+// --- adjtime.c ---
+int32_t adjtime_tai_offset(void); // seconds

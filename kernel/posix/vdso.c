@@ -18,7 +18,7 @@ static void clock_changed(void) {
 }
 
 void vdso_init(void) {
-    static struct realtime_listener listener = {.changed = clock_changed};
+    static struct realtime_listener listener = {.changed = clock_changed, .copies = true};
     const struct vdso_image *image = arch_vdso();
     if (!image)
         return;

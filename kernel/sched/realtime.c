@@ -16,6 +16,13 @@ void realtime_set(nsec_t now) {
         l->changed();
 }
 
+void realtime_slew(nsec_t by) {
+    atomic_fetch_add_explicit(&realtime_offset, by, memory_order_release);
+    for (struct realtime_listener *l = atomic_load(&realtime.listeners); l; l = l->next)
+        if (l->copies)
+            l->changed();
+}
+
 void realtime_init(void) {
     realtime_set(arch_rtc_read() * 1000000000ll);
 }

@@ -22,7 +22,8 @@ struct abi_timezone { int32_t minutes_west, dst_time; };
 enum { ADJ_OFFSET = 1, ADJ_FREQUENCY = 2, ADJ_MAXERROR = 4, ADJ_ESTERROR = 8, ADJ_STATUS = 0x10, ADJ_TIMECONST = 0x20,
        ADJ_TAI = 0x80, ADJ_SETOFFSET = 0x100, ADJ_MICRO = 0x1000, ADJ_NANO = 0x2000, ADJ_TICK = 0x4000,
        ADJ_OFFSET_SINGLESHOT = 0x8001, ADJ_OFFSET_SS_READ = 0xa001 };
-enum { STA_PLL = 1, STA_UNSYNC = 0x40, STA_NANO = 0x2000 };
+enum { ADJ_ADJTIME = 0x8000, ADJ_SINGLESHOT = 1, ADJ_READONLY = 0x2000 }; // the parts of the last two
+enum { STA_PLL = 1, STA_UNSYNC = 0x40, STA_NANO = 0x2000, STA_READ_ONLY = 0xff00 };
 enum { TIME_OK = 0, TIME_ERROR = 5 };
 struct abi_timex {
     uint32_t modes, pad0;

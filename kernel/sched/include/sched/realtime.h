@@ -16,9 +16,12 @@ ALWAYS_INLINE nsec_t clock_realtime(void) {
 void realtime_init(void);
 // Sets the wall clock and tells the listeners. Thread context.
 void realtime_set(nsec_t now);
+// Moves it by a little (clock discipline): no more is told than those who keep a copy. Thread or dpc context.
+void realtime_slew(nsec_t by);
 // Told after each change (absolute timers on CLOCK_REALTIME, the vDSO page). Added once, never removed.
 struct realtime_listener {
     struct realtime_listener *next;
     void (*changed)(void);
+    bool copies; // keeps a copy of the offset: is told of slews, too
 };
 void realtime_listen(struct realtime_listener *listener);
