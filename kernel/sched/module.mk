@@ -2,4 +2,4 @@ name := sched
 sources := aspace.c block.c dpc.c idle.c lockdep.c mutex.c params.c policy.c rcu.c realtime.c runqueue.c rwlock.c \
     schedule.c spinlock.c thread.c tick.c timer.c wait.c wake.c
 deps := abi lib arch
-tests := policy threads
+tests := lockdep policy threads
