@@ -3,6 +3,7 @@
 // an exception table entry; return the exact number of bytes not copied (retry byte by byte after a fault).
 #include <arch/uaccess.h>
 
+status_t stub_user_access(uintptr_t address, size_t size) { return -EFAULT; }
 size_t copy_from_user_partial(void *to, const void __user *from, size_t size) { return size; }
 size_t copy_to_user_partial(void __user *to, const void *from, size_t size) { return size; }
 size_t clear_user_partial(void __user *to, size_t size) { return size; }

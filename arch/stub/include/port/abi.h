@@ -28,3 +28,10 @@ static_assert(sizeof(struct abi_stat) == 128);
 
 // clone(2): whether the fifth argument is tls and the fourth child_tid (x86-64), or the other way round.
 #define ARCH_CLONE_TLS_LAST 0
+
+// epoll_wait(2): naturally aligned, but on x86-64.
+struct abi_epoll_event {
+    uint32_t events;
+    uint64_t data;
+};
+static_assert(sizeof(struct abi_epoll_event) == 16);

@@ -7,16 +7,18 @@
 #include <lib/types.h>
 #include <port/mmu.h>
 
+// 0 or -EFAULT. Here: always the latter.
+status_t stub_user_access(uintptr_t address, size_t size);
+
 #define get_user(value, ptr)                                                                       \
     ({                                                                                             \
-        (value) = (typeof(value))(uintptr_t)(sizeof(*(ptr)) + (uintptr_t)(ptr));                   \
-        -EFAULT;                                                                                   \
+        (value) = (typeof(value))0;                                                                \
+        stub_user_access((uintptr_t)(ptr), sizeof(*(ptr)));                                        \
     })
 #define put_user(value, ptr)                                                                       \
     ({                                                                                             \
         (void)(value);                                                                             \
-        (void)(ptr);                                                                               \
-        -EFAULT;                                                                                   \
+        stub_user_access((uintptr_t)(ptr), sizeof(*(ptr)));                                        \
     })
 
 // None.
