@@ -259,10 +259,14 @@ static void populate_allowed(struct aspace *aspace, vaddr_t start, vaddr_t end) 
     }
 }
 
-status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, bool lock) {
+static struct flag_change change_for(enum lock_mode mode) {
+    return mode == LOCK_NONE ? (struct flag_change){0, REGION_LOCKED} : (struct flag_change){REGION_LOCKED, 0};
+}
+
+status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, enum lock_mode mode) {
     vaddr_t end = start + size;
     status_t status = 0;
-    struct flag_change change = lock ? (struct flag_change){REGION_LOCKED, 0} : (struct flag_change){0, REGION_LOCKED};
+    struct flag_change change = change_for(mode);
     rwlock_write(&aspace->lock);
     for (vaddr_t at = start; at < end && status == 0;) {
         struct region *region = region_at(aspace, at);
@@ -276,20 +280,20 @@ status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, bool loc
     }
     region_merge_range(aspace, start, end);
     rwlock_write_unlock(&aspace->lock);
-    if (status == 0 && lock)
+    if (status == 0 && mode == LOCK_NOW)
         populate_allowed(aspace, start, end);
     return status;
 }
 
-status_t aspace_lock_all(struct aspace *aspace, bool lock) {
-    struct flag_change change = lock ? (struct flag_change){REGION_LOCKED, 0} : (struct flag_change){0, REGION_LOCKED};
+status_t aspace_lock_all(struct aspace *aspace, enum lock_mode mode) {
+    struct flag_change change = change_for(mode);
     rwlock_write(&aspace->lock);
     for (struct region *region = region_from(aspace, 0); region; region = region_next(region))
         if (!(region->flags & REGION_SPECIAL))
             (void)!change_flags(aspace, region, (struct range){region->start, region->end}, change);
     region_merge_range(aspace, 0, USER_TOP);
     rwlock_write_unlock(&aspace->lock);
-    if (lock)
+    if (mode == LOCK_NOW)
         populate_allowed(aspace, 0, USER_TOP);
     return 0;
 }

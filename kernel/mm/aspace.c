@@ -262,7 +262,7 @@ status_t aspace_map(struct aspace *aspace, const struct map_request *request, va
     struct region_list dead = {LIST_INIT(dead.head)};
     rwlock_write(&aspace->lock);
     status_t status = map_locked(aspace, request, size, address, &dead);
-    bool populate = request->populate || aspace->lock_future;
+    bool populate = request->populate || (aspace->lock_future && !aspace->lock_future_on_fault);
     rwlock_write_unlock(&aspace->lock);
     region_list_free(&dead);
     if (status == 0 && populate) // what cannot be had now will be tried again at the access
@@ -411,7 +411,7 @@ vaddr_t aspace_brk(struct aspace *aspace, vaddr_t wanted) {
         good = unmap_locked(aspace, new_end, old_end, &dead) == 0;
     if (good)
         aspace->brk_end = wanted;
-    bool populate = good && aspace->lock_future && new_end > old_end;
+    bool populate = good && aspace->lock_future && !aspace->lock_future_on_fault && new_end > old_end;
     vaddr_t result = aspace->brk_end;
     rwlock_write_unlock(&aspace->lock);
     region_list_free(&dead);

@@ -111,6 +111,8 @@ status_t vmo_punch(struct vmo *vmo, uint64_t start, uint64_t end) {
 }
 
 status_t vmo_commit(struct vmo *vmo, uint64_t start, uint64_t end) {
+    if ((vmo->seals & F_SEAL_GROW) && end > atomic_load_explicit(&vmo->size, memory_order_relaxed))
+        return -EPERM;
     for (uint64_t index = start >> PAGE_SHIFT; index << PAGE_SHIFT < end; index++) {
         struct page *page;
         status_t status = vmo_get_page(vmo, index, true, &page);

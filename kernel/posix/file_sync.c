@@ -2,7 +2,6 @@
 // Writing back, reserving room, advice.
 #include "fd.h"
 
-#include <posix/memfd.h>
 
 static long sync_fd(int fd, bool data_only) {
     struct handle_ref ref;
@@ -64,7 +63,7 @@ long sys_fallocate(int fd, int mode, loff_t offset, loff_t size) {
     if (!(ref.rights & RIGHT_WRITE))
         status = -EBADF;
     else if (!file)
-        status = memfd_allocate(ref.object, mode, offset, size);
+        status = ref.object->ops->seek ? -ENODEV : -ESPIPE;
     else
         status = vfs_allocate(file, mode, offset, size);
     handle_release(&ref);

@@ -196,27 +196,29 @@ long sys_mincore(unsigned long address, size_t size, uint8_t __user *out) {
 
 // --- locking ---
 
-static long lock_range(unsigned long address, size_t size, bool lock) {
+static long lock_range(unsigned long address, size_t size, enum lock_mode mode) {
     size = ALIGN_UP(size + (address & PAGE_MASK), PAGE_SIZE);
     address = ALIGN_DOWN(address, PAGE_SIZE);
-    if (lock && !lock_fits(aspace_current(), size))
+    if (mode != LOCK_NONE && !lock_fits(aspace_current(), size))
         return -ENOMEM;
     if (address + size < address)
         return -EINVAL;
     if (size == 0)
         return 0;
-    return address + size > USER_TOP ? -ENOMEM : aspace_lock(aspace_current(), address, size, lock);
+    return address + size > USER_TOP ? -ENOMEM : aspace_lock(aspace_current(), address, size, mode);
 }
 
-long sys_mlock(unsigned long address, size_t size) { return may_lock() ? lock_range(address, size, true) : -EPERM; }
+long sys_mlock(unsigned long address, size_t size) { return may_lock() ? lock_range(address, size, LOCK_NOW) : -EPERM; }
 
 long sys_mlock2(unsigned long address, size_t size, int flags) {
     if (flags & ~MLOCK_ONFAULT)
         return -EINVAL;
-    return sys_mlock(address, size); // faulting everything in is more than was asked for
+    if (!may_lock())
+        return -EPERM;
+    return lock_range(address, size, flags & MLOCK_ONFAULT ? LOCK_ON_FAULT : LOCK_NOW);
 }
 
-long sys_munlock(unsigned long address, size_t size) { return lock_range(address, size, false); }
+long sys_munlock(unsigned long address, size_t size) { return lock_range(address, size, LOCK_NONE); }
 
 long sys_mlockall(int flags) {
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
@@ -228,12 +230,13 @@ long sys_mlockall(int flags) {
     if ((flags & MCL_CURRENT) && !may_lock_unlimited() && mapped > rlimit_current(RLIMIT_MEMLOCK))
         return -ENOMEM;
     aspace->lock_future = flags & MCL_FUTURE;
-    return flags & MCL_CURRENT ? aspace_lock_all(aspace, true) : 0;
+    aspace->lock_future_on_fault = flags & MCL_ONFAULT;
+    return flags & MCL_CURRENT ? aspace_lock_all(aspace, flags & MCL_ONFAULT ? LOCK_ON_FAULT : LOCK_NOW) : 0;
 }
 
 long sys_munlockall(void) {
     aspace_current()->lock_future = false;
-    return aspace_lock_all(aspace_current(), false);
+    return aspace_lock_all(aspace_current(), LOCK_NONE);
 }
 
 // --- membarrier ---

@@ -80,6 +80,7 @@ static bool visit(const struct region *r, void *context) {
         unsigned long size = (r->end - r->start) / 1024;
         text_printf(m->text, "Size:           %8lu kB\nKernelPageSize: %8u kB\nMMUPageSize:    %8u kB\n", size, 4, 4);
         usage_lines(m->text, &u);
+        text_printf(m->text, "Locked:         %8llu kB\n", r->flags & REGION_LOCKED ? u.resident * (PAGE_SIZE / 1024) : 0ull);
     }
     return !m->text->failed;
 }

@@ -21,6 +21,8 @@ status_t vfs_init(void) {
     status_t status = mount_root_create("rootfs");
     if (status == 0)
         status = nameless_init();
+    if (status == 0)
+        status = memory_files_init();
     if (status != 0)
         return status;
     devfs_init();

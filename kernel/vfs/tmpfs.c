@@ -128,6 +128,7 @@ static status_t count_node(struct tmpfs *fs) {
 static struct vmo *new_data(struct tmpfs *fs) {
     struct vmo *vmo = vmo_create(0);
     if (vmo) {
+        vmo->seals = F_SEAL_SEAL; // only memfd_create allows others
         vmo->charge = &fs->pages;
         vmo->charge_limit = fs->page_limit ? fs->page_limit : UINT64_MAX;
     }

@@ -60,7 +60,7 @@ struct aspace {
     vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
     _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, data_pages;
     int64_t peak_resident; // as last seen; aspace_peak_resident() is up to date
-    bool lock_future;      // mlockall(MCL_FUTURE)
+    bool lock_future, lock_future_on_fault; // mlockall(MCL_FUTURE), MCL_ONFAULT
     uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
     _Atomic uint32_t membarrier; // commands that the process registered for
     uint64_t auxv[48]; // for /proc/PID/auxv
@@ -105,9 +105,10 @@ MUST_USE status_t aspace_remap(struct aspace *aspace, const struct remap_request
 MUST_USE status_t aspace_advise(struct aspace *aspace, vaddr_t start, size_t size, int advice);
 // Sets the break, returns it (unchanged if it cannot be moved: Linux's brk).
 vaddr_t aspace_brk(struct aspace *aspace, vaddr_t wanted);
-// mlock and munlock; the limit is the caller's affair. -ENOMEM: a hole in the range. on_fault: do not fault in.
-MUST_USE status_t aspace_lock_all(struct aspace *aspace, bool lock);
-MUST_USE status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, bool lock);
+// mlock and munlock; the limit is the caller's affair. -ENOMEM: a hole in the range.
+enum lock_mode { LOCK_NONE, LOCK_NOW, LOCK_ON_FAULT };
+MUST_USE status_t aspace_lock_all(struct aspace *aspace, enum lock_mode mode);
+MUST_USE status_t aspace_lock(struct aspace *aspace, vaddr_t start, size_t size, enum lock_mode mode);
 MUST_USE status_t aspace_sync(struct aspace *aspace, vaddr_t start, size_t size, int flags); // msync
 // mincore: one byte a page.
 MUST_USE status_t aspace_resident(struct aspace *aspace, vaddr_t start, size_t pages, uint8_t *out);

@@ -14,6 +14,8 @@ struct open_request {
 MUST_USE status_t vfs_open_at(const struct path *at, const char *text, const struct open_request *request,
                               struct object **out);
 // Opens what a path already names (reopening /proc/self/fd/N, O_PATH).
+// A new file that has no place in the tree (memfd). *out: one reference.
+MUST_USE status_t vfs_make_memory_file(const char *name, uint32_t flags, struct object **out);
 MUST_USE status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **out);
 
 MUST_USE status_t vfs_mkdir(const struct path *at, const char *text, uint32_t mode);
