@@ -22,8 +22,9 @@ run_command = tools/run --arch $(ARCH) --kernel $(KERNEL) --init $(INIT) --smp $
     $(if $(filter 1,$(LINUX)),--linux) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(QEMU_ARGS),--qemu-args "$$QEMU_ARGS") \
     $(if $(filter 1,$(V)),--show)
 
-# A loaded function gives make the exit status of the command (make/run-command.c says why).
-ifneq ($(filter run,$(MAKECMDGOALS)),)
+# A loaded function gives make the exit status of the command (make/run-command.c says why). It is compiled once the
+# compiler is installed (make/deps.mk starts make over then).
+ifneq ($(and $(filter run,$(MAKECMDGOALS)),$(wildcard out/deps/build.mk)),)
 -load out/make/run-command.so(run_command_gmk_setup)
 out/make/run-command.so: make/run-command.c
 	@mkdir -p $(@D) && $(CLANG) -shared -fPIC -O1 $< -o $@
