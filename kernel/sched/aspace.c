@@ -17,6 +17,6 @@ void sched_set_aspace(struct arch_aspace *aspace) {
 
 // Interrupt context: between two instructions of whatever runs here, but not within a switch, which has interrupts off.
 void sched_ipi(void) {
-    if (atomic_load_explicit(&this_cpu(dpc_poked), memory_order_acquire))
+    if (dpc_is_pending(&this_cpu(run_queue)))
         atomic_fetch_or_explicit(&arch_current()->work, THREAD_WORK_DPC, memory_order_relaxed);
 }

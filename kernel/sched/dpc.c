@@ -7,8 +7,7 @@
 #include "sched_priv.h"
 #include <arch/smp.h>
 
-_Atomic(struct dpc *) dpc_list PER_CPU;
-_Atomic bool dpc_poked PER_CPU;
+static _Atomic(struct dpc *) dpc_list PER_CPU;
 static bool running PER_CPU; // so that a dpc that reaches a safe point does not start another
 
 bool dpc_is_running(void) { return this_cpu(running); }
@@ -21,6 +20,7 @@ void dpc_raise(struct dpc *dpc) {
     dpc->next = atomic_load_explicit(list, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(list, &dpc->next, dpc, memory_order_release, memory_order_relaxed))
         ;
+    atomic_store_explicit(&this_cpu(run_queue).dpc_pending, true, memory_order_relaxed);
     struct thread *current = arch_current();
     if (current)
         atomic_fetch_or_explicit(&current->work, THREAD_WORK_DPC, memory_order_relaxed);
@@ -28,7 +28,7 @@ void dpc_raise(struct dpc *dpc) {
 }
 
 void dpc_poke(unsigned cpu) {
-    atomic_store_explicit(&cpu_local(dpc_poked, cpu), true, memory_order_release);
+    atomic_store_explicit(&cpu_local(run_queue, cpu).dpc_pending, true, memory_order_release);
     arch_ipi_send(cpu); // sched_ipi marks the thread that runs there
 }
 
@@ -49,7 +49,8 @@ void dpc_run_pending(void) {
         return;
     this_cpu(running) = true;
     atomic_fetch_and_explicit(&arch_current()->work, ~(uint32_t)THREAD_WORK_DPC, memory_order_relaxed);
-    atomic_store_explicit(&this_cpu(dpc_poked), false, memory_order_relaxed);
+    // Before the list is taken: what is raised or asked for later sets it again.
+    atomic_exchange_explicit(&this_cpu(run_queue).dpc_pending, false, memory_order_seq_cst);
     for (struct dpc *list = take_all(); list; list = list ? list : take_all()) {
         struct dpc *dpc = list;
         list = dpc->next;

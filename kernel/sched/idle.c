@@ -72,7 +72,7 @@ bool sched_steal(nsec_t now) NO_THREAD_SAFETY {
 }
 
 static bool has_work(struct run_queue *rq) {
-    return dpc_is_pending() || rq->bitmap != 0 ||
+    return dpc_is_pending(rq) || rq->bitmap != 0 ||
            (atomic_load_explicit(&rq->idle->work, memory_order_relaxed) & THREAD_WORK_RESCHED);
 }
 
@@ -96,7 +96,7 @@ void sched_idle_loop(void) {
     struct run_queue *rq = &this_cpu(run_queue);
     arch_irq_enable();
     for (;;) {
-        if (dpc_is_pending())
+        if (dpc_is_pending(rq))
             dpc_run_pending();
         if (rq->bitmap != 0 || (arch_cpu_count() > 1 && sched_steal(arch_clock_now()))) {
             schedule(SWITCH_PREEMPT, nullptr);

@@ -32,6 +32,9 @@ struct run_queue {
     struct list_node levels[LEVEL_COUNT];
     struct thread *current;  // runs here; changes under the lock
     struct thread *idle;
+    // Of this CPU alone, its interrupts included; read at each switch.
+    _Atomic bool dpc_pending; // dpcs are listed, or another CPU asks for a pass through dpc_run_pending
+    nsec_t tick_armed;        // when the hardware timer will fire; written with interrupts off
     nsec_t clock;            // when the last switch or sample was
     nsec_t slice_end;        // of the current thread, if others want the CPU
     nsec_t next_ageing;
@@ -100,16 +103,11 @@ bool sched_steal(nsec_t now);
 // --- tick.c ---
 // The hardware timer of this CPU shall fire at `deadline` at the latest. Interrupts off.
 void tick_program(nsec_t deadline);
-// When it will fire now.
-extern nsec_t tick_armed PER_CPU;
 void tick_init(void);
 
 // --- dpc.c ---
-extern _Atomic(struct dpc *) dpc_list PER_CPU;
-extern _Atomic bool dpc_poked PER_CPU; // another CPU asks for a pass through dpc_run_pending
-ALWAYS_INLINE bool dpc_is_pending(void) {
-    return atomic_load_explicit(&this_cpu(dpc_list), memory_order_relaxed) != nullptr ||
-           atomic_load_explicit(&this_cpu(dpc_poked), memory_order_relaxed);
+ALWAYS_INLINE bool dpc_is_pending(const struct run_queue *rq) {
+    return atomic_load_explicit(&rq->dpc_pending, memory_order_relaxed);
 }
 bool dpc_is_running(void); // on this CPU
 void dpc_poke(unsigned cpu); // makes another CPU pass a safe point

@@ -58,11 +58,13 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
 
 // Sees to it that the slice ends and that the busy CPU is sampled. Interrupts off.
 static void program_slice(struct run_queue *rq, struct thread *next, nsec_t now) {
-    nsec_t wanted = now + SAMPLE_PERIOD;
-    rq->slice_end = now + next->slice_left;
-    if (run_queue_top(rq) >= next->queued_level && rq->slice_end < wanted)
-        wanted = rq->slice_end;
-    if (UNLIKELY(wanted < this_cpu(tick_armed)))
+    nsec_t wanted = now + SAMPLE_PERIOD, end = now + next->slice_left;
+    rq->slice_end = end;
+    if (LIKELY(rq->tick_armed <= wanted && rq->tick_armed <= end))
+        return;
+    if (run_queue_top(rq) >= next->queued_level && end < wanted)
+        wanted = end;
+    if (wanted < rq->tick_armed)
         tick_program(wanted);
 }
 
@@ -95,10 +97,10 @@ void switch_finish(struct thread *prev) {
 void schedule(enum switch_kind kind, struct thread *direct) {
     struct thread *prev = arch_current();
     lockdep_assert_none_held(prev);
-    if (UNLIKELY(dpc_is_pending()))
+    struct run_queue *rq = &this_cpu(run_queue);
+    if (UNLIKELY(dpc_is_pending(rq)))
         dpc_run_pending();
     arch_irq_disable();
-    struct run_queue *rq = &this_cpu(run_queue);
     rcu_quiescent(rq->cpu);
     nsec_t now = arch_clock_now();
     spin_lock(&rq->lock);
@@ -127,7 +129,7 @@ void schedule(enum switch_kind kind, struct thread *direct) {
             next->slice_left = sched_slice(next);
         program_slice(rq, next, now);
     }
-    if (UNLIKELY(dpc_is_pending())) // an interrupt came since: its mark is on `prev`
+    if (UNLIKELY(dpc_is_pending(rq))) // an interrupt came since: its mark is on `prev`
         atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
     if (next == prev) {
         arch_irq_enable();
@@ -151,7 +153,7 @@ void sched_thread_start(struct thread *prev) {
 
 void sched_yield(void) {
     const struct run_queue *rq = &this_cpu(run_queue);
-    if (dpc_is_pending())
+    if (dpc_is_pending(rq))
         dpc_run_pending();
     uint32_t better = arch_current()->policy == SCHED_POLICY_FIFO || arch_current()->policy == SCHED_POLICY_RR
                           ? ~0u << arch_current()->level

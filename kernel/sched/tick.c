@@ -19,8 +19,6 @@
 
 void (*sched_tick_hook)(struct thread *thread, bool user);
 
-nsec_t tick_armed PER_CPU;
-
 struct cpu_tick {
     struct dpc dpc;
     nsec_t next_sample;
@@ -37,7 +35,7 @@ static struct {
 } load;
 
 void tick_program(nsec_t deadline) {
-    this_cpu(tick_armed) = deadline;
+    this_cpu(run_queue).tick_armed = deadline;
     arch_timer_set(deadline);
 }
 
@@ -122,13 +120,13 @@ static void tick(struct dpc *dpc) {
         }
     }
     unsigned long irq = arch_irq_save();
-    if (next < this_cpu(tick_armed))
+    if (next < rq->tick_armed)
         tick_program(next);
     arch_irq_restore(irq);
 }
 
 void tick_init(void) {
-    this_cpu(tick_armed) = NSEC_NEVER;
+    this_cpu(run_queue).tick_armed = NSEC_NEVER;
     this_cpu(cpu_tick).dpc = (struct dpc)DPC_INIT(tick);
 }
 
@@ -136,7 +134,7 @@ void sched_timer_interrupt(bool from_user) {
     struct cpu_tick *tick = &this_cpu(cpu_tick);
     tick->from_user = from_user;
     tick->interrupts++;
-    this_cpu(tick_armed) = NSEC_NEVER;
+    this_cpu(run_queue).tick_armed = NSEC_NEVER;
     dpc_raise(&tick->dpc);
 }
 

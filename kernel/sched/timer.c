@@ -86,7 +86,7 @@ void timer_set(struct timer *timer, nsec_t deadline) NO_THREAD_SAFETY {
     timer->deadline = deadline;
     timer->cpu = (int16_t)arch_cpu_id();
     add(here, timer);
-    bool program = here->first == timer && deadline < this_cpu(tick_armed);
+    bool program = here->first == timer && deadline < this_cpu(run_queue).tick_armed;
     spin_unlock(&here->lock);
     if (program) {
         unsigned long irq = arch_irq_save();

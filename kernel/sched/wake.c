@@ -77,7 +77,7 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     nsec_t slice_end = level == current->queued_level && current != rq->idle ? rq->slice_end : NSEC_NEVER;
     spin_unlock(&rq->lock);
     // From here on the thread may run, end and be freed.
-    if (slice_end < this_cpu(tick_armed) && cpu == arch_cpu_id()) {
+    if (cpu == arch_cpu_id() && slice_end < rq->tick_armed) {
         unsigned long irq = arch_irq_save();
         tick_program(slice_end);
         arch_irq_restore(irq);
