@@ -113,7 +113,7 @@ bool vector_attach(struct arch_thread *thread) {
     if (area == nullptr)
         return false;
     // An optimised save leaves out what is in its initial state: header and MXCSR must be good from the start.
-    memcpy(area, &initial_area, sizeof(initial_area));
+    memcpy(area, &initial_area, MIN(sizeof(initial_area), (size_t)vector_area_size)); // no header without XSAVE
     thread->fpu = area;
     return true;
 }
