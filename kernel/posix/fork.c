@@ -113,7 +113,7 @@ static void copy_plain(struct process *child, struct process *parent) {
     memcpy(child->task.name, parent->task.name, sizeof(child->task.name));
     child->personality = parent->personality;
     child->dumpable = parent->dumpable;
-    child->timer_slack = parent->timer_slack;
+    child->timer_slack = child->timer_slack_default = parent->timer_slack;
     child->oom_score_adj = parent->oom_score_adj;
     child->login_uid = parent->login_uid;
     child->account = parent->account;
@@ -165,6 +165,15 @@ fail:
     return nullptr;
 }
 
+// SCHED_RESET_ON_FORK: real-time threads and those with a better niceness do not hand that on.
+static status_t reset_policy(struct posix_thread *thread) {
+    if (thread->thread.nice < 0)
+        sched_set_nice(&thread->thread, 0);
+    if (thread->thread.policy != SCHED_POLICY_FIFO && thread->thread.policy != SCHED_POLICY_RR)
+        return 0;
+    return sched_set_policy(&thread->thread, SCHED_POLICY_NORMAL, 0);
+}
+
 static status_t thread_copy(const struct clone_request *r, struct process *process, struct posix_thread **out) {
     struct posix_thread *self = posix_current();
     struct posix_thread *thread = posix_thread_alloc();
@@ -175,7 +184,9 @@ static status_t thread_copy(const struct clone_request *r, struct process *proce
                 set_tid ? (void *)r->child_tid : nullptr, &self->thread);
     thread->thread.task = &process->task;
     thread->thread.aspace = &process->task.aspace->arch;
-    status_t status = arch_thread_clone_user(&thread->thread);
+    status_t status = UNLIKELY(self->reset_on_fork) ? reset_policy(thread) : 0;
+    if (status == 0)
+        status = arch_thread_clone_user(&thread->thread);
     if (status != 0) {
         posix_thread_free(thread);
         return status;

@@ -57,7 +57,7 @@ long sys_kill(int pid, int signal) {
     status_t status = -ESRCH;
     spin_lock(&process_tree_lock);
     if (pid > 0) {
-        struct process *process = process_find(pid);
+        struct process *process = process_find_by_thread(pid);
         if (process)
             status = send_one(process, signal, &info);
     } else if (pid == -1) {
@@ -119,7 +119,7 @@ long sys_rt_sigqueueinfo(int pid, int signal, const void __user *user_info) {
     if (!is_signal(signal))
         return -EINVAL;
     spin_lock(&process_tree_lock);
-    struct process *process = pid > 0 ? process_find(pid) : nullptr;
+    struct process *process = pid > 0 ? process_find_by_thread(pid) : nullptr;
     status = process ? send_one(process, signal, &info) : -ESRCH;
     spin_unlock(&process_tree_lock);
     return status;

@@ -43,7 +43,8 @@ static long set_dumpable(unsigned long value) {
 }
 
 static long set_timer_slack(unsigned long value) {
-    process_current()->timer_slack = value > 0 ? value : 50000;
+    struct process *process = process_current();
+    process->timer_slack = (long)value > 0 ? value : process->timer_slack_default;
     return 0;
 }
 
@@ -82,6 +83,10 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
         return 0; // PR_TIMING_STATISTICAL
     case PR_SET_TIMING:
         return a1 == 0 ? 0 : -EINVAL;
+    case PR_GET_TSC:
+        return get_int(1, a1); // PR_TSC_ENABLE
+    case PR_SET_TSC:
+        return a1 == 1 ? 0 : -EINVAL; // it cannot be made to fault
     case PR_CAPBSET_READ:
         return prctl_capbset_read(a1);
     case PR_CAPBSET_DROP:

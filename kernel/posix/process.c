@@ -58,7 +58,7 @@ struct process *process_alloc(void) {
     process->exit_signal = SIGCHLD;
     process->dumpable = 1;
     process->login_uid = ~0u;
-    process->timer_slack = 50000;
+    process->timer_slack = process->timer_slack_default = 50000;
     process->start_time = clock_now();
     return process;
 }
@@ -123,6 +123,12 @@ struct process *process_find(int pid) {
 
 struct posix_thread *thread_find(int tid) {
     return id_lookup(tid, ID_THREAD);
+}
+
+struct process *process_find_by_thread(int tid) {
+    struct process *process = process_find(tid);
+    struct posix_thread *thread = process ? nullptr : thread_find(tid);
+    return thread ? thread->process : process;
 }
 
 struct process_group *process_group_find(int id) {

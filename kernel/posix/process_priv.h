@@ -16,6 +16,8 @@ void posix_thread_free(struct posix_thread *thread);
 MUST_USE status_t process_link(struct process *process, struct process *parent, struct posix_thread *thread)
     REQUIRES(&process_tree_lock);
 MUST_USE status_t thread_link(struct process *process, struct posix_thread *thread) REQUIRES(&process_tree_lock);
+// As process_find, but the id may be that of any thread of it, as kill and getpgid on Linux take it.
+struct process *process_find_by_thread(int tid);
 // The process whose handle (pidfd) this object is; null: another object. No reference.
 struct process *pidfd_process(struct object *object);
 // comm: of the current thread, and of its process if it is the main one.

@@ -64,14 +64,16 @@ static long set_policy(int tid, int policy, int priority) {
     struct posix_thread *thread = find(tid);
     status_t status = -ESRCH;
     if (thread) {
-        if (policy < 0)
-            policy = thread->thread.policy;
-        policy &= ~SCHED_RESET_ON_FORK;
+        bool keep = policy < 0;
+        bool reset = keep ? thread->reset_on_fork : (policy & SCHED_RESET_ON_FORK) != 0;
+        policy = keep ? thread->thread.policy : policy & ~SCHED_RESET_ON_FORK;
         status = check_policy(policy, priority);
         if (status == 0 && !may_have_policy(thread, policy, priority))
             status = -EPERM;
         if (status == 0)
             status = sched_set_policy(&thread->thread, (enum sched_policy)policy, priority);
+        if (status == 0)
+            thread->reset_on_fork = reset;
     }
     rcu_read_unlock();
     return status;
@@ -100,32 +102,35 @@ long sys_sched_setparam(int tid, const void __user *param) {
 }
 
 // What the getters ask of a thread. False: no such one.
-static bool read_policy(int tid, int *policy, int *priority, int *nice) {
+struct settings {
+    int policy, priority, nice;
+    bool reset_on_fork;
+};
+
+static bool read_settings(int tid, struct settings *out) {
     rcu_read_lock();
     struct posix_thread *thread = find(tid);
-    if (thread) {
-        *policy = thread->thread.policy;
-        *priority = thread->thread.rt_priority;
-        *nice = thread->thread.nice;
-    }
+    if (thread)
+        *out = (struct settings){thread->thread.policy, thread->thread.rt_priority, thread->thread.nice,
+                                 thread->reset_on_fork};
     rcu_read_unlock();
     return thread != nullptr;
 }
 
 long sys_sched_getscheduler(int tid) {
-    int policy, priority, nice;
+    struct settings s;
     if (tid < 0)
         return -EINVAL;
-    return read_policy(tid, &policy, &priority, &nice) ? policy : -ESRCH;
+    return read_settings(tid, &s) ? s.policy | (s.reset_on_fork ? SCHED_RESET_ON_FORK : 0) : -ESRCH;
 }
 
 long sys_sched_getparam(int tid, void __user *param) {
-    int policy, priority, nice;
+    struct settings s;
     if (tid < 0 || !param)
         return -EINVAL;
-    if (!read_policy(tid, &policy, &priority, &nice))
+    if (!read_settings(tid, &s))
         return -ESRCH;
-    struct abi_sched_param abi = {is_real_time(policy) ? priority : 0};
+    struct abi_sched_param abi = {is_real_time(s.policy) ? s.priority : 0};
     return copy_to_user(param, &abi, sizeof(abi));
 }
 
@@ -147,24 +152,27 @@ long sys_sched_setattr(int tid, const void __user *from, unsigned flags) {
         return -EFAULT;
     if (attr.policy > SCHED_DEADLINE || attr.nice < -20 || attr.nice > 19)
         return -EINVAL;
-    long status = set_policy(tid, (int)attr.policy, (int)attr.priority);
+    if (attr.flags & ~1ull) // SCHED_FLAG_RESET_ON_FORK alone
+        return -EINVAL;
+    long status = set_policy(tid, (int)attr.policy | (attr.flags ? SCHED_RESET_ON_FORK : 0), (int)attr.priority);
     if (status == 0 && !is_real_time((int)attr.policy))
         status = sys_setpriority(PRIO_PROCESS, tid, attr.nice);
     return status;
 }
 
 long sys_sched_getattr(int tid, void __user *to, unsigned size, unsigned flags) {
-    int policy, priority, nice;
+    struct settings s;
     struct abi_sched_attr attr;
     if (tid < 0 || flags != 0 || !to || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
         return -EINVAL;
-    if (!read_policy(tid, &policy, &priority, &nice))
+    if (!read_settings(tid, &s))
         return -ESRCH;
     memset(&attr, 0, sizeof(attr));
     attr.size = MIN(size, (unsigned)sizeof(attr));
-    attr.policy = policy;
-    attr.nice = is_real_time(policy) ? 0 : nice;
-    attr.priority = is_real_time(policy) ? priority : 0;
+    attr.policy = s.policy;
+    attr.flags = s.reset_on_fork; // SCHED_FLAG_RESET_ON_FORK
+    attr.nice = is_real_time(s.policy) ? 0 : s.nice;
+    attr.priority = is_real_time(s.policy) ? s.priority : 0;
     return copy_to_user(to, &attr, attr.size);
 }
 
@@ -181,12 +189,12 @@ long sys_sched_get_priority_min(int policy) {
 }
 
 long sys_sched_rr_get_interval(int tid, void __user *out) {
-    int policy, priority, nice;
+    struct settings s;
     if (tid < 0)
         return -EINVAL;
-    if (!read_policy(tid, &policy, &priority, &nice))
+    if (!read_settings(tid, &s))
         return -ESRCH;
-    struct abi_timespec slice = {0, policy == SCHED_FIFO ? 0 : 100000000};
+    struct abi_timespec slice = {0, s.policy == SCHED_FIFO ? 0 : 100000000};
     return copy_to_user(out, &slice, sizeof(slice));
 }
 

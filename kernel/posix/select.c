@@ -4,6 +4,7 @@
 #include "poll_priv.h"
 #include "time_priv.h"
 #include "wait_time.h"
+#include <abi/prctl.h>
 #include <abi/syscall_table.h>
 #include <lib/status.h>
 #include <lib/string.h>
@@ -134,7 +135,7 @@ long sys_select(int count, void __user *read, void __user *write, void __user *e
     }
     void __user *const user[SETS] = {read, write, except};
     long result = select_user(count, user, deadline);
-    if (timeout && deadline != NSEC_NEVER) {
+    if (timeout && deadline != NSEC_NEVER && !(process_current()->personality & STICKY_TIMEOUTS)) {
         tv = timeval_from_nsec(wait_time_left(deadline));
         status_t ignored = copy_to_user(timeout, &tv, sizeof tv);
         (void)ignored;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Calls about the machine as a whole: its name, its load, its end.
 #include "system_priv.h"
+#include <abi/prctl.h>
 #include <abi/syscall_table.h>
 #include <abi/system.h>
 #include <arch/elf.h>
@@ -34,7 +35,7 @@ void system_names(struct abi_utsname *out) {
 long sys_uname(void __user *out) {
     struct abi_utsname names;
     system_names(&names);
-    if (process_current()->personality & 0x20000) // UNAME26
+    if (process_current()->personality & UNAME26)
         string_copy(names.release, "2.6.61", sizeof(names.release));
     return copy_to_user(out, &names, sizeof(names));
 }

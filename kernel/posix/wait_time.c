@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Time-outs of the waiting calls. See wait_time.h.
 
+#include <abi/prctl.h>
 #include "wait_time.h"
 
 #include "time_priv.h"
@@ -25,7 +26,7 @@ nsec_t wait_time_left(nsec_t deadline) {
 }
 
 void wait_time_left_to_user(void __user *timeout, nsec_t deadline) {
-    if (!timeout || deadline == NSEC_NEVER)
+    if (!timeout || deadline == NSEC_NEVER || (process_current()->personality & STICKY_TIMEOUTS))
         return;
     struct abi_timespec left = timespec_from_nsec(wait_time_left(deadline));
     status_t ignored = copy_to_user(timeout, &left, sizeof left);

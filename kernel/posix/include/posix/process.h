@@ -54,7 +54,7 @@ struct process {
     uint8_t dumpable;                   // 0, 1, 2: PR_SET_DUMPABLE
     struct wait_queue child_wait;       // wait4
     uint32_t personality;
-    uint64_t timer_slack;
+    uint64_t timer_slack, timer_slack_default; // nanoseconds
     int oom_score_adj;
     uint32_t login_uid;
     // Signals: under signal_lock.
@@ -103,6 +103,7 @@ struct posix_thread {
     int tid;
     struct list_node process_node;
     bool exiting;                  // left process->threads
+    bool reset_on_fork;            // SCHED_RESET_ON_FORK: children begin with the normal policy
     uint64_t blocked;              // signal mask; written by the thread itself under signal_lock
     uint64_t saved_blocked;        // to restore after sigsuspend, pselect …
     bool restore_blocked;
