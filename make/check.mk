@@ -1,13 +1,53 @@
 # SPDX-License-Identifier: MPL-2.0
 # Tests. check: what runs on this machine alone. test: that, and everything in QEMU. lint: style and structure.
 
-TESTS ?=
+TESTS   ?=
+STAGES  ?=
+MINUTES ?= 5
+COUNT   ?= 10000
+SECONDS ?= 600
 
-.PHONY: test-system test-system-linux
-check: check-unit
+.PHONY: test-system test-system-linux debug-kernel lint format fuzz fuzz-short stress
+check: check-unit lint fuzz-short
+
+# The sanitizing kernel is another configuration, so another make builds it: the one place where make calls make.
+debug-kernel:
+	$(Q)$(MAKE) --no-print-directory DEBUG=1 kernel
+test: $(KERNEL) user debug-kernel $(host_tests) $(fuzzers)
+	$(Q)tools/test $(STAGES)
 
 # The system tests alone, in one boot: make test-system TESTS='fork pipe'
 test-system: $(KERNEL) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest --kernel $(KERNEL) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest --linux --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
+
+stress: $(KERNEL) user
+	$(Q)tests/stress/stress.py --minutes $(MINUTES) --count $(COUNT)
+
+lint:
+	$(Q)tools/lint
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format-22 -i
+
+# Fuzzers of the kernel's parsers: the target and the kernel sources that it fuzzes, as a program of this machine.
+fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
+fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
+fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+$(HOST)/fuzz/%: tests/fuzz/%.c $(kernel_sources) make/check.mk
+	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -Wno-thread-safety-analysis -I. \
+	    -Ilib/include -Iabi/include -Iarch/include -Iarch/host/include -Ikernel/posix -Ikernel/vfs -I$(OUT)/gen/include \
+	    $< $(fuzz_sources_$*) -o $@
+$(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
+
+# $(call fuzz,SECONDS): what it finds new is kept in out/host/corpus, and the next run starts from there.
+fuzz = for f in $(fuzzers); do name=$${f\#\#*/}; mkdir -p $(HOST)/corpus/$$name; \
+    $$f -max_total_time=$(1) -max_len=8192 -timeout=5 -print_final_stats=1 -artifact_prefix=$(HOST)/fuzz/ $(HOST)/corpus/$$name \
+    > $(HOST)/fuzz/$$name.log 2>&1 && echo "ok - $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(HOST)/fuzz/$$name.log) inputs" \
+    || { tail -40 $(HOST)/fuzz/$$name.log; exit 1; }; done
+fuzz-short: $(fuzzers)
+	$(Q)$(call fuzz,5)
+fuzz: $(fuzzers) $(KERNEL) user
+	$(Q)$(call fuzz,$(SECONDS))
+	$(Q)tests/fuzz/in-guest.py --seconds $(SECONDS) --seed $$$$

@@ -32,6 +32,8 @@ user_programs += $(USER)/bin/$(1)
 -include $(patsubst %.c,$(USER)/obj/%.d,$(2))
 endef
 
+$(eval $(call user_program,../stress/stress,tests/stress/stress.c))
+$(eval $(call user_program,../fuzz/random-calls,tests/fuzz/random_calls.c))
 $(eval $(call user_program,run-tests,tests/runner/run-tests.c))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c)))
 # tests/system/ARCH: what only one architecture has.

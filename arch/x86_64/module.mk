@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
 name := x86_64
 deps := abi lib arch sched
 # Start of the machine: boot/ …

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
 name := net
 sources := socket.c socket_call.c socket_message.c socket_option.c control_parse.c control.c parcel.c packet.c \
     unix.c unix_name.c unix_connect.c unix_end.c unix_send.c unix_receive.c unix_landing.c unix_datagram.c unix_gc.c unix_proc.c

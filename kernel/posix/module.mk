@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
 name := posix
 sources := syscall.c memory.c memfd.c process_vm.c
 deps := abi lib arch sched mm object vfs tty net dev
