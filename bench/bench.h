@@ -11,8 +11,8 @@ struct row {
     const char *name;  // for --only
     const char *title; // for the table
     void (*run)(long n);
-    long count;    // operations in one measurement
-    double scale;  // the result is divided by this: operations that one of the n stands for; 0 means 1
+    long count;   // operations in one measurement
+    double scale; // the result is divided by this: operations that one of the n stands for; 0 means 1
 };
 
 // Around the timed part.

@@ -37,7 +37,7 @@ static void fuzz_elf(const uint8_t *data, size_t size) {
     size_t bytes = header.phnum * sizeof(struct elf_program_header);
     check(header.phnum <= ELF_TABLE_MAX);
     if (header.phoff > size || bytes > size - header.phoff)
-        return; // the loader's read fails
+        return;                                       // the loader's read fails
     struct elf_program_header *table = malloc(bytes); // exactly so large: reading beyond it is found
     memcpy(table, data + header.phoff, bytes);
     if (elf_parse_table(&header, table, LIMIT, &image) == 0)

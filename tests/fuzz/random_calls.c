@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// random-calls SEED SECONDS: random system calls with arguments that look plausible more often than not. Each round runs
-// in a child with small limits and a time limit; whatever happens to it, the machine must go on. One line a second.
+// random-calls SEED SECONDS: random system calls with arguments that look plausible more often than not. Each round
+// runs in a child with small limits and a time limit; whatever happens to it, the machine must go on. One line a
+// second.
 #include "sys.h"
 
 #include <sys/mman.h>
@@ -18,10 +19,12 @@ static uint64_t roll(void) {
 
 // Calls that would end the run or the machine rather than test it.
 static bool is_left_out(long number) {
-    static const long list[] = {SYS_reboot, SYS_exit_group, SYS_exit, SYS_kill, SYS_pause, SYS_mount, SYS_umount2, SYS_pivot_root,
-                                SYS_chroot, SYS_sethostname, SYS_setdomainname, SYS_settimeofday, SYS_clock_settime, SYS_adjtimex,
-                                SYS_clock_adjtime, SYS_swapon, SYS_swapoff, SYS_init_module, SYS_finit_module, SYS_delete_module,
-                                SYS_kexec_load, SYS_syslog, SYS_setsid, SYS_rt_sigreturn, SYS_bpf, SYS_seccomp, SYS_acct, SYS_sync, SYS_vhangup};
+    static const long list[] = {
+        SYS_reboot,        SYS_exit_group,    SYS_exit,          SYS_kill,        SYS_pause,         SYS_mount,
+        SYS_umount2,       SYS_pivot_root,    SYS_chroot,        SYS_sethostname, SYS_setdomainname, SYS_settimeofday,
+        SYS_clock_settime, SYS_adjtimex,      SYS_clock_adjtime, SYS_swapon,      SYS_swapoff,       SYS_init_module,
+        SYS_finit_module,  SYS_delete_module, SYS_kexec_load,    SYS_syslog,      SYS_setsid,        SYS_rt_sigreturn,
+        SYS_bpf,           SYS_seccomp,       SYS_acct,          SYS_sync,        SYS_vhangup};
     for (size_t i = 0; i < COUNT(list); i++)
         if (list[i] == number)
             return true;
@@ -29,22 +32,35 @@ static bool is_left_out(long number) {
 }
 
 static char *space;
-static const char *const paths[] = {"a", "b", "d", "d/x", ".", "..", "/", "/dev/null", "/dev/zero", "/proc/self/maps", "/proc/self/fd", "", "fifo"};
+static const char *const paths[] = {
+    "a", "b", "d", "d/x", ".", "..", "/", "/dev/null", "/dev/zero", "/proc/self/maps", "/proc/self/fd", "", "fifo"};
 
 static long argument(void) {
     switch (roll() % 12) {
-    case 0: return (long)(roll() % 8);                                   // a descriptor or a small number
-    case 1: return (long)(roll() % 64);
-    case 2: return 1l << roll() % 64;
-    case 3: return -(long)(roll() % 40);
-    case 4: return (long)(intptr_t)(space + roll() % 4096);
-    case 5: return (long)(intptr_t)(space + roll() % 16 * 4096);
-    case 6: return (long)(intptr_t)paths[roll() % COUNT(paths)];
-    case 7: return (long)(roll() % 65536);
-    case 8: return (long)roll();
-    case 9: return (long)(0x7fff'ffff'f000 + roll() % 8192);
-    case 10: return (long)(0xffff'8000'0000'0000 + roll() % (1 << 30));
-    default: return 0;
+    case 0:
+        return (long)(roll() % 8); // a descriptor or a small number
+    case 1:
+        return (long)(roll() % 64);
+    case 2:
+        return 1l << roll() % 64;
+    case 3:
+        return -(long)(roll() % 40);
+    case 4:
+        return (long)(intptr_t)(space + roll() % 4096);
+    case 5:
+        return (long)(intptr_t)(space + roll() % 16 * 4096);
+    case 6:
+        return (long)(intptr_t)paths[roll() % COUNT(paths)];
+    case 7:
+        return (long)(roll() % 65536);
+    case 8:
+        return (long)roll();
+    case 9:
+        return (long)(0x7fff'ffff'f000 + roll() % 8192);
+    case 10:
+        return (long)(0xffff'8000'0000'0000 + roll() % (1 << 30));
+    default:
+        return 0;
     }
 }
 
@@ -58,7 +74,8 @@ static void round_of_calls(uint64_t seed) {
     static const struct {
         int what;
         rlim_t value;
-    } limits[] = {{RLIMIT_AS, 256 << 20}, {RLIMIT_NPROC, 60}, {RLIMIT_FSIZE, 1 << 20}, {RLIMIT_NOFILE, 64}, {RLIMIT_CPU, 3}, {RLIMIT_CORE, 0}};
+    } limits[] = {{RLIMIT_AS, 256 << 20}, {RLIMIT_NPROC, 60}, {RLIMIT_FSIZE, 1 << 20},
+                  {RLIMIT_NOFILE, 64},    {RLIMIT_CPU, 3},    {RLIMIT_CORE, 0}};
     for (size_t i = 0; i < COUNT(limits); i++)
         setrlimit(limits[i].what, &(struct rlimit){limits[i].value, limits[i].value});
     setpgid(0, 0);
@@ -119,6 +136,7 @@ int main(int argc, char **argv) {
         });
     }
     ok(rounds > 0, "%d rounds of 300 random calls, up to seed %llu", rounds, (unsigned long long)seed);
-    ok(put_file("/tmp/alive", "yes") && same_text(get_file("/tmp/alive"), "yes") && in_child(_exit(0)) == 0, "the machine still works");
+    ok(put_file("/tmp/alive", "yes") && same_text(get_file("/tmp/alive"), "yes") && in_child(_exit(0)) == 0,
+       "the machine still works");
     return tap_done();
 }

@@ -24,27 +24,27 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 // Runs the statements in a child and gives its wait status. A child reports by its exit status: _exit(!good).
-#define in_child(...)                                                                                                  \
-    ({                                                                                                                 \
-        fflush(stdout);                                                                                                \
-        pid_t child_ = fork();                                                                                         \
-        if (child_ == 0) {                                                                                             \
-            __VA_ARGS__;                                                                                               \
-            _exit(0);                                                                                                  \
-        }                                                                                                              \
-        wait_status(child_);                                                                                           \
+#define in_child(...)          \
+    ({                         \
+        fflush(stdout);        \
+        pid_t child_ = fork(); \
+        if (child_ == 0) {     \
+            __VA_ARGS__;       \
+            _exit(0);          \
+        }                      \
+        wait_status(child_);   \
     })
 
 // Like in_child, but goes on at once and gives the child's process id.
-#define start_child(...)                                                                                               \
-    ({                                                                                                                 \
-        fflush(stdout);                                                                                                \
-        pid_t child_ = fork();                                                                                         \
-        if (child_ == 0) {                                                                                             \
-            __VA_ARGS__;                                                                                               \
-            _exit(0);                                                                                                  \
-        }                                                                                                              \
-        child_;                                                                                                        \
+#define start_child(...)       \
+    ({                         \
+        fflush(stdout);        \
+        pid_t child_ = fork(); \
+        if (child_ == 0) {     \
+            __VA_ARGS__;       \
+            _exit(0);          \
+        }                      \
+        child_;                \
     })
 
 UNUSED static int wait_status(pid_t pid) {
@@ -54,21 +54,21 @@ UNUSED static int wait_status(pid_t pid) {
     return status;
 }
 
-#define exited(status, code, ...)                                                                                      \
-    ({                                                                                                                 \
-        int s_ = (status);                                                                                             \
-        bool good_ = ok(WIFEXITED(s_) && WEXITSTATUS(s_) == (code), __VA_ARGS__);                                      \
-        if (!good_)                                                                                                    \
-            printf("# wait status %#x, want exit %d\n", s_, (code));                                                   \
-        good_;                                                                                                         \
+#define exited(status, code, ...)                                                 \
+    ({                                                                            \
+        int s_ = (status);                                                        \
+        bool good_ = ok(WIFEXITED(s_) && WEXITSTATUS(s_) == (code), __VA_ARGS__); \
+        if (!good_)                                                               \
+            printf("# wait status %#x, want exit %d\n", s_, (code));              \
+        good_;                                                                    \
     })
-#define killed(status, signal, ...)                                                                                    \
-    ({                                                                                                                 \
-        int s_ = (status);                                                                                             \
-        bool good_ = ok(WIFSIGNALED(s_) && WTERMSIG(s_) == (signal), __VA_ARGS__);                                     \
-        if (!good_)                                                                                                    \
-            printf("# wait status %#x, want signal %d\n", s_, (signal));                                               \
-        good_;                                                                                                         \
+#define killed(status, signal, ...)                                                \
+    ({                                                                             \
+        int s_ = (status);                                                         \
+        bool good_ = ok(WIFSIGNALED(s_) && WTERMSIG(s_) == (signal), __VA_ARGS__); \
+        if (!good_)                                                                \
+            printf("# wait status %#x, want signal %d\n", s_, (signal));           \
+        good_;                                                                     \
     })
 
 UNUSED static void sleep_ms(int ms) {
@@ -84,12 +84,12 @@ UNUSED static int64_t now_ns(void) {
 }
 
 // Waits, at most 10 s, until the condition holds; it is evaluated again and again.
-#define eventually(condition)                                                                                          \
-    ({                                                                                                                 \
-        bool met_ = false;                                                                                             \
-        for (int64_t end_ = now_ns() + 10'000'000'000LL; !(met_ = (condition)) && now_ns() < end_;)                    \
-            sleep_ms(2);                                                                                               \
-        met_;                                                                                                          \
+#define eventually(condition)                                                                       \
+    ({                                                                                              \
+        bool met_ = false;                                                                          \
+        for (int64_t end_ = now_ns() + 10'000'000'000LL; !(met_ = (condition)) && now_ns() < end_;) \
+            sleep_ms(2);                                                                            \
+        met_;                                                                                       \
     })
 
 // The state letter of a process in /proc (S sleeping, T stopped, Z zombie, R running); 0 if there is none.

@@ -50,7 +50,8 @@ static void read_counters(struct counters *counters) {
         return;
     size_t size = 0;
     ssize_t got;
-    while (size < sizeof counters->text - 1 && (got = read(fd, counters->text + size, sizeof counters->text - 1 - size)) > 0)
+    while (size < sizeof counters->text - 1 &&
+           (got = read(fd, counters->text + size, sizeof counters->text - 1 - size)) > 0)
         size += got;
     counters->text[size] = '\0';
     close(fd);

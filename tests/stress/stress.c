@@ -11,8 +11,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#define GROUP 8      // senders, and receivers, of a group
-#define MESSAGES 50  // from each sender to each receiver in a round
+#define GROUP 8     // senders, and receivers, of a group
+#define MESSAGES 50 // from each sender to each receiver in a round
 #define SIZE 100
 
 static char before[4096];

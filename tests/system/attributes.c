@@ -32,7 +32,8 @@ static void times(void) {
     folder = look("d");
     tick();
     chmod("f", 0600);
-    ok(later(look("f").st_ctim, before.st_ctim) && !later(look("f").st_mtim, before.st_mtim), "chmod changes ctime only");
+    ok(later(look("f").st_ctim, before.st_ctim) && !later(look("f").st_mtim, before.st_mtim),
+       "chmod changes ctime only");
     int fd = open("f", O_RDWR);
     tick();
     write(fd, "y", 1);
@@ -48,7 +49,8 @@ static void times(void) {
     struct timespec set[2] = {{1000, 5}, {2000, 7}};
     is(utimensat(AT_FDCWD, "f", set, 0), 0, "utimensat");
     struct stat info = look("f");
-    ok(info.st_atim.tv_sec == 1000 && info.st_atim.tv_nsec == 5 && info.st_mtim.tv_sec == 2000 && info.st_mtim.tv_nsec == 7,
+    ok(info.st_atim.tv_sec == 1000 && info.st_atim.tv_nsec == 5 && info.st_mtim.tv_sec == 2000 &&
+           info.st_mtim.tv_nsec == 7,
        "sets both times");
     set[0].tv_nsec = UTIME_OMIT, set[1].tv_nsec = UTIME_NOW;
     is(utimensat(AT_FDCWD, "f", set, 0), 0, "UTIME_OMIT and UTIME_NOW");
@@ -141,9 +143,9 @@ static void extended(void) {
     is(syscall(SYS_statx, AT_FDCWD, "x", 0, STATX_BASIC_STATS | STATX_BTIME, &x), 0, "statx");
     struct stat info = look("x");
     ok((x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS, "answers the basic fields");
-    ok(x.stx_size == 5 && x.stx_ino == info.st_ino && x.stx_mode == info.st_mode && x.stx_nlink == 1 && x.stx_uid == info.st_uid &&
-           x.stx_dev_major == major(info.st_dev) && x.stx_dev_minor == minor(info.st_dev) && x.stx_mtime.tv_sec == info.st_mtim.tv_sec &&
-           x.stx_mtime.tv_nsec == info.st_mtim.tv_nsec,
+    ok(x.stx_size == 5 && x.stx_ino == info.st_ino && x.stx_mode == info.st_mode && x.stx_nlink == 1 &&
+           x.stx_uid == info.st_uid && x.stx_dev_major == major(info.st_dev) && x.stx_dev_minor == minor(info.st_dev) &&
+           x.stx_mtime.tv_sec == info.st_mtim.tv_sec && x.stx_mtime.tv_nsec == info.st_mtim.tv_nsec,
        "the same as stat");
     fails(syscall(SYS_statx, AT_FDCWD, "x", 0x8000'0000 >> 1, STATX_BASIC_STATS, &x), EINVAL, "an unknown flag");
     fails(syscall(SYS_statx, AT_FDCWD, "x", 0, 0x8000'0000, &x), EINVAL, "the reserved mask bit");

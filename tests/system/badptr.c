@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Bad pointers: every call with a bad pointer at every argument. The call fails, or treats the value as a number that it
-// refuses; the process survives, and so does the machine. Each call runs in a child with a time limit, since some block.
+// Bad pointers: every call with a bad pointer at every argument. The call fails, or treats the value as a number that
+// it refuses; the process survives, and so does the machine. Each call runs in a child with a time limit, since some
+// block.
 #include "sys.h"
 
 #include <sys/mman.h>
@@ -10,14 +11,52 @@
 
 // Calls that end, stop or replace the caller by design, or wait for ever, or change the machine.
 static const int left_out[] = {
-    SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_reboot, SYS_pause, SYS_restart_syscall, SYS_vhangup, SYS_sync, SYS_clone,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_rt_sigreturn,
+    SYS_reboot,
+    SYS_pause,
+    SYS_restart_syscall,
+    SYS_vhangup,
+    SYS_sync,
+    SYS_clone,
 #ifdef SYS_fork
-    SYS_fork, SYS_vfork,
+    SYS_fork,
+    SYS_vfork,
 #endif
-    SYS_clone3, SYS_kexec_load, SYS_init_module, SYS_delete_module, SYS_swapon, SYS_swapoff, SYS_setsid, SYS_settimeofday,
-    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_sethostname, SYS_setdomainname, SYS_umount2, SYS_pivot_root,
-    SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_munmap, SYS_brk, SYS_mremap, SYS_mprotect,
-    SYS_close_range, SYS_acct, SYS_quotactl, SYS_syslog, SYS_mount, SYS_chroot, SYS_setpriority, SYS_bpf, SYS_perf_event_open,
+    SYS_clone3,
+    SYS_kexec_load,
+    SYS_init_module,
+    SYS_delete_module,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_setsid,
+    SYS_settimeofday,
+    SYS_clock_settime,
+    SYS_clock_adjtime,
+    SYS_adjtimex,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_kill,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    SYS_munmap,
+    SYS_brk,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_close_range,
+    SYS_acct,
+    SYS_quotactl,
+    SYS_syslog,
+    SYS_mount,
+    SYS_chroot,
+    SYS_setpriority,
+    SYS_bpf,
+    SYS_perf_event_open,
 };
 enum { LAST_CALL = 450 };
 
@@ -87,7 +126,8 @@ static void every_call(void) {
         });
         if (WIFEXITED(status))
             survived++;
-        else if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGXFSZ || WTERMSIG(status) == SIGPIPE))
+        else if (WIFSIGNALED(status) &&
+                 (WTERMSIG(status) == SIGALRM || WTERMSIG(status) == SIGXFSZ || WTERMSIG(status) == SIGPIPE))
             killed_by_alarm++;
         else {
             other++;

@@ -69,15 +69,17 @@ static void handle(int signal) {
 
 static void thread_ids(void) {
     parent_tid = child_tid = 0;
-    pid_t pid = clone(set_value, stack + sizeof stack, CLONE_PARENT_SETTID | SIGCHLD, NULL, &parent_tid, NULL, &child_tid);
+    pid_t pid =
+        clone(set_value, stack + sizeof stack, CLONE_PARENT_SETTID | SIGCHLD, NULL, &parent_tid, NULL, &child_tid);
     is(parent_tid, pid, "CLONE_PARENT_SETTID stores the id for the parent");
     wait_status(pid);
-    pid = clone(set_value, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_CHILD_SETTID | SIGCHLD, NULL, &parent_tid, NULL,
-                &child_tid);
+    pid = clone(set_value, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_CHILD_SETTID | SIGCHLD, NULL,
+                &parent_tid, NULL, &child_tid);
     is(child_tid, pid, "CLONE_CHILD_SETTID stores it for the child");
     wait_status(pid);
     child_tid = 77;
-    pid = clone(set_value, stack + sizeof stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, &parent_tid, NULL, &child_tid);
+    pid = clone(set_value, stack + sizeof stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, &parent_tid, NULL,
+                &child_tid);
     while (*(volatile pid_t *)&child_tid == 77)
         syscall(SYS_futex, &child_tid, FUTEX_WAIT, 77, NULL);
     is(child_tid, 0, "CLONE_CHILD_CLEARTID clears it at the end and wakes");
@@ -107,7 +109,9 @@ static void clone3_calls(void) {
         _exit(21);
     exited(wait_status(pid), 21, "clone3 as a plain fork");
     int pidfd = -1;
-    args = (struct clone_args){.flags = CLONE_PIDFD | CLONE_PARENT_SETTID, .exit_signal = SIGCHLD, .pidfd = (uintptr_t)&pidfd,
+    args = (struct clone_args){.flags = CLONE_PIDFD | CLONE_PARENT_SETTID,
+                               .exit_signal = SIGCHLD,
+                               .pidfd = (uintptr_t)&pidfd,
                                .parent_tid = (uintptr_t)&parent_tid};
     pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)

@@ -18,15 +18,19 @@ static bool group_ids(gid_t real, gid_t effective, gid_t saved) {
 static void users(void) {
     exited(in_child(_exit(!(setuid(1000) == 0 && ids(1000, 1000, 1000) && refused(setuid(0), EPERM)))), 0,
            "root's setuid sets all three for good");
-    exited(in_child(_exit(!(seteuid(1000) == 0 && ids(0, 1000, 0) && refused(setuid(2000), EPERM) && setuid(0) == 0 && ids(0, 0, 0)))),
+    exited(in_child(_exit(!(seteuid(1000) == 0 && ids(0, 1000, 0) && refused(setuid(2000), EPERM) && setuid(0) == 0 &&
+                            ids(0, 0, 0)))),
            0, "seteuid can be undone");
     exited(in_child(_exit(!(setresuid(1, 2, 3) == 0 && ids(1, 2, 3) && setresuid(-1, 3, -1) == 0 && ids(1, 3, 3) &&
                             refused(setresuid(-1, 4, -1), EPERM) && setresuid(3, 1, 3) == 0))),
            0, "setresuid: among one's own three only");
-    exited(in_child(_exit(!(setresuid(1, 2, 3) == 0 && setuid(3) == 0 && ids(1, 3, 3) && setuid(1) == 0 && ids(1, 1, 3)))), 0,
-           "setuid of an ordinary user changes the effective one");
-    exited(in_child(_exit(!(setreuid(5, 6) == 0 && ids(5, 6, 6) && setreuid(6, 5) == 0 && ids(6, 5, 5)))), 0, "setreuid");
-    exited(in_child(_exit(!(setfsuid(1000) == 0 && setfsuid(-1) == 1000 && ids(0, 0, 0)))), 0, "setfsuid answers with the old one");
+    exited(
+        in_child(_exit(!(setresuid(1, 2, 3) == 0 && setuid(3) == 0 && ids(1, 3, 3) && setuid(1) == 0 && ids(1, 1, 3)))),
+        0, "setuid of an ordinary user changes the effective one");
+    exited(in_child(_exit(!(setreuid(5, 6) == 0 && ids(5, 6, 6) && setreuid(6, 5) == 0 && ids(6, 5, 5)))), 0,
+           "setreuid");
+    exited(in_child(_exit(!(setfsuid(1000) == 0 && setfsuid(-1) == 1000 && ids(0, 0, 0)))), 0,
+           "setfsuid answers with the old one");
 }
 
 static void groups(void) {
@@ -62,7 +66,8 @@ static void files(void) {
                good &= open("public", O_RDONLY) >= 0 && refused(open("public", O_WRONLY), EACCES);
                good &= refused(open("mine", O_RDONLY), EACCES) && refused(open("closed/in", O_RDONLY), EACCES);
                good &= open("nolist/in", O_RDONLY) >= 0 && refused(open("nolist", O_RDONLY), EACCES);
-               good &= refused(creat("new", 0600), EACCES) && refused(unlink("public"), EACCES) && refused(mkdir("d", 0700), EACCES);
+               good &= refused(creat("new", 0600), EACCES) && refused(unlink("public"), EACCES) &&
+                       refused(mkdir("d", 0700), EACCES);
                good &= refused(chmod("public", 0777), EPERM) && refused(chown("mine", 0, 0), EPERM);
                good &= chmod("mine", 0600) == 0 && open("mine", O_RDWR) >= 0;
                good &= access("secret", F_OK) == 0 && refused(access("secret", R_OK), EACCES);
@@ -124,7 +129,9 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         uid_t r, e, s;
         getresuid(&r, &e, &s);
-        return r == 1000 && e == 1234 && s == 1234 && getegid() == 4321 && getgid() == 1000 ? 77 : e == 1000 && getegid() == 1000 ? 78 : 1;
+        return r == 1000 && e == 1234 && s == 1234 && getegid() == 4321 && getgid() == 1000 ? 77
+               : e == 1000 && getegid() == 1000                                             ? 78
+                                                                                            : 1;
     }
     if (!is_root()) {
         skip("needs root", "credentials");

@@ -53,7 +53,10 @@ static void listing(void) {
         struct stat info;
         snprintf(path, sizeof path, "types/%s", e->d_name);
         lstat(path, &info);
-        int type = !strcmp(e->d_name, "link") ? DT_LNK : !strcmp(e->d_name, "fifo") ? DT_FIFO : !strcmp(e->d_name, "file") ? DT_REG : DT_DIR;
+        int type = !strcmp(e->d_name, "link")   ? DT_LNK
+                   : !strcmp(e->d_name, "fifo") ? DT_FIFO
+                   : !strcmp(e->d_name, "file") ? DT_REG
+                                                : DT_DIR;
         good += e->d_type == type && (e->d_ino == info.st_ino);
     }
     closedir(dir);

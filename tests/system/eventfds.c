@@ -77,7 +77,8 @@ static void timers(void) {
     spec = (struct itimerspec){};
     is(timerfd_settime(fd, 0, &spec, &old), 0, "disarm");
     is(old.it_interval.tv_nsec, 5'000'000, "the old setting is given");
-    fails(timerfd_settime(fd, 0, &(struct itimerspec){.it_value = {0, 1'000'000'000}}, NULL), EINVAL, "too many nanoseconds");
+    fails(timerfd_settime(fd, 0, &(struct itimerspec){.it_value = {0, 1'000'000'000}}, NULL), EINVAL,
+          "too many nanoseconds");
     fails(timerfd_settime(fd, 0x100, &spec, NULL), EINVAL, "an unknown flag");
     fails(timerfd_settime(0x3ff, 0, &spec, NULL), EBADF, "nothing");
     struct timespec t;
@@ -114,8 +115,10 @@ static void signals(void) {
     sigqueue(getpid(), SIGRTMIN + 2, (union sigval){.sival_int = 33});
     sigqueue(getpid(), SIGRTMIN + 2, (union sigval){.sival_int = 34});
     is(read(fd, info, sizeof info), 3 * sizeof *info, "three signals");
-    ok(info[0].ssi_signo == SIGUSR1 && info[0].ssi_pid == (uint32_t)getpid() && info[0].ssi_code == SI_USER, "the first");
-    ok(info[1].ssi_signo == (uint32_t)SIGRTMIN + 2 && info[1].ssi_int == 33 && info[2].ssi_int == 34, "the queued ones with their values");
+    ok(info[0].ssi_signo == SIGUSR1 && info[0].ssi_pid == (uint32_t)getpid() && info[0].ssi_code == SI_USER,
+       "the first");
+    ok(info[1].ssi_signo == (uint32_t)SIGRTMIN + 2 && info[1].ssi_int == 33 && info[2].ssi_int == 34,
+       "the queued ones with their values");
     ok(!readable(fd), "all taken");
     fails(read(fd, info, 10), EINVAL, "too little room");
     sigset_t other = signal_set(SIGUSR2, 0);

@@ -63,7 +63,11 @@ static int helper(int argc, char **argv) {
     return 99;
 }
 
-#define run(...) in_child({ execv(self, (char *[]){(char *)"prog", __VA_ARGS__, NULL}); _exit(100); })
+#define run(...)                                                    \
+    in_child({                                                      \
+        execv(self, (char *[]){(char *)"prog", __VA_ARGS__, NULL}); \
+        _exit(100);                                                 \
+    })
 
 static void ignore(int signal) {
     (void)signal;
@@ -71,7 +75,8 @@ static void ignore(int signal) {
 
 static void receives(void) {
     exited(run("exit", "17"), 17, "a program runs and exits");
-    exited(in_child(execve(self, (char *[]){"prog", "args", "", "a b", "\xff\x01", NULL}, (char *[]){"X=1", "EMPTY=", NULL})),
+    exited(in_child(execve(self, (char *[]){"prog", "args", "", "a b", "\xff\x01", NULL},
+                           (char *[]){"X=1", "EMPTY=", NULL})),
            0, "arguments and environment arrive exactly");
     exited(in_child(execve(self, (char *[]){"prog", "auxv", self, NULL}, NULL)), 0, "auxiliary vector");
     char id[16];
@@ -83,7 +88,8 @@ static void receives(void) {
     char link_name[300];
     snprintf(link_name, sizeof link_name, "a-rather-long-program-name");
     symlink(self, link_name);
-    exited(in_child(execl(link_name, "other", "name", "a-rather-long-p", NULL)), 0, "the thread is named after the file, cut to 15");
+    exited(in_child(execl(link_name, "other", "name", "a-rather-long-p", NULL)), 0,
+           "the thread is named after the file, cut to 15");
     exited(run("exe", self), 0, "/proc/self/exe names the file");
     exited(in_child({
                alarm(50);
@@ -203,7 +209,8 @@ static void scripts(void) {
     snprintf(text, sizeof text, "#!%.200s/7 more\n", path);
     put_file("nested", text);
     chmod("nested", 0755);
-    exited(in_child(execl("nested", "x", NULL)), 0, "a script may be run by a script (which here sees a path as its number)");
+    exited(in_child(execl("nested", "x", NULL)), 0,
+           "a script may be run by a script (which here sees a path as its number)");
     snprintf(text, sizeof text, "#!%.200s/self-runner\n", path);
     put_file("self-runner", text);
     chmod("self-runner", 0755);

@@ -57,15 +57,15 @@ static int try(const void *bytes, size_t size) {
     return error;
 }
 
-#define REFUSED(name, want, change)                                                                                    \
-    do {                                                                                                               \
-        unsigned char *copy = malloc(image_size);                                                                      \
-        memcpy(copy, image, image_size);                                                                               \
-        Elf64_Ehdr *header UNUSED = (void *)copy;                                                                      \
-        Elf64_Phdr *segment UNUSED = (void *)(copy + header->e_phoff);                                                 \
-        change;                                                                                                        \
-        is(try(copy, image_size), want, name);                                                                         \
-        free(copy);                                                                                                    \
+#define REFUSED(name, want, change)                                    \
+    do {                                                               \
+        unsigned char *copy = malloc(image_size);                      \
+        memcpy(copy, image, image_size);                               \
+        Elf64_Ehdr *header UNUSED = (void *)copy;                      \
+        Elf64_Phdr *segment UNUSED = (void *)(copy + header->e_phoff); \
+        change;                                                        \
+        is(try(copy, image_size), want, name);                         \
+        free(copy);                                                    \
     } while (0)
 
 // Refused, or started and killed: either is sound.

@@ -91,7 +91,8 @@ static void count_alarm(int signal) {
 static void attributes(void) {
     pid_t self = getpid();
     exited(in_child(_exit(getppid() != self || getpid() == self)), 0, "the child has its own id and our pid as parent");
-    exited(in_child(_exit(getpgrp() != getpgid(self) || getsid(0) != getsid(self))), 0, "group and session are inherited");
+    exited(in_child(_exit(getpgrp() != getpgid(self) || getsid(0) != getsid(self))), 0,
+           "group and session are inherited");
     on_signal(SIGALRM, count_alarm, 0);
     sigset_t block = signal_set(SIGUSR1, 0);
     sigprocmask(SIG_BLOCK, &block, NULL);
@@ -124,7 +125,8 @@ static void attributes(void) {
            }),
            0, "resource limits are inherited");
     struct rusage usage;
-    exited(in_child(_exit(getrusage(RUSAGE_CHILDREN, &usage) || usage.ru_utime.tv_sec)), 0, "the child starts with no children's time");
+    exited(in_child(_exit(getrusage(RUSAGE_CHILDREN, &usage) || usage.ru_utime.tv_sec)), 0,
+           "the child starts with no children's time");
 }
 
 static void orphans(void) {

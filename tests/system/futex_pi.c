@@ -142,8 +142,7 @@ struct robust_mutex {
 };
 
 static void robust(void) {
-    struct robust_mutex *m =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct robust_mutex *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct robust_list_head head;
     fails(syscall(SYS_set_robust_list, &head, 5), EINVAL, "a robust list of another size");
     // Two on the list, one pending, one not on it.

@@ -10,7 +10,8 @@
 static uint32_t word, word2;
 static volatile int woken;
 
-static long futex(uint32_t *address, int operation, uint32_t value, const void *timeout, uint32_t *address2, uint32_t value3) {
+static long futex(uint32_t *address, int operation, uint32_t value, const void *timeout, uint32_t *address2,
+                  uint32_t value3) {
     return syscall(SYS_futex, address, operation, value, timeout, address2, value3);
 }
 static void *waiter(void *address) {
@@ -40,9 +41,11 @@ static void waiting(void) {
     ok(now_ns() - begun >= 20'000'000, "not too early");
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    fails(futex(&word, FUTEX_WAIT_BITSET, 5, &until, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT, "an absolute time in the past");
+    fails(futex(&word, FUTEX_WAIT_BITSET, 5, &until, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT,
+          "an absolute time in the past");
     clock_gettime(CLOCK_REALTIME, &until);
-    fails(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 5, &until, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT, "by the wall clock");
+    fails(futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 5, &until, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT,
+          "by the wall clock");
     fails(futex(&word, FUTEX_WAIT, 5, &bad, NULL, 0), EINVAL, "a bad time");
     fails(futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 5, NULL, NULL, 0), EINVAL, "an odd address");
     fails(futex(NULL, FUTEX_WAIT, 5, NULL, NULL, 0), EFAULT, "no memory");

@@ -29,10 +29,11 @@ static bool comes(int watch, uint32_t mask, const char *name) {
         printf("# no event, want mask %x\n", mask);
         return false;
     }
-    bool good = event->wd == watch && event->mask == mask && (name ? event->len && !strcmp(event->name, name) : !event->len);
+    bool good =
+        event->wd == watch && event->mask == mask && (name ? event->len && !strcmp(event->name, name) : !event->len);
     if (!good)
-        printf("# got watch %d mask %x name %s, want %d %x %s\n", event->wd, event->mask, event->len ? event->name : "-",
-               watch, mask, name ? name : "-");
+        printf("# got watch %d mask %x name %s, want %d %x %s\n", event->wd, event->mask,
+               event->len ? event->name : "-", watch, mask, name ? name : "-");
     return good;
 }
 
@@ -62,7 +63,8 @@ static void in_folder(void) {
     uint32_t cookie = event ? event->cookie : 0;
     ok(event && event->mask == IN_MOVED_FROM && !strcmp(event->name, "file") && cookie, "IN_MOVED_FROM with a cookie");
     event = next_event();
-    ok(event && event->mask == IN_MOVED_TO && !strcmp(event->name, "other") && event->cookie == cookie, "IN_MOVED_TO with the same");
+    ok(event && event->mask == IN_MOVED_TO && !strcmp(event->name, "other") && event->cookie == cookie,
+       "IN_MOVED_TO with the same");
     rename("folder/other", "outside");
     ok(comes(watch, IN_MOVED_FROM, "other"), "out of the folder");
     ok(!next_event(), "is all that it sees");

@@ -124,7 +124,8 @@ static void background(void) {
                    setpgid(0, 0);
                    read(line, &c, 1);
                });
-               bool good = waitpid(reader, &status, WUNTRACED) == reader && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN;
+               bool good =
+                   waitpid(reader, &status, WUNTRACED) == reader && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN;
                kill(reader, SIGKILL);
                wait_status(reader);
                pid_t ignorer = start_child({
@@ -152,14 +153,16 @@ static void background(void) {
                    setpgid(0, 0);
                    write(line, "y", 1);
                });
-               good &= waitpid(writer, &status, WUNTRACED) == writer && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU;
+               good &=
+                   waitpid(writer, &status, WUNTRACED) == writer && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU;
                kill(writer, SIGKILL);
                wait_status(writer);
                writer = start_child({
                    setpgid(0, 0);
                    tcsetattr(line, TCSANOW, &mode);
                });
-               good &= waitpid(writer, &status, WUNTRACED) == writer && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU;
+               good &=
+                   waitpid(writer, &status, WUNTRACED) == writer && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU;
                kill(writer, SIGKILL);
                wait_status(writer);
                _exit(!good);
@@ -188,7 +191,8 @@ static void keys(void) {
         read(ready[0], &c, 1);
         sleeps(child);
         write(master, keys[i].key, 1);
-        exited(wait_status(child), 0, "key %#x sends signal %d to the foreground group", keys[i].key[0], keys[i].signal);
+        exited(wait_status(child), 0, "key %#x sends signal %d to the foreground group", keys[i].key[0],
+               keys[i].signal);
     }
     pid_t child = start_child({
         lead();
@@ -217,7 +221,8 @@ static void hang_up(void) {
         char c;
         ssize_t size = read(line, &c, 1);
         int error = errno;
-        _exit(!(eventually(got == SIGHUP) && ((size == -1 && (error == EINTR || error == EIO)) || size == 0) && write(line, "x", 1) == -1 && errno == EIO));
+        _exit(!(eventually(got == SIGHUP) && ((size == -1 && (error == EINTR || error == EIO)) || size == 0) &&
+                write(line, "x", 1) == -1 && errno == EIO));
     });
     char c;
     read(ready[0], &c, 1);

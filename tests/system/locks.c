@@ -26,7 +26,8 @@ static void posix_locks(void) {
     exited(in_child({
                int own = open("file", O_RDWR);
                struct flock l = {.l_type = F_WRLCK, .l_start = 0, .l_len = 0};
-               bool good = fcntl(own, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 10 && l.l_pid == getppid();
+               bool good = fcntl(own, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_start == 10 && l.l_len == 10 &&
+                           l.l_pid == getppid();
                l = (struct flock){.l_type = F_WRLCK, .l_start = 30, .l_len = 1};
                good &= fcntl(own, F_GETLK, &l) == 0 && l.l_type == F_UNLCK;
                good &= lock(own, F_SETLK, F_WRLCK, 10, 1) == -1 && (errno == EAGAIN || errno == EACCES);
@@ -34,7 +35,8 @@ static void posix_locks(void) {
            }),
            0, "F_GETLK tells who holds what");
     is(lock(fd, F_SETLK, F_UNLCK, 14, 2), 0, "unlock the middle");
-    ok(free_for_child(F_WRLCK, 14, 2) && !free_for_child(F_WRLCK, 13, 1) && !free_for_child(F_WRLCK, 16, 1), "splits the lock");
+    ok(free_for_child(F_WRLCK, 14, 2) && !free_for_child(F_WRLCK, 13, 1) && !free_for_child(F_WRLCK, 16, 1),
+       "splits the lock");
     is(lock(fd, F_SETLK, F_RDLCK, 10, 10), 0, "make it a read lock");
     ok(free_for_child(F_RDLCK, 0, 0) && !free_for_child(F_WRLCK, 12, 1), "which others may share");
     is(lock(fd, F_SETLK, F_UNLCK, 0, 0), 0, "unlock everything to the end");

@@ -120,17 +120,20 @@ static void ends(void) {
 
 static void rights(void) {
     int reader = open("e", O_RDONLY), writer = open("e", O_WRONLY);
-    ok(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0) == MAP_FAILED && errno == EACCES, "shared writing needs a writable file");
+    ok(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0) == MAP_FAILED && errno == EACCES,
+       "shared writing needs a writable file");
     char *m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, reader, 0);
     ok(m != MAP_FAILED, "private writing does not");
     munmap(m, PAGE);
-    ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, writer, 0) == MAP_FAILED && errno == EACCES, "mapping needs a readable file");
+    ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, writer, 0) == MAP_FAILED && errno == EACCES,
+       "mapping needs a readable file");
     m = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, reader, 0);
     fails(mprotect(m, PAGE, PROT_READ | PROT_WRITE), EACCES, "nor can it be made writable later");
     munmap(m, PAGE);
     ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, reader, 100) == MAP_FAILED && errno == EINVAL, "an odd offset");
     int folder = open(".", O_RDONLY), ends_[2];
-    ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, folder, 0) == MAP_FAILED && errno == ENODEV, "a folder cannot be mapped");
+    ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, folder, 0) == MAP_FAILED && errno == ENODEV,
+       "a folder cannot be mapped");
     pipe(ends_);
     ok(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ends_[0], 0) == MAP_FAILED && errno == ENODEV, "nor a pipe");
     close(reader), close(writer), close(folder), close(ends_[0]), close(ends_[1]);
@@ -177,7 +180,8 @@ static void memfd(void) {
     fails(pwrite(fd, "x", 1, 3 * PAGE), EPERM, "nor by writing");
     is(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0, "seal against writing");
     fails(pwrite(fd, "x", 1, 0), EPERM, "no writes");
-    ok(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EPERM, "no writable mapping");
+    ok(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EPERM,
+       "no writable mapping");
     ok((m = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0)) != MAP_FAILED && m[0] == 'i', "a readable one");
     munmap(m, PAGE);
     is(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), 0, "seal the seals");

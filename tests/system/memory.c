@@ -47,8 +47,10 @@ static void placing(void) {
     ok(m[3 * PAGE - 1] == 'x' && m[5 * PAGE] == 'x', "both sides stay");
     char *fixed = mmap(m + 3 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     ok(fixed == m + 3 * PAGE && fixed[0] == 0, "MAP_FIXED");
-    ok(mmap(m, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == m && m[0] == 0, "replaces what is there");
-    ok(mmap(m + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EEXIST,
+    ok(mmap(m, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == m && m[0] == 0,
+       "replaces what is there");
+    ok(mmap(m + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
+           errno == EEXIST,
        "MAP_FIXED_NOREPLACE does not");
     is(munmap(m, 10 * PAGE), 0, "unmap all, holes included");
     is(munmap(m, 10 * PAGE), 0, "unmapping nothing is no error");
@@ -59,10 +61,14 @@ static void placing(void) {
     munmap(hint, PAGE), munmap(other, PAGE);
 #define REFUSED(call, error, what) ok((call) == MAP_FAILED && errno == (error), what)
     REFUSED(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL, "a size of zero");
-    REFUSED((void *)syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL, "neither shared nor private");
-    REFUSED(mmap((void *)0x1001, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL, "an odd fixed address");
-    REFUSED(mmap((void *)0x7fff'ffff'f000, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM, "beyond user space");
-    REFUSED((void *)syscall(SYS_mmap, NULL, 1L << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM, "too much");
+    REFUSED((void *)syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL,
+            "neither shared nor private");
+    REFUSED(mmap((void *)0x1001, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL,
+            "an odd fixed address");
+    REFUSED(mmap((void *)0x7fff'ffff'f000, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM,
+            "beyond user space");
+    REFUSED((void *)syscall(SYS_mmap, NULL, 1L << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
+            "too much");
     REFUSED(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0), EBADF, "no file");
     fails(munmap((void *)0x1001, PAGE), EINVAL, "unmap at an odd address");
     fails(munmap((void *)0x1000, 0), EINVAL, "unmap nothing");
@@ -116,7 +122,8 @@ static void moving(void) {
     (void)guard;
     ok(mremap(m, 2 * PAGE, 4 * PAGE, 0) == MAP_FAILED && errno == ENOMEM, "no room to grow in place");
     char *n = mremap(m, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
-    ok(n != MAP_FAILED && all(n, 2 * PAGE, 'm') && all(n + 2 * PAGE, 6 * PAGE, 0), "it moves, keeps its contents, grows by zeros");
+    ok(n != MAP_FAILED && all(n, 2 * PAGE, 'm') && all(n + 2 * PAGE, 6 * PAGE, 0),
+       "it moves, keeps its contents, grows by zeros");
     if (n != m)
         is(touch_read(m), SIGSEGV, "the old place is gone");
     ok(mremap(n, 8 * PAGE, PAGE, 0) == n, "shrink");
@@ -126,7 +133,8 @@ static void moving(void) {
     char *moved = mremap(n, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target + PAGE);
     ok(moved == target + PAGE && moved[0] == 'm', "to a given place");
     ok(mremap(moved, 3 * PAGE, 3 * PAGE, MREMAP_FIXED, target) == MAP_FAILED && errno == EINVAL, "which needs MAYMOVE");
-    ok(mremap(moved, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, moved + PAGE) == MAP_FAILED && errno == EINVAL, "and must not overlap");
+    ok(mremap(moved, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, moved + PAGE) == MAP_FAILED && errno == EINVAL,
+       "and must not overlap");
     ok(mremap(moved + 1, PAGE, PAGE, 0) == MAP_FAILED && errno == EINVAL, "an odd address");
     ok(mremap(moved, PAGE, 0, 0) == MAP_FAILED && errno == EINVAL, "to nothing");
     munmap(target, 5 * PAGE);

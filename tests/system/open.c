@@ -52,7 +52,8 @@ static void flags(void) {
     is(fcntl(fd, F_GETFD), 0, "no close-on-exec");
     close(fd);
     fd = open("f", O_RDWR | O_APPEND | O_NONBLOCK | O_CLOEXEC);
-    is(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_CREAT | O_TRUNC), O_RDWR | O_APPEND | O_NONBLOCK, "F_GETFL of more");
+    is(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_CREAT | O_TRUNC), O_RDWR | O_APPEND | O_NONBLOCK,
+       "F_GETFL of more");
     is(fcntl(fd, F_GETFD), FD_CLOEXEC, "O_CLOEXEC");
     lseek(fd, 0, SEEK_SET);
     write(fd, "d", 1);
@@ -131,7 +132,8 @@ static void resolve(void) {
     fails(open2(jail, "/dev/null", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV, "an absolute path");
     ok((fd = open2(jail, "sub/../good", O_RDONLY, 0, RESOLVE_BENEATH)) >= 0, "down and up again inside");
     close(fd);
-    ok((fd = open2(jail, "absolute", O_RDONLY, 0, RESOLVE_IN_ROOT)) >= 0, "RESOLVE_IN_ROOT: an absolute link starts at the folder");
+    ok((fd = open2(jail, "absolute", O_RDONLY, 0, RESOLVE_IN_ROOT)) >= 0,
+       "RESOLVE_IN_ROOT: an absolute link starts at the folder");
     close(fd);
     ok((fd = open2(jail, "../../sub/file", O_RDONLY, 0, RESOLVE_IN_ROOT)) >= 0, "above which nothing leads");
     close(fd);

@@ -49,7 +49,8 @@ int main(void) {
     read(report[0], &theirs, sizeof theirs);
     fd = pidfd_open(child, 0);
     int taken = (int)syscall(SYS_pidfd_getfd, fd, theirs, 0);
-    ok(taken >= 0 && fcntl(taken, F_GETFD) == FD_CLOEXEC && read(taken, &c, 1) == 1 && c == 'r', "pidfd_getfd takes a file of the child");
+    ok(taken >= 0 && fcntl(taken, F_GETFD) == FD_CLOEXEC && read(taken, &c, 1) == 1 && c == 'r',
+       "pidfd_getfd takes a file of the child");
     fails(syscall(SYS_pidfd_getfd, fd, 999, 0), EBADF, "that is not open there");
     fails(syscall(SYS_pidfd_getfd, fd, theirs, 1), EINVAL, "an unknown flag");
     kill(child, SIGKILL);

@@ -15,7 +15,9 @@ static void handle(int signal) {
 static void polling(void) {
     int a[2], b[2];
     pipe(a), pipe(b);
-    struct pollfd fds[] = {{.fd = a[0], .events = POLLIN}, {.fd = -1, .events = POLLIN}, {.fd = b[0], .events = POLLIN},
+    struct pollfd fds[] = {{.fd = a[0], .events = POLLIN},
+                           {.fd = -1, .events = POLLIN},
+                           {.fd = b[0], .events = POLLIN},
                            {.fd = 777, .events = POLLIN}};
     is(poll(fds, 3, 0), 0, "nothing is ready");
     int64_t start = now_ns();

@@ -76,7 +76,9 @@ static void files(void) {
 static void memory(void) {
     exited(in_child({
                setrlimit(RLIMIT_AS, &(struct rlimit){64 << 20, 64 << 20});
-               bool good = mmap(NULL, 256 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM;
+               bool good =
+                   mmap(NULL, 256 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+                   errno == ENOMEM;
                good &= mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
                _exit(!good);
            }),

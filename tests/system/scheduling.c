@@ -143,7 +143,8 @@ static void accounting(void) {
            }),
            0, "a child computes");
     getrusage(RUSAGE_CHILDREN, &after);
-    ok(after.ru_utime.tv_sec > 0 || after.ru_utime.tv_usec + after.ru_stime.tv_usec > 100000, "and is charged when waited for");
+    ok(after.ru_utime.tv_sec > 0 || after.ru_utime.tv_usec + after.ru_stime.tv_usec > 100000,
+       "and is charged when waited for");
     for (int i = 0; i < 20; i++)
         sleep_ms(1);
     getrusage(RUSAGE_SELF, &before);

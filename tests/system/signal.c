@@ -85,7 +85,8 @@ static void masks(void) {
     raise(SIGUSR1), raise(SIGUSR1), raise(SIGUSR2);
     is(count, 0, "blocked signals are not delivered");
     sigpending(&pending);
-    ok(sigismember(&pending, SIGUSR1) && sigismember(&pending, SIGUSR2) && !sigismember(&pending, SIGHUP), "they are pending");
+    ok(sigismember(&pending, SIGUSR1) && sigismember(&pending, SIGUSR2) && !sigismember(&pending, SIGHUP),
+       "they are pending");
     sigset_t one = signal_set(SIGUSR1, 0);
     sigprocmask(SIG_UNBLOCK, &one, &old);
     ok(count == 1 && last == SIGUSR1, "unblocking delivers, once for two");
@@ -113,16 +114,17 @@ static void masks(void) {
 }
 
 static void defaults(void) {
-    const int deadly[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,  SIGFPE,    SIGKILL,   SIGUSR1,
-                                 SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF,
-                                 SIGIO,   SIGPWR,  SIGSYS,  SIGRTMIN, SIGRTMAX};
+    const int deadly[] = {SIGHUP,    SIGINT,  SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,  SIGBUS,    SIGFPE,  SIGKILL,
+                          SIGUSR1,   SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,  SIGSTKFLT, SIGXCPU, SIGXFSZ,
+                          SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS,  SIGRTMIN, SIGRTMAX};
     static const int harmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
     for (size_t i = 0; i < COUNT(deadly); i++) {
         int status = in_child(signal(deadly[i], SIG_DFL), kill(getpid(), deadly[i]), pause());
         killed(status, deadly[i], "signal %d kills by default", deadly[i]);
     }
     for (size_t i = 0; i < COUNT(harmless); i++)
-        exited(in_child(signal(harmless[i], SIG_DFL), raise(harmless[i])), 0, "signal %d is ignored by default", harmless[i]);
+        exited(in_child(signal(harmless[i], SIG_DFL), raise(harmless[i])), 0, "signal %d is ignored by default",
+               harmless[i]);
     exited(in_child(signal(SIGTERM, SIG_IGN), raise(SIGTERM)), 0, "an ignored signal does nothing");
     killed(in_child({
                sigset_t all;

@@ -17,13 +17,13 @@ static void fault(int signal, siginfo_t *info, void *context) {
     siglongjmp(back, 1);
 }
 
-#define faults(statement)                                                                                              \
-    ({                                                                                                                 \
-        signal_seen = 0;                                                                                               \
-        if (!sigsetjmp(back, 1)) {                                                                                     \
-            statement;                                                                                                 \
-        }                                                                                                              \
-        signal_seen;                                                                                                   \
+#define faults(statement)          \
+    ({                             \
+        signal_seen = 0;           \
+        if (!sigsetjmp(back, 1)) { \
+            statement;             \
+        }                          \
+        signal_seen;               \
     })
 
 static void catch_all(int flags) {
@@ -79,7 +79,7 @@ static void arithmetic(void) {
     is(faults(__asm__ volatile("int3")), SIGTRAP, "a breakpoint");
     is(faults(__asm__ volatile("hlt")), SIGSEGV, "a privileged instruction");
     is(faults(__asm__ volatile("cli")), SIGSEGV, "cli too");
-    is(faults(__asm__ volatile("movq %%cr3, %%rax" ::: "rax")), SIGSEGV, "a control register too");
+    is(faults(__asm__ volatile("movq %%cr3, %%rax" :: : "rax")), SIGSEGV, "a control register too");
     is(faults(__asm__ volatile("wrmsr" ::"c"(0x10), "a"(0), "d"(0))), SIGSEGV, "a model-specific register too");
     is(faults(__asm__ volatile("int $0x85")), SIGSEGV, "an interrupt gate too");
     is(faults(__asm__ volatile("outb %%al, $0x80" ::"a"(0))), SIGSEGV, "a port too");

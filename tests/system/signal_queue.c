@@ -32,8 +32,8 @@ static void real_time(void) {
     sigaddset(&set, SIGUSR1);
     sigaction(SIGUSR1, &action, NULL);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    queue(SIGRTMIN + 2, 1), queue(SIGRTMIN, 2), queue(SIGRTMIN + 1, 3), queue(SIGRTMIN, 4), queue(SIGUSR1, 5), queue(SIGRTMIN, 6),
-        queue(SIGUSR1, 7);
+    queue(SIGRTMIN + 2, 1), queue(SIGRTMIN, 2), queue(SIGRTMIN + 1, 3), queue(SIGRTMIN, 4), queue(SIGUSR1, 5),
+        queue(SIGRTMIN, 6), queue(SIGUSR1, 7);
     seen = 0;
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     static const int want_signal[] = {0, 0, 0, 1, 2}, want_value[] = {2, 4, 6, 3, 1};

@@ -16,24 +16,24 @@ static void handle(int signal) {
 }
 
 // A child that signals us once we sleep and then, a little later, does `rescue` so that a restarted call can end.
-#define with_signal(flags, call, rescue)                                                                               \
-    ({                                                                                                                 \
-        on_signal(SIGUSR1, handle, flags);                                                                             \
-        handled = 0;                                                                                                   \
-        pid_t parent_ = getpid();                                                                                      \
-        pid_t helper_ = start_child({                                                                                  \
-            sleeps(parent_);                                                                                           \
-            kill(parent_, SIGUSR1);                                                                                    \
-            sleep_ms(10);                                                                                              \
-            sleeps(parent_);                                                                                           \
-            rescue;                                                                                                    \
-        });                                                                                                            \
-        errno = 0;                                                                                                     \
-        long result_ = (call);                                                                                         \
-        int error_ = errno;                                                                                            \
-        wait_status(helper_);                                                                                          \
-        errno = error_;                                                                                                \
-        result_;                                                                                                       \
+#define with_signal(flags, call, rescue)   \
+    ({                                     \
+        on_signal(SIGUSR1, handle, flags); \
+        handled = 0;                       \
+        pid_t parent_ = getpid();          \
+        pid_t helper_ = start_child({      \
+            sleeps(parent_);               \
+            kill(parent_, SIGUSR1);        \
+            sleep_ms(10);                  \
+            sleeps(parent_);               \
+            rescue;                        \
+        });                                \
+        errno = 0;                         \
+        long result_ = (call);             \
+        int error_ = errno;                \
+        wait_status(helper_);              \
+        errno = error_;                    \
+        result_;                           \
     })
 
 static char byte;
@@ -41,7 +41,8 @@ static char byte;
 static void pipes(void) {
     int ends[2];
     pipe(ends);
-    is(with_signal(SA_RESTART, read(ends[0], &byte, 1), write(ends[1], "x", 1)), 1, "read starts again with SA_RESTART");
+    is(with_signal(SA_RESTART, read(ends[0], &byte, 1), write(ends[1], "x", 1)), 1,
+       "read starts again with SA_RESTART");
     is(handled, 1, "after the handler");
     fails(with_signal(0, read(ends[0], &byte, 1), ), EINTR, "and fails without it");
     fcntl(ends[1], F_SETPIPE_SZ, 4096);
@@ -71,7 +72,8 @@ static void waits(void) {
     fails(with_signal(0, recv(pair[0], &byte, 1, 0), ), EINTR, "or fails");
     struct timeval timeout = {5, 0};
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    fails(with_signal(SA_RESTART, recv(pair[0], &byte, 1, 0), ), EINTR, "recv with a timeout fails even with SA_RESTART");
+    fails(with_signal(SA_RESTART, recv(pair[0], &byte, 1, 0), ), EINTR,
+          "recv with a timeout fails even with SA_RESTART");
     close(pair[0]), close(pair[1]);
 }
 
@@ -87,7 +89,8 @@ static void never_restarted(void) {
     struct timespec left = {}, request = {5, 0};
     fails(with_signal(SA_RESTART, nanosleep(&request, &left), ), EINTR, "nanosleep too");
     ok(left.tv_sec == 4 || (left.tv_sec == 5 && left.tv_nsec == 0), "it tells what is left (%ld s)", (long)left.tv_sec);
-    int result = (int)with_signal(SA_RESTART, clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){1LL << 40, 0}, NULL), );
+    int result = (int)with_signal(
+        SA_RESTART, clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){1LL << 40, 0}, NULL), );
     is(result, EINTR, "clock_nanosleep until a time too");
     fails(with_signal(SA_RESTART, pause(), ), EINTR, "pause too");
 }
@@ -95,7 +98,8 @@ static void never_restarted(void) {
 static void futexes(void) {
     static uint32_t word = 1;
     struct timespec timeout = {5, 0};
-    fails(with_signal(0, syscall(SYS_futex, &word, FUTEX_WAIT, 1, NULL), ), EINTR, "a futex wait fails without SA_RESTART");
+    fails(with_signal(0, syscall(SYS_futex, &word, FUTEX_WAIT, 1, NULL), ), EINTR,
+          "a futex wait fails without SA_RESTART");
     fails(with_signal(SA_RESTART, syscall(SYS_futex, &word, FUTEX_WAIT, 1, &timeout), ), EINTR,
           "with a timeout it fails in any case");
 }
@@ -117,7 +121,8 @@ static void locks(void) {
     read(gate[0], &byte, 1);
     fails(with_signal(0, fcntl(fd, F_SETLKW, &lock), ), EINTR, "waiting for a record lock fails");
     fails(with_signal(0, flock(fd, LOCK_EX), ), EINTR, "waiting for flock fails");
-    is(with_signal(SA_RESTART, fcntl(fd, F_SETLKW, &lock), kill(holder, SIGKILL)), 0, "or starts again and gets the lock");
+    is(with_signal(SA_RESTART, fcntl(fd, F_SETLKW, &lock), kill(holder, SIGKILL)), 0,
+       "or starts again and gets the lock");
     wait_status(holder);
     close(fd), close(gate[0]), close(gate[1]);
     mkfifo("fifo", 0600);

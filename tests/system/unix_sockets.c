@@ -119,7 +119,9 @@ static void streams(void) {
         int pid, uid, gid;
     } who;
     length = sizeof who;
-    ok(getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.pid == getpid() && (uid_t)who.uid == getuid(), "SO_PEERCRED");
+    ok(getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.pid == getpid() &&
+           (uid_t)who.uid == getuid(),
+       "SO_PEERCRED");
     int value;
     length = sizeof value;
     ok(getsockopt(conn, SOL_SOCKET, SO_TYPE, &value, &length) == 0 && value == SOCK_STREAM, "SO_TYPE");
@@ -167,15 +169,17 @@ static void datagrams(void) {
     fails(send(b, "x", 1, 0), ENOTCONN, "send to nobody");
     is(connect(b, (struct sockaddr *)&to, sizeof to), 0, "connect");
     is(send(b, "x", 1, 0), 1, "then send");
-    fails(sendto(b, "x", 1, 0, (struct sockaddr *)&(struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "nobody"}, sizeof to), ENOENT,
-          "to a name that does not exist");
+    fails(sendto(b, "x", 1, 0, (struct sockaddr *)&(struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "nobody"},
+                 sizeof to),
+          ENOENT, "to a name that does not exist");
     close(a);
     fails(send(b, "x", 1, 0), ECONNREFUSED, "the receiver is gone");
     close(b);
     int s[2];
     is(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s), 0, "SOCK_SEQPACKET");
     write(s[0], "ab", 2), write(s[0], "cd", 2);
-    ok(read(s[1], buffer, 1) == 1 && read(s[1], buffer, 10) == 2 && buffer[0] == 'c', "keeps bounds; the rest of a cut packet is lost");
+    ok(read(s[1], buffer, 1) == 1 && read(s[1], buffer, 10) == 2 && buffer[0] == 'c',
+       "keeps bounds; the rest of a cut packet is lost");
     close(s[0]);
     is(read(s[1], buffer, 10), 0, "and has an end");
     close(s[1]);
@@ -198,7 +202,10 @@ static ssize_t send_fds(int socket, const int *fds, int count) {
         char room[CMSG_SPACE(300 * sizeof(int))];
     } control = {};
     struct iovec vector = {"f", 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(c), fds, count * sizeof(int));
@@ -212,7 +219,8 @@ static int receive_fds(int socket, int *fds, int room, int flags, int *message_f
     } control;
     char byte;
     struct iovec vector = {&byte, 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(room * sizeof(int))};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(room * sizeof(int))};
     if (recvmsg(socket, &message, flags) != 1)
         return -1;
     if (message_flags)
@@ -288,7 +296,8 @@ static void credentials(void) {
     } control;
     char byte;
     struct iovec vector = {&byte, 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     is(recvmsg(s[1], &message, 0), 1, "a message");
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     int who[3] = {};

@@ -126,10 +126,12 @@ static void usage(void) {
     });
     int status;
     is(wait4(pid, &status, 0, &child), pid, "wait4 with a usage");
-    int64_t used = (child.ru_utime.tv_sec + child.ru_stime.tv_sec) * 1'000'000LL + child.ru_utime.tv_usec + child.ru_stime.tv_usec;
+    int64_t used =
+        (child.ru_utime.tv_sec + child.ru_stime.tv_sec) * 1'000'000LL + child.ru_utime.tv_usec + child.ru_stime.tv_usec;
     ok(used >= 10'000, "the child's time was counted (%lld us)", (long long)used);
     getrusage(RUSAGE_CHILDREN, &after);
-    ok(after.ru_utime.tv_sec * 1'000'000LL + after.ru_utime.tv_usec + after.ru_stime.tv_usec + after.ru_stime.tv_sec * 1'000'000LL >=
+    ok(after.ru_utime.tv_sec * 1'000'000LL + after.ru_utime.tv_usec + after.ru_stime.tv_usec +
+               after.ru_stime.tv_sec * 1'000'000LL >=
            before.ru_utime.tv_usec + before.ru_stime.tv_usec + 10'000,
        "and is now in ours for children");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// x86-64: programs that put rubbish into every register, flag and segment and then enter the kernel in every way there is.
-// What becomes of them is their own affair (on Linux as here); the kernel and the programs beside them must go on.
+// x86-64: programs that put rubbish into every register, flag and segment and then enter the kernel in every way there
+// is. What becomes of them is their own affair (on Linux as here); the kernel and the programs beside them must go on.
 #include "sys.h"
 
 #include <cpuid.h>
@@ -17,12 +17,29 @@ static uint64_t random64(void) {
 
 // Values that sit at an edge somewhere.
 static const uint64_t edges[] = {
-    0, 1, 7, 0x1000, 0x7fff'ffff'e000, 0x7fff'ffff'eff8, 0x7fff'ffff'efff, 0x7fff'ffff'f000, 0x7fff'ffff'ffff, 0x8000'0000'0000,
-    0xffff'7fff'ffff'ffff, 0xffff'8000'0000'0000, 0xffff'ffff'8000'0000, 0xffff'ffff'8020'0000, 0xffff'ffff'ffff'f000,
-    0xffff'ffff'ffff'ffff, 0x8000'0000'0000'0000, 0x7fff'ffff'ffff'ffff,
+    0,
+    1,
+    7,
+    0x1000,
+    0x7fff'ffff'e000,
+    0x7fff'ffff'eff8,
+    0x7fff'ffff'efff,
+    0x7fff'ffff'f000,
+    0x7fff'ffff'ffff,
+    0x8000'0000'0000,
+    0xffff'7fff'ffff'ffff,
+    0xffff'8000'0000'0000,
+    0xffff'ffff'8000'0000,
+    0xffff'ffff'8020'0000,
+    0xffff'ffff'ffff'f000,
+    0xffff'ffff'ffff'ffff,
+    0x8000'0000'0000'0000,
+    0x7fff'ffff'ffff'ffff,
 };
 
-static bool ended(int status) { return WIFEXITED(status) || WIFSIGNALED(status); }
+static bool ended(int status) {
+    return WIFEXITED(status) || WIFSIGNALED(status);
+}
 
 // --- stack pointers ---
 
@@ -63,7 +80,8 @@ static void bad_stacks(void) {
 
 static void flags(void) {
     int good = 0;
-    static const uint64_t bits[] = {0x100 /* TF */, 0x400 /* DF */, 0x4000 /* NT */, 0x40000 /* AC */, 0x200000 /* ID */, 0x10000 /* RF */};
+    static const uint64_t bits[] = {0x100 /* TF */,   0x400 /* DF */,    0x4000 /* NT */,
+                                    0x40000 /* AC */, 0x200000 /* ID */, 0x10000 /* RF */};
     for (unsigned set = 0; set < 1u << COUNT(bits); set++) {
         uint64_t value = 0x202;
         for (size_t b = 0; b < COUNT(bits); b++)
@@ -83,8 +101,10 @@ static void flags(void) {
     }
     is(good, 1 << COUNT(bits), "calls with every mix of TF, DF, NT, AC, ID and RF");
 
-    int status = in_child(__asm__ volatile("pushfq\n\torq $0x40000, (%%rsp)\n\tpopfq\n\tmovl 1(%0), %%eax" ::"r"(edges) : "rax", "memory"));
-    ok(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS), "with AC an unaligned access is a SIGBUS (QEMU lets it pass)");
+    int status = in_child(__asm__ volatile(
+        "pushfq\n\torq $0x40000, (%%rsp)\n\tpopfq\n\tmovl 1(%0), %%eax" ::"r"(edges) : "rax", "memory"));
+    ok(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS),
+       "with AC an unaligned access is a SIGBUS (QEMU lets it pass)");
     status = in_child({
         uint64_t value;
         __asm__ volatile("pushq $0x3202\n\tpopfq\n\tpushfq\n\tpopq %0" : "=r"(value)::"memory", "cc");
@@ -108,7 +128,11 @@ static int run_bytes(const uint8_t *bytes, size_t size) {
 }
 
 static void privileged(void) {
-    static const struct { const char *name; uint8_t bytes[12]; int signal; } cases[] = {
+    static const struct {
+        const char *name;
+        uint8_t bytes[12];
+        int signal;
+    } cases[] = {
         {"hlt", {0xf4}, SIGSEGV},
         {"cli", {0xfa}, SIGSEGV},
         {"sti", {0xfb}, SIGSEGV},
@@ -137,8 +161,8 @@ static void privileged(void) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int status = run_bytes(cases[i].bytes, sizeof cases[i].bytes);
-        ok(cases[i].signal ? WIFSIGNALED(status) && WTERMSIG(status) == cases[i].signal : ended(status), "%s (status %#x)",
-           cases[i].name, status);
+        ok(cases[i].signal ? WIFSIGNALED(status) && WTERMSIG(status) == cases[i].signal : ended(status),
+           "%s (status %#x)", cases[i].name, status);
     }
 }
 
@@ -172,8 +196,9 @@ static void segments(void) {
             // Data segments, then a call and a switch with them.
             __asm__ volatile("movl %0, %%ds\n\tmovl %0, %%es" ::"r"(selector));
             syscall(SYS_sched_yield);
-            __asm__ volatile("movl %0, %%fs\n\tmovl %0, %%gs\n\tmovl $24, %%eax\n\tsyscall\n\tmovl $60, %%eax\n\txorl %%edi, %%edi\n\tsyscall"
-                             ::"r"(selector) : "rax", "rcx", "r11", "rdi");
+            __asm__ volatile("movl %0, %%fs\n\tmovl %0, %%gs\n\tmovl $24, %%eax\n\tsyscall\n\tmovl $60, %%eax\n\txorl "
+                             "%%edi, %%edi\n\tsyscall" ::"r"(selector)
+                             : "rax", "rcx", "r11", "rdi");
         });
         good += ended(status);
     }
@@ -181,14 +206,18 @@ static void segments(void) {
     good = 0;
     for (int selector = 0; selector < 0x80; selector++) {
         int status = in_child({
-            struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far = {0x1000, (uint16_t)selector};
+            struct {
+                uint32_t offset;
+                uint16_t selector;
+            } __attribute__((packed)) far = {0x1000, (uint16_t)selector};
             alarm(2);
             __asm__ volatile("ljmpl *%0" ::"m"(far) : "memory");
         });
         good += ended(status);
         status = in_child({
             alarm(2);
-            __asm__ volatile("movl %0, %%ss\n\tpushq $1\n\tmovl $39, %%eax\n\tsyscall" ::"r"(selector) : "rax", "rcx", "r11", "memory");
+            __asm__ volatile("movl %0, %%ss\n\tpushq $1\n\tmovl $39, %%eax\n\tsyscall" ::"r"(selector)
+                             : "rax", "rcx", "r11", "memory");
         });
         good += ended(status);
     }
@@ -206,7 +235,10 @@ static void compat_mode(void) {
             memset(code, 0xf4, 4096);
             memcpy(code + 16, calls[i], 8);
             alarm(2);
-            struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far = {0x10000010, 0x23};
+            struct {
+                uint32_t offset;
+                uint16_t selector;
+            } __attribute__((packed)) far = {0x10000010, 0x23};
             __asm__ volatile("movl $0x10000800, %%esp\n\tmovl $20, %%eax\n\tljmpl *%0" ::"m"(far) : "rax", "memory");
         });
         good += ended(status);
@@ -233,7 +265,8 @@ static void bases(void) {
     ok(base == self, "which points at the thread's own block");
     for (size_t i = 0; i < COUNT(edges); i++)
         if (edges[i] >= 0x7fff'ffff'f000)
-            fails(syscall(SYS_arch_prctl, ARCH_SET_GS, edges[i]), EPERM, "not to kernel addresses (%#llx)", (unsigned long long)edges[i]);
+            fails(syscall(SYS_arch_prctl, ARCH_SET_GS, edges[i]), EPERM, "not to kernel addresses (%#llx)",
+                  (unsigned long long)edges[i]);
     fails(syscall(SYS_arch_prctl, 0x4711, 0), EINVAL, "unknown codes");
     fails(syscall(SYS_arch_prctl, ARCH_GET_GS, 8), EFAULT, "bad pointers");
     if (!has_fsgsbase()) {
@@ -322,18 +355,21 @@ static void frames(void) {
     good = 0;
     for (size_t i = 0; i < COUNT(edges); i++)
         good += WIFSIGNALED(in_child({
-            __asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\tud2" ::"r"(edges[i]) : "memory", "rax", "rcx", "r11");
+            __asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\tud2" ::"r"(edges[i])
+                             : "memory", "rax", "rcx", "r11");
         }));
     is(good, COUNT(edges), "sigreturn without a frame is a SIGSEGV");
     good = 0;
     for (int n = 0; n < 200; n++)
         good += ended(in_child({
-            alarm(2);
-            uint64_t *area = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            for (int i = 0; i < 1024; i++)
-                area[i] = random64() % 3 ? edges[random64() % COUNT(edges)] : random64();
-            __asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\tud2" ::"r"(area + 64) : "memory", "rax", "rcx", "r11");
-        }) | (int)(random64() & 0));
+                          alarm(2);
+                          uint64_t *area = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                          for (int i = 0; i < 1024; i++)
+                              area[i] = random64() % 3 ? edges[random64() % COUNT(edges)] : random64();
+                          __asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\tud2" ::"r"(area + 64)
+                                           : "memory", "rax", "rcx", "r11");
+                      }) |
+                      (int)(random64() & 0));
     is(good, 200, "sigreturn to random frames");
 }
 

@@ -14,20 +14,21 @@ struct registers {
 // Loads all registers from *in, makes call `number`, stores them to *out. The call must take any arguments.
 static long call_with(long number, const struct registers *in, struct registers *out) {
     long result = number;
-    __asm__ volatile("pushq %%rbp\n\tpushq %2\n\tpushq %1\n\t"
-                     "movq (%%rsp), %%rcx\n\t"
-                     "movq 0(%%rcx), %%rbx\n\tmovq 8(%%rcx), %%rbp\n\tmovq 16(%%rcx), %%rsi\n\tmovq 24(%%rcx), %%rdi\n\t"
-                     "movq 32(%%rcx), %%rdx\n\tmovq 40(%%rcx), %%r8\n\tmovq 48(%%rcx), %%r9\n\tmovq 56(%%rcx), %%r10\n\t"
-                     "movq 64(%%rcx), %%r12\n\tmovq 72(%%rcx), %%r13\n\tmovq 80(%%rcx), %%r14\n\tmovq 88(%%rcx), %%r15\n\t"
-                     "syscall\n\t"
-                     "popq %%rcx\n\tpopq %%rcx\n\t"
-                     "movq %%rbx, 0(%%rcx)\n\tmovq %%rbp, 8(%%rcx)\n\tmovq %%rsi, 16(%%rcx)\n\tmovq %%rdi, 24(%%rcx)\n\t"
-                     "movq %%rdx, 32(%%rcx)\n\tmovq %%r8, 40(%%rcx)\n\tmovq %%r9, 48(%%rcx)\n\tmovq %%r10, 56(%%rcx)\n\t"
-                     "movq %%r12, 64(%%rcx)\n\tmovq %%r13, 72(%%rcx)\n\tmovq %%r14, 80(%%rcx)\n\tmovq %%r15, 88(%%rcx)\n\t"
-                     "popq %%rbp"
-                     : "+a"(result)
-                     : "c"(in), "d"(out)
-                     : "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+    __asm__ volatile(
+        "pushq %%rbp\n\tpushq %2\n\tpushq %1\n\t"
+        "movq (%%rsp), %%rcx\n\t"
+        "movq 0(%%rcx), %%rbx\n\tmovq 8(%%rcx), %%rbp\n\tmovq 16(%%rcx), %%rsi\n\tmovq 24(%%rcx), %%rdi\n\t"
+        "movq 32(%%rcx), %%rdx\n\tmovq 40(%%rcx), %%r8\n\tmovq 48(%%rcx), %%r9\n\tmovq 56(%%rcx), %%r10\n\t"
+        "movq 64(%%rcx), %%r12\n\tmovq 72(%%rcx), %%r13\n\tmovq 80(%%rcx), %%r14\n\tmovq 88(%%rcx), %%r15\n\t"
+        "syscall\n\t"
+        "popq %%rcx\n\tpopq %%rcx\n\t"
+        "movq %%rbx, 0(%%rcx)\n\tmovq %%rbp, 8(%%rcx)\n\tmovq %%rsi, 16(%%rcx)\n\tmovq %%rdi, 24(%%rcx)\n\t"
+        "movq %%rdx, 32(%%rcx)\n\tmovq %%r8, 40(%%rcx)\n\tmovq %%r9, 48(%%rcx)\n\tmovq %%r10, 56(%%rcx)\n\t"
+        "movq %%r12, 64(%%rcx)\n\tmovq %%r13, 72(%%rcx)\n\tmovq %%r14, 80(%%rcx)\n\tmovq %%r15, 88(%%rcx)\n\t"
+        "popq %%rbp"
+        : "+a"(result)
+        : "c"(in), "d"(out)
+        : "rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
     return result;
 }
 
@@ -51,7 +52,8 @@ static void calls(void) {
     is(call_with(0x4000'0000, &in, &out), -ENOSYS, "a large one");
 
     uint64_t rcx, r11, flags;
-    __asm__ volatile("stc\n\tmovl $39, %%eax\n\tsyscall\n1:\tmovq %%rcx, %0\n\tpushfq\n\tpopq %2\n\tmovq %%r11, %1\n\tleaq 1b(%%rip), %%rdx\n\tsubq %%rdx, %0"
+    __asm__ volatile("stc\n\tmovl $39, %%eax\n\tsyscall\n1:\tmovq %%rcx, %0\n\tpushfq\n\tpopq %2\n\tmovq %%r11, "
+                     "%1\n\tleaq 1b(%%rip), %%rdx\n\tsubq %%rdx, %0"
                      : "=&r"(rcx), "=&r"(r11), "=&r"(flags)::"rax", "rcx", "r11", "rdx", "memory", "cc");
     ok(rcx == 0, "rcx is the return address");
     ok((r11 & 1) != 0 && (flags & 1) != 0, "r11 holds the flags, which are kept");
@@ -61,13 +63,17 @@ static void calls(void) {
 
 static void vectors_set(uint64_t seed) {
     uint64_t v[4] = {seed, seed * 3, seed * 5, seed * 7};
-    __asm__ volatile("movdqu (%0), %%xmm0\n\tmovdqu 16(%0), %%xmm7\n\tmovdqu (%0), %%xmm15\n\tfldl (%0)" ::"r"(v) : "memory");
+    __asm__ volatile("movdqu (%0), %%xmm0\n\tmovdqu 16(%0), %%xmm7\n\tmovdqu (%0), %%xmm15\n\tfldl (%0)" ::"r"(v)
+                     : "memory");
 }
 static bool vectors_are(uint64_t seed) {
     uint64_t a[2], b[2], c[2], x87;
-    __asm__ volatile("movdqu %%xmm0, (%0)\n\tmovdqu %%xmm7, (%1)\n\tmovdqu %%xmm15, (%2)\n\tfstpl (%3)\n\tfldl (%3)"
-                     ::"r"(a), "r"(b), "r"(c), "r"(&x87) : "memory");
-    return a[0] == seed && a[1] == seed * 3 && b[0] == seed * 5 && b[1] == seed * 7 && c[0] == seed && c[1] == seed * 3 && x87 == seed;
+    __asm__ volatile(
+        "movdqu %%xmm0, (%0)\n\tmovdqu %%xmm7, (%1)\n\tmovdqu %%xmm15, (%2)\n\tfstpl (%3)\n\tfldl (%3)" ::"r"(a),
+        "r"(b), "r"(c), "r"(&x87)
+        : "memory");
+    return a[0] == seed && a[1] == seed * 3 && b[0] == seed * 5 && b[1] == seed * 7 && c[0] == seed &&
+           c[1] == seed * 3 && x87 == seed;
 }
 
 static bool has_avx(void) {
@@ -117,7 +123,8 @@ static void crowd(void) {
     int good = 0;
     for (int i = 0; i < CHILDREN; i++)
         good += wait_status(children[i]) == 0;
-    is(good, CHILDREN, "%d processes each keep their own vector registers%s", CHILDREN, avx ? ", the wide ones too" : "");
+    is(good, CHILDREN, "%d processes each keep their own vector registers%s", CHILDREN,
+       avx ? ", the wide ones too" : "");
 }
 
 static void children(void) {
@@ -138,7 +145,9 @@ static uint32_t mxcsr(void) {
     __asm__ volatile("stmxcsr %0" : "=m"(value));
     return value;
 }
-static void mxcsr_set(uint32_t value) { __asm__ volatile("ldmxcsr %0" ::"m"(value)); }
+static void mxcsr_set(uint32_t value) {
+    __asm__ volatile("ldmxcsr %0" ::"m"(value));
+}
 
 static volatile uint32_t mxcsr_inside;
 static volatile uint64_t xmm_in_frame;
@@ -183,7 +192,8 @@ static void single_steps(void) {
     struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, NULL);
     long result;
-    __asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tmovl $39, %%eax\n\tsyscall\n\tnop\n\tpushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\tnop"
+    __asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tmovl $39, %%eax\n\tsyscall\n\tnop\n\tpushfq\n\tandl "
+                     "$~0x100, (%%rsp)\n\tpopfq\n\tnop"
                      : "=&a"(result)::"rcx", "r11", "memory", "cc");
     is(result, getpid(), "a call under single step");
     ok(steps >= 5 && steps <= 7, "a trap for each instruction, the call too (%d)", steps);
