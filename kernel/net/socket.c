@@ -115,15 +115,17 @@ void socket_init(struct socket *socket, const struct socket_ops *ops, int family
     socket->receive_low_water = 1;
 }
 
+// Whether it is a socket is asked before what the handle may do.
 status_t socket_lookup(int handle, uint32_t rights, struct handle_ref *ref, struct socket **socket) {
-    status_t status = handle_lookup(handle, rights, ref);
+    status_t status = handle_lookup(handle, 0, ref);
     if (UNLIKELY(status != 0))
         return status;
     *socket = socket_of(ref->object);
-    if (LIKELY(*socket != nullptr))
+    if (LIKELY(*socket && (ref->rights & rights) == rights))
         return 0;
+    status = *socket || (ref->rights & RIGHT_PATH) ? -EBADF : -ENOTSOCK;
     handle_release(ref);
-    return -ENOTSOCK;
+    return status;
 }
 
 int socket_install(struct socket *socket, int type) {

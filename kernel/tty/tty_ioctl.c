@@ -92,9 +92,40 @@ static void apply_termios(struct tty *tty, const struct abi_termios2 *termios) {
     spin_unlock(&tty->lock);
 }
 
-static long set_termios(struct tty *tty, unsigned command, unsigned long argument, bool master) {
+// What is new, over what is old: the older structures hold less.
+static status_t termios_from_user(struct abi_termios2 *termios, const void __user *from, unsigned command) {
+    struct abi_termio old;
     bool explicit = command >= TCSETS2 && command <= TCSETSF2;
-    unsigned how = explicit ? command - TCSETS2 : command - TCSETS; // 0 now, 1 drain, 2 drain and flush input
+    if (command < TCSETA || command > TCSETAF) {
+        if (copy_from_user(termios, from, explicit ? sizeof(*termios) : ABI_TERMIOS_SIZE) != 0)
+            return -EFAULT;
+    } else {
+        if (copy_from_user(&old, from, sizeof(old)) != 0)
+            return -EFAULT;
+        termios->iflag = (termios->iflag & 0xffff0000) | old.iflag;
+        termios->oflag = (termios->oflag & 0xffff0000) | old.oflag;
+        termios->cflag = (termios->cflag & 0xffff0000) | old.cflag;
+        termios->lflag = (termios->lflag & 0xffff0000) | old.lflag;
+        termios->line = old.line;
+        memcpy(termios->cc, old.cc, sizeof(old.cc));
+    }
+    speeds_from_cflag(termios, explicit);
+    return 0;
+}
+
+static long get_termio(struct tty *tty, void __user *to) {
+    spin_lock(&tty->lock);
+    const struct abi_termios2 *from = &tty->line.termios;
+    struct abi_termio copy = {(uint16_t)from->iflag, (uint16_t)from->oflag, (uint16_t)from->cflag,
+                              (uint16_t)from->lflag, from->line};
+    memcpy(copy.cc, from->cc, sizeof(copy.cc));
+    spin_unlock(&tty->lock);
+    return copy_to_user(to, &copy, sizeof(copy));
+}
+
+static long set_termios(struct tty *tty, unsigned command, unsigned long argument, bool master) {
+    unsigned first = command >= TCSETS2 && command <= TCSETSF2 ? TCSETS2 : command >= TCSETA ? TCSETA : TCSETS;
+    unsigned how = command - first; // 0 now, 1 drain, 2 drain and flush input
     if (!master) {
         status_t status = tty_check_job(tty, TTY_SIGTTOU);
         if (status != 0)
@@ -103,9 +134,8 @@ static long set_termios(struct tty *tty, unsigned command, unsigned long argumen
     spin_lock(&tty->lock);
     struct abi_termios2 termios = tty->line.termios;
     spin_unlock(&tty->lock);
-    if (copy_from_user(&termios, (const void __user *)argument, explicit ? sizeof(termios) : ABI_TERMIOS_SIZE) != 0)
+    if (termios_from_user(&termios, (const void __user *)argument, command) != 0)
         return -EFAULT;
-    speeds_from_cflag(&termios, explicit);
     if (how == 2) {
         spin_lock(&tty->lock);
         line_flush_input(&tty->line);
@@ -300,6 +330,11 @@ long tty_mode_ioctl(struct tty *tty, unsigned command, unsigned long argument, b
         return get_termios(tty, (void __user *)argument, ABI_TERMIOS_SIZE);
     case TCGETS2:
         return get_termios(tty, (void __user *)argument, sizeof(struct abi_termios2));
+    case TCGETA:
+        return get_termio(tty, (void __user *)argument);
+    case TCSETA:
+    case TCSETAW:
+    case TCSETAF:
     case TCSETS:
     case TCSETSW:
     case TCSETSF:

@@ -16,6 +16,14 @@ static_assert(sizeof(struct abi_termios2) == 44);
 #define ABI_TERMIOS_SIZE 36 // struct termios: the same without the speeds
 static_assert(offsetof(struct abi_termios2, ispeed) == ABI_TERMIOS_SIZE);
 
+// System V's structure, which TCGETA and TCSETA still pass.
+struct abi_termio {
+    uint16_t iflag, oflag, cflag, lflag;
+    uint8_t line;
+    uint8_t cc[8];
+};
+static_assert(sizeof(struct abi_termio) == 18);
+
 struct abi_winsize {
     uint16_t rows, columns, x_pixels, y_pixels;
 };
@@ -113,6 +121,10 @@ enum : uint32_t {
     TCSETS = 0x5402,
     TCSETSW = 0x5403,
     TCSETSF = 0x5404,
+    TCGETA = 0x5405,
+    TCSETA = 0x5406,
+    TCSETAW = 0x5407,
+    TCSETAF = 0x5408,
     TCSBRK = 0x5409,
     TCXONC = 0x540a,
     TCFLSH = 0x540b,
