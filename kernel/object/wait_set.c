@@ -3,9 +3,9 @@
 // one sleeper is woken. Collecting looks at the true signals of the items on the list: what is not ready (any more) is
 // dropped, level-triggered items that are ready go to its end.
 //
-// An item that is linked anywhere is not touched by notify. So a collector, who holds set->mutex, takes the whole ready
-// list for himself and walks it without set->lock; only unlinking an item needs the lock: what comes up from
-// then on must find the item unlinked, and what came up before is seen in its signals.
+// An item that is on the list is not touched by notify, which only adds behind the last one. So a collector, who holds
+// set->mutex, walks the list without set->lock, up to what was the last item when it began. Only unlinking needs the
+// lock: what comes up from then on must find the item unlinked, and what came up before is seen in its signals.
 //
 // Locks, in order: set->mutex (items, collecting), the lock of a watched object, set->lock (ready list, sleepers).
 // A nested set signals its own object from within notify, so the order continues with that object's lock and the
@@ -254,65 +254,67 @@ static void relink_item(struct wait_set *set, struct item *item) {
     spin_unlock(&set->lock);
 }
 
-// Gives the list back: first what was not looked at (from `rest` on), then what came up meanwhile, then what was reported.
-static void give_back(struct wait_set *set, struct list_node *taken, struct list_node *rest, bool reported) {
+// Moves what is before `at` to the end of the ready list, so that others have their turn.
+static void rotate(struct wait_set *set, struct list_node *at) {
     struct list_node done = LIST_INIT(done);
     spin_lock(&set->lock);
-    if (rest != taken->next && rest != taken) {
-        done.next = taken->next;
-        done.prev = rest->prev;
-        done.next->prev = done.prev->next = &done;
-        taken->next = rest;
-        rest->prev = taken;
-    }
-    if (rest == taken) {
-        list_splice_back(&set->ready, taken);
-    } else {
-        list_splice_back(taken, &set->ready);
-        list_splice_back(taken, &done);
-        list_splice_back(&set->ready, taken);
-    }
-    if (list_is_empty(&set->ready))
-        object_signal(&set->object, SIGNALS_READ, 0); // clearing notifies nobody, so it takes no lock
-    else if (reported && !wait_queue_is_empty(&set->sleepers))
-        wait_queue_wake_one(&set->sleepers);
+    done.next = set->ready.next;
+    done.prev = at->prev;
+    done.next->prev = done.prev->next = &done;
+    set->ready.next = at;
+    at->prev = &set->ready;
+    list_splice_back(&set->ready, &done);
     spin_unlock(&set->lock);
+}
+
+// Looks at one item. True: it was reported. *refused: emit did not take it, and it is still on the list.
+static bool report(struct wait_set *set, struct item *item, wait_set_emit *emit, void *context, bool *refused) {
+    bool stays = !(item->info.flags & (WAIT_SET_EDGE | WAIT_SET_ONE_SHOT));
+    uint32_t signals = true_signals(item);
+    if (UNLIKELY(!stays || signals == 0)) {
+        unlink_item(set, item);
+        signals = true_signals(item);
+        if (signals == 0)
+            return false;
+    }
+    bool taken = emit(context, signals, item->info.data);
+    if (LIKELY(taken) && (item->info.flags & WAIT_SET_ONE_SHOT))
+        item->watcher.mask = 0;
+    else if (UNLIKELY(!taken || stays) && !list_is_linked(&item->ready))
+        relink_item(set, item); // refused, or it came up between the two looks
+    *refused = !taken;
+    return taken;
 }
 
 // Reports items of the ready list until `max` are reported or `emit` refuses one. Their number. set->mutex is held.
 static unsigned collect(struct wait_set *set, unsigned max, wait_set_emit *emit, void *context) {
-    struct list_node taken = LIST_INIT(taken);
     unsigned count = 0;
+    bool refused = false, more;
     spin_lock(&set->lock);
-    list_splice_back(&taken, &set->ready);
+    struct list_node *at = set->ready.next, *last = set->ready.prev;
     spin_unlock(&set->lock);
-    struct list_node *at = taken.next;
-    while (at != &taken && count < max) {
-        struct item *item = LIST_ENTRY(at, struct item, ready);
-        struct list_node *next = at->next;
-        bool stays = !(item->info.flags & (WAIT_SET_EDGE | WAIT_SET_ONE_SHOT));
-        uint32_t signals = true_signals(item);
-        if (UNLIKELY(!stays || signals == 0)) {
-            unlink_item(set, item);
-            signals = true_signals(item);
-        }
-        if (signals != 0 && !emit(context, signals, item->info.data)) {
-            if (!list_is_linked(&item->ready)) {
-                relink_item(set, item);
-                at = next;
-            }
-            break;
-        }
-        if (signals != 0) {
-            count++;
-            if (item->info.flags & WAIT_SET_ONE_SHOT)
-                item->watcher.mask = 0;
-            else if (UNLIKELY(stays && !list_is_linked(&item->ready)))
-                relink_item(set, item); // it came up between the two looks
-        }
-        at = next;
+    if (at != &set->ready) {
+        do {
+            struct list_node *next = at->next;
+            more = at != last;
+            count += report(set, LIST_ENTRY(at, struct item, ready), emit, context, &refused);
+            if (refused)
+                break;
+            at = next;
+        } while (more && count < max);
+        if (more && !refused && set->ready.next != at)
+            rotate(set, at);
     }
-    give_back(set, &taken, at, count > 0);
+    if (list_is_empty(&set->ready)) {
+        spin_lock(&set->lock);
+        if (list_is_empty(&set->ready))
+            object_signal(&set->object, SIGNALS_READ, 0); // clearing notifies nobody, so it takes no lock
+        spin_unlock(&set->lock);
+    } else if (UNLIKELY(!wait_queue_is_empty(&set->sleepers)) && count > 0) {
+        spin_lock(&set->lock);
+        wait_queue_wake_one(&set->sleepers);
+        spin_unlock(&set->lock);
+    }
     return count;
 }
 
@@ -421,7 +423,7 @@ static int set_link_text(struct object *object, char *to, size_t size) {
     return fmt_snprintf(to, size, "anon_inode:[eventpoll]");
 }
 
-static const struct object_ops wait_set_ops = {
+const struct object_ops wait_set_ops = {
     .type = OBJECT_WAIT_SET,
     .name = "eventpoll",
     .destroy = set_destroy,
@@ -444,10 +446,6 @@ struct object *wait_set_create(void) {
     wait_queue_init(&set->sleepers);
     set->has_sets = false;
     return &set->object;
-}
-
-struct wait_set *wait_set_of(struct object *object) {
-    return object->ops == &wait_set_ops ? CONTAINER_OF(object, struct wait_set, object) : nullptr;
 }
 
 int wait_set_describe(struct wait_set *set, char *to, size_t size) {

@@ -24,7 +24,10 @@ typedef bool wait_set_emit(void *context, uint32_t signals, uint64_t data);
 // nullptr: no memory. One reference.
 struct object *wait_set_create(void);
 // The set behind an object; null: it is none.
-struct wait_set *wait_set_of(struct object *object);
+extern const struct object_ops wait_set_ops;
+ALWAYS_INLINE struct wait_set *wait_set_of(struct object *object) {
+    return object->ops == &wait_set_ops ? (struct wait_set *)object : nullptr; // the object comes first in it
+}
 
 struct wait_set_item_info {
     uint32_t mask;  // signals; ERROR and HANGUP are always reported
