@@ -110,11 +110,13 @@ struct settings {
 static bool read_settings(int tid, struct settings *out) {
     rcu_read_lock();
     struct posix_thread *thread = find(tid);
+    bool zombie = !thread && process_find(tid); // its thread is gone, but Linux still answers
+    *out = (struct settings){};
     if (thread)
         *out = (struct settings){thread->thread.policy, thread->thread.rt_priority, thread->thread.nice,
                                  thread->reset_on_fork};
     rcu_read_unlock();
-    return thread != nullptr;
+    return thread || zombie;
 }
 
 long sys_sched_getscheduler(int tid) {
