@@ -17,6 +17,7 @@ deps_of_fuzz := run test
 deps_of_lint := run lint
 deps_of_format := lint
 deps_of_iso := run iso
+deps_of_test-boot := run iso
 dep_groups := $(if $(filter-out help clean,$(goals)),build $(sort $(foreach g,$(goals),$(deps_of_$(g)))))
 -include $(patsubst %,out/deps/%.mk,$(dep_groups))
 
