@@ -8,6 +8,7 @@
 
 #define CHUNK 512
 #define THROTTLE_ROOM 128u // bytes of room below which the sender is asked to stop
+#define DRAIN_INTERVAL (5ll * 1000 * 1000)
 #define DECISECOND (100ll * 1000 * 1000)
 
 // --- state to signals ---
@@ -333,13 +334,20 @@ ssize_t tty_file_write(struct object *object, struct uio *uio, loff_t *pos, unsi
     return done > 0 ? (ssize_t)done : result;
 }
 
+// A driver does not say when its last byte has left, so that is looked at now and then.
 status_t tty_drain(struct tty *tty) {
     const uint8_t *text;
     status_t status = 0;
     spin_lock(&tty->lock);
-    while (status == 0 && !tty->carrier_lost &&
-           (line_output(&tty->line, &text) > 0 || (tty->driver->pending && tty->driver->pending(tty) > 0)))
-        status = wait_queue_sleep(&tty->writers, &tty->lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
+    while (status == 0 && !tty->carrier_lost) {
+        bool waiting = line_output(&tty->line, &text) > 0;
+        if (!waiting && !(tty->driver->pending && tty->driver->pending(tty) > 0))
+            break;
+        nsec_t deadline = waiting ? NSEC_NEVER : clock_now() + DRAIN_INTERVAL;
+        status = wait_queue_sleep(&tty->writers, &tty->lock, WAIT_INTERRUPTIBLE, deadline);
+        if (status == -ETIMEDOUT)
+            status = 0;
+    }
     spin_unlock(&tty->lock);
     return status == -EINTR ? -ERESTARTSYS : status;
 }
