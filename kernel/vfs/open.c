@@ -144,33 +144,55 @@ unlock:
     return status;
 }
 
-// Creates, or opens what another created meanwhile. A link that leads to no file yet: creates where it leads.
-static status_t open_create(const struct path *at, const char *text, const struct open_request *request, unsigned depth,
-                            struct object **out) {
-    struct walk walk;
+// Creates the last name of walk->at's directory, or opens what another created meanwhile. *link: it is a symbolic link, held
+// for the caller, who goes on where it leads.
+static status_t create_or_open(struct walk *walk, const struct open_request *request, struct object **out,
+                               struct entry **link) {
     struct entry *entry;
     bool created;
-    status_t status = walk_begin(&walk, at, text, request->lookup, true);
+    *link = nullptr;
+    if (walk->last_is_special || walk->trailing_slash)
+        return -EISDIR;
+    status_t status = vnode_permission(path_vnode(&walk->at), walk->cred, X_OK);
+    if (status == 0)
+        status = create_here(walk, request, &entry, &created);
     if (status != 0)
         return status;
-    status = -EISDIR;
-    if (walk.last_is_special || walk.trailing_slash)
-        goto finish;
-    struct vnode *dir = path_vnode(&walk.at);
-    status = vnode_permission(dir, walk.cred, X_OK);
-    if (status == 0)
-        status = create_here(&walk, request, &entry, &created);
-    if (status != 0)
-        goto finish;
-    struct path path = {walk.at.mount, entry};
     struct vnode *vnode = entry_vnode(entry);
-    if (!S_ISTYPE(vnode->mode, S_IFLNK) || request->flags & O_NOFOLLOW || !vnode->link_target)
-        status = open_vnode(&path, request->flags, created, out);
-    else
-        status = depth >= 40 ? -ELOOP : open_create(&walk.at, vnode->link_target, request, depth + 1, out);
+    if (S_ISTYPE(vnode->mode, S_IFLNK) && !(request->flags & O_NOFOLLOW) && vnode->link_target) {
+        *link = entry;
+        return 0;
+    }
+    struct path path = {walk->at.mount, entry};
+    status = open_vnode(&path, request->flags, created, out);
     entry_put(entry);
-finish:
-    walk_finish(&walk);
+    return status;
+}
+
+// A link that leads to no file yet: creates where it leads, be it over more links.
+static status_t open_create(const struct path *at, const char *text, const struct open_request *request,
+                            struct object **out) {
+    enum { LINKS_MAX = 40 };
+    struct walk walk;
+    struct entry *link = nullptr, *next;
+    status_t status = walk_begin(&walk, at, text, request->lookup, true);
+    for (unsigned links = 0; status == 0; links++) {
+        status = links > LINKS_MAX ? -ELOOP : create_or_open(&walk, request, out, &next);
+        if (status != 0 || !next) {
+            walk_finish(&walk);
+            break;
+        }
+        struct path dir = walk.at;
+        path_get(&dir);
+        walk_finish(&walk);
+        if (link)
+            entry_put(link);
+        link = next; // holds the text that the walk reads
+        status = walk_begin(&walk, &dir, entry_vnode(link)->link_target, request->lookup, true);
+        path_put(&dir);
+    }
+    if (link)
+        entry_put(link);
     return status;
 }
 
@@ -230,7 +252,7 @@ status_t vfs_open_at(const struct path *at, const char *text, const struct open_
             return status;
         }
     }
-    return status == -ENOENT && request->flags & O_CREAT ? open_create(at, text, request, 0, out) : status;
+    return status == -ENOENT && request->flags & O_CREAT ? open_create(at, text, request, out) : status;
 }
 
 status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out) {

@@ -65,11 +65,10 @@ drop_at:
 static status_t arrive_at_end(struct walk *walk) {
     if (walk->pinned)
         return 0;
-    struct vnode *seen = entry_vnode(walk->at.entry);
     if (!try_path_get(&walk->at))
         return RETRY;
     walk->holds_at = true;
-    return tree_unchanged(walk->sequence) && entry_vnode(walk->at.entry) == seen ? 0 : RETRY;
+    return tree_unchanged(walk->sequence) && entry_vnode(walk->at.entry) ? 0 : RETRY;
 }
 
 // An error found without references counts only if the tree stood still.
@@ -216,8 +215,8 @@ static status_t jump(struct walk *walk, struct vnode *link) {
 }
 
 // Replaces the link we stand on: *rest becomes its text followed by what was left. `parent` is the link's directory.
-static status_t follow(struct walk *walk, struct path *parent, const char **rest) {
-    struct vnode *link = entry_vnode(walk->at.entry);
+// The vnode is handed in: without a reference, the entry may turn negative at any moment.
+static status_t follow(struct walk *walk, struct vnode *link, struct path *parent, const char **rest) {
     if (++walk->links > LINKS_MAX || walk->flags & LOOKUP_NO_SYMLINKS ||
         atomic_load_explicit(&walk->at.mount->flags, memory_order_relaxed) & MS_NOSYMFOLLOW)
         return verdict(walk, -ELOOP);
@@ -327,16 +326,16 @@ static bool is_dot_dot(const struct name *name) {
     return name->length == 2 && name->text[0] == '.' && name->text[1] == '.';
 }
 
-// After a step to a name: negative entries, links. `*rest` is what follows the name.
+// After a step to a name: negative entries, links. `*rest` is what follows the name. Null `parent`: it is not held any more.
 static status_t arrive(struct walk *walk, struct path *parent, const char **rest, bool slash_after) {
-    struct vnode *vnode = entry_vnode(walk->at.entry);
+    struct vnode *vnode = entry_vnode(walk->at.entry); // read once: it may come and go
     if (!vnode)
         return verdict(walk, -ENOENT);
     if (LIKELY(!S_ISTYPE(vnode->mode, S_IFLNK)))
         return 0;
-    if (**rest || slash_after || walk->flags & LOOKUP_FOLLOW)
-        return follow(walk, parent, rest);
-    return 0;
+    if (!**rest && !slash_after && !(walk->flags & LOOKUP_FOLLOW))
+        return 0;
+    return parent ? follow(walk, vnode, parent, rest) : RETRY;
 }
 
 // One component. `parent` is pinned for the step, since a relative link continues there.
@@ -346,13 +345,8 @@ static status_t component(struct walk *walk, const struct name *name, const char
     if (hold)
         path_get(&parent);
     status_t status = step_down(walk, name);
-    if (status == 0 && !hold && walk->pinned) { // became pinned under way; `at` left the parent behind
-        if (!S_ISTYPE(entry_vnode(walk->at.entry) ? entry_vnode(walk->at.entry)->mode : 0, S_IFLNK))
-            return arrive(walk, &parent, rest, slash_after);
-        return RETRY;
-    }
-    if (status == 0)
-        status = arrive(walk, &parent, rest, slash_after);
+    if (status == 0) // a walk that became pinned on this step has left the parent behind
+        status = arrive(walk, hold || !walk->pinned ? &parent : nullptr, rest, slash_after);
     if (hold)
         path_put(&parent);
     return status;
