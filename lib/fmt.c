@@ -103,12 +103,23 @@ static void put_pointer(struct sink *sink, uintptr_t value, bool symbol, struct 
 static const char *parse_flags(const char *f, struct spec *spec) {
     for (;; f++) {
         switch (*f) {
-        case '-': spec->left = true; break;
-        case '0': spec->zero = true; break;
-        case '+': spec->plus = true; break;
-        case ' ': spec->space = true; break;
-        case '#': spec->alternate = true; break;
-        default: return f;
+        case '-':
+            spec->left = true;
+            break;
+        case '0':
+            spec->zero = true;
+            break;
+        case '+':
+            spec->plus = true;
+            break;
+        case ' ':
+            spec->space = true;
+            break;
+        case '#':
+            spec->alternate = true;
+            break;
+        default:
+            return f;
         }
     }
 }
@@ -200,7 +211,12 @@ int fmt_vsnprintf(char *to, size_t size, const char *format, va_list args_in) {
         f = parse_length(f, &spec);
         spec.conversion = *f;
         switch (*f) {
-        case 'd': case 'i': case 'u': case 'o': case 'x': case 'X':
+        case 'd':
+        case 'i':
+        case 'u':
+        case 'o':
+        case 'x':
+        case 'X':
             put_integer(&sink, spec.bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, unsigned), &spec);
             break;
         case 'c': {

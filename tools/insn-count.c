@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// A QEMU plugin that counts how often each guest instruction runs. tools/insn-profile builds it, and turns its output into
-// a table by function. The declarations are QEMU's plugin interface, version 1 (Debian packages no header for it).
+// A QEMU plugin that counts how often each guest instruction runs. tools/insn-profile builds it, and turns its output
+// into a table by function. The declarations are QEMU's plugin interface, version 1 (Debian packages no header for it).
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,9 @@ int qemu_plugin_version = 1;
 
 // Open addressing; never full.
 enum { SLOTS = 1 << 20 };
-static struct slot { uint64_t address, count; } slots[SLOTS];
+static struct slot {
+    uint64_t address, count;
+} slots[SLOTS];
 static FILE *out;
 
 static uint64_t *counter_of(uint64_t address) {

@@ -30,4 +30,6 @@ __attribute__((constructor)) static void map_arena(void) {
     host_arena = (uint8_t *)ALIGN_UP((uintptr_t)arena, HUGE_PAGE_SIZE);
 }
 
-[[noreturn]] void arch_cpu_halt(void) { abort(); }
+[[noreturn]] void arch_cpu_halt(void) {
+    abort();
+}

@@ -17,10 +17,18 @@ status_t arch_thread_clone_user(struct thread *child) {
     return 0;
 }
 
-void arch_thread_reset_user(void) { arch_thread_set_tls(arch_current(), 0); }
-void arch_thread_set_tls(struct thread *thread, vaddr_t tls) { ((struct arch_thread *)(void *)thread)->tls = tls; }
-vaddr_t arch_thread_tls(struct thread *thread) { return ((struct arch_thread *)(void *)thread)->tls; }
-void arch_enter_user(void) { panic("host: there is no user mode"); }
+void arch_thread_reset_user(void) {
+    arch_thread_set_tls(arch_current(), 0);
+}
+void arch_thread_set_tls(struct thread *thread, vaddr_t tls) {
+    ((struct arch_thread *)(void *)thread)->tls = tls;
+}
+vaddr_t arch_thread_tls(struct thread *thread) {
+    return ((struct arch_thread *)(void *)thread)->tls;
+}
+void arch_enter_user(void) {
+    panic("host: there is no user mode");
+}
 
 size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
     size = MIN(size, sizeof(struct arch_frame));
@@ -35,5 +43,9 @@ status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t si
     return 0;
 }
 
-long arch_prctl(int code, unsigned long address) { return -ENOSYS; }
-unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max) { return 0; }
+long arch_prctl(int code, unsigned long address) {
+    return -ENOSYS;
+}
+unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max) {
+    return 0;
+}

@@ -10,7 +10,11 @@ void arch_cpu_halt(void) {
 }
 
 // The processor's random instruction, with a bounded number of retries; 0 if there is none.
-size_t arch_random(void *to, size_t size) { return 0; }
+size_t arch_random(void *to, size_t size) {
+    return 0;
+}
 
 // Linux's text for this architecture: programs look for feature names in it.
-int arch_cpu_describe(unsigned cpu, char *to, size_t size) { return 0; }
+int arch_cpu_describe(unsigned cpu, char *to, size_t size) {
+    return 0;
+}

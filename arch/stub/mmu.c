@@ -3,7 +3,9 @@
 #include <arch/mmu.h>
 
 // Copy the kernel's upper half into the root, unless the kernel has a root register of its own. Take a new id.
-void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) { aspace->root = root; }
+void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) {
+    aspace->root = root;
+}
 
 // On return no CPU has the root loaded, not even lazily under a kernel thread, and no CPU will use what it
 // remembers under the space's ASID for another: the caller frees the tables without a further flush.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Porting guide: boot, early console, power.
 //
-// The entry code sets up: a stack, cleared .bss, relocations, page tables (direct map; image W^X; kernel half complete at the top
-// level), per-CPU area 0, exception vectors, boot_info from what the loader passed. Then kernel_main().
+// The entry code sets up: a stack, cleared .bss, relocations, page tables (direct map; image W^X; kernel half complete
+// at the top level), per-CPU area 0, exception vectors, boot_info from what the loader passed. Then kernel_main().
 #include <arch/boot.h>
 #include <arch/power.h>
 

@@ -2,7 +2,9 @@
 // Porting guide: the four functions that the compiler calls by itself. Slow and right; write them in assembly.
 #include <lib/string.h>
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size) { return memmove(to, from, size); }
+void *memcpy(void *restrict to, const void *restrict from, size_t size) {
+    return memmove(to, from, size);
+}
 
 void *memmove(void *to, const void *from, size_t size) {
     volatile uint8_t *t = to; // volatile: or the compiler makes a call to memmove of it

@@ -2,11 +2,12 @@
 // Porting guide: threads.
 //
 // System call entry: switch to the thread's stack, save a struct arch_frame at its top, enable interrupts, call
-// syscall_table[number] with the six arguments (syscall_traced(frame) if work has THREAD_WORK_TRACE, syscall_unknown beyond the
-// table), disable interrupts, test `work` and `arch_work` as one word: not zero, user_return_work(frame) and look again. The
-// result goes to the result register. Trap entry: trap_user_page_fault / trap_user_exception with interrupts on, then the same exit.
-// A fault in the kernel: if the instruction is in the exception table and the address the user's, trap_kernel_page_fault,
-// and its fixup if that says no; all else is a panic. Nothing that a user register holds may fault in the kernel.
+// syscall_table[number] with the six arguments (syscall_traced(frame) if work has THREAD_WORK_TRACE, syscall_unknown
+// beyond the table), disable interrupts, test `work` and `arch_work` as one word: not zero, user_return_work(frame) and
+// look again. The result goes to the result register. Trap entry: trap_user_page_fault / trap_user_exception with
+// interrupts on, then the same exit. A fault in the kernel: if the instruction is in the exception table and the
+// address the user's, trap_kernel_page_fault, and its fixup if that says no; all else is a panic. Nothing that a user
+// register holds may fault in the kernel.
 #include <arch/thread.h>
 #include <arch/upcall.h>
 #include <lib/assert.h>
@@ -18,22 +19,38 @@ void arch_thread_init(struct thread *thread, void *stack) {}
 void arch_thread_adopt(struct thread *thread, void *stack) {}
 void arch_thread_fini(struct thread *thread) {}
 
-// Callee-saved registers and stack pointer; TLS; vector state if either thread has used it (arch_vector_area_alloc gives
-// room at first use); the stack for the next entry; arch_current().
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next) { return prev; }
+// Callee-saved registers and stack pointer; TLS; vector state if either thread has used it (arch_vector_area_alloc
+// gives room at first use); the stack for the next entry; arch_current().
+struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+    return prev;
+}
 
 // arch_work of the current thread = 1, if the exit has a fast way that leaves registers out.
 void arch_frame_changed(void) {}
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {}
-status_t arch_thread_clone_user(struct thread *child) { return 0; }
+status_t arch_thread_clone_user(struct thread *child) {
+    return 0;
+}
 void arch_thread_reset_user(void) {}
 void arch_thread_set_tls(struct thread *thread, vaddr_t tls) {}
-vaddr_t arch_thread_tls(struct thread *thread) { return 0; }
-void arch_enter_user(void) { panic("stub: no user mode"); }
+vaddr_t arch_thread_tls(struct thread *thread) {
+    return 0;
+}
+void arch_enter_user(void) {
+    panic("stub: no user mode");
+}
 
-size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) { return 0; }
+size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
+    return 0;
+}
 // Privileged bits of the flags are ignored, never an error.
-status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) { return -EINVAL; }
-long arch_prctl(int code, unsigned long address) { return -EINVAL; }
+status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) {
+    return -EINVAL;
+}
+long arch_prctl(int code, unsigned long address) {
+    return -EINVAL;
+}
 // Follow frame pointers only while they stay within the thread's stack and go up.
-unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max) { return 0; }
+unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max) {
+    return 0;
+}

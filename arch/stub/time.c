@@ -3,12 +3,17 @@
 #include <arch/time.h>
 
 // A counter that is the same on all CPUs, times a factor: no division.
-nsec_t arch_clock_now(void) { return 0; }
+nsec_t arch_clock_now(void) {
+    return 0;
+}
 // The handler calls sched_timer_interrupt(from_user).
 void arch_timer_set(nsec_t deadline) {}
-int64_t arch_rtc_read(void) { return 0; }
+int64_t arch_rtc_read(void) {
+    return 0;
+}
 
-// An ELF image with Linux's function names and version for this architecture; see arch/x86_64/vdso. Until there is one: size 0.
+// An ELF image with Linux's function names and version for this architecture; see arch/x86_64/vdso. Until there is one:
+// size 0.
 const struct vdso_image *arch_vdso(void) {
     static const struct vdso_image none;
     return &none;

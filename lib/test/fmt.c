@@ -30,7 +30,17 @@ static void all_integers(void) {
     static const char *const widths[] = {"", "1", "7", "20"};
     static const char *const precisions[] = {"", ".0", ".3", ".12", "."};
     static const char *const lengths[] = {"hh", "h", "", "l", "ll", "z", "j", "t"};
-    static const long long values[] = {0, 1, -1, 7, 255, -128, 4096, 65535, 2147483647, -2147483648ll, 0x123456789abcdefll,
+    static const long long values[] = {0,
+                                       1,
+                                       -1,
+                                       7,
+                                       255,
+                                       -128,
+                                       4096,
+                                       65535,
+                                       2147483647,
+                                       -2147483648ll,
+                                       0x123456789abcdefll,
                                        (long long)0x8000000000000000ull};
     for (unsigned f = 0; f < sizeof(flags) / sizeof(*flags); f++)
         for (unsigned w = 0; w < sizeof(widths) / sizeof(*widths); w++)
@@ -39,7 +49,8 @@ static void all_integers(void) {
                     for (const char *c = "diuxXo"; *c != '\0'; c++)
                         for (unsigned v = 0; v < sizeof(values) / sizeof(*values); v++) {
                             char format[32];
-                            snprintf(format, sizeof(format), "%%%s%s%s%s%c", flags[f], widths[w], precisions[p], lengths[l], *c);
+                            snprintf(format, sizeof(format), "%%%s%s%s%s%c", flags[f], widths[w], precisions[p],
+                                     lengths[l], *c);
                             same(format, values[v]);
                         }
 }

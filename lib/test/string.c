@@ -20,11 +20,13 @@ int main(void) {
     ok(!string_copy(to, "zz", 0) && to[0] == 'a', "size 0 writes nothing");
     ok(!string_copy(to, "zz", 1) && to[0] == '\0', "size 1 only terminates");
 
-    ok(parses("0", 0, 0) && parses("10", 0, 10) && parses("010", 0, 8) && parses("0x10", 0, 16), "base 0 finds the base");
+    ok(parses("0", 0, 0) && parses("10", 0, 10) && parses("010", 0, 8) && parses("0x10", 0, 16),
+       "base 0 finds the base");
     ok(parses("ff", 16, 255) && parses("0xFF", 16, 255) && parses("777", 8, 511) && parses("z", 36, 35), "given bases");
     ok(parses("18446744073709551615", 10, UINT64_MAX) && parses("0xffffffffffffffff", 0, UINT64_MAX), "the largest");
     ok(refuses("18446744073709551616", 10) && refuses("0x10000000000000000", 0), "overflow");
-    ok(refuses("", 0) && refuses("0x", 0) && refuses("12a", 10) && refuses("-1", 10) && refuses(" 1", 10) && refuses("8", 8),
+    ok(refuses("", 0) && refuses("0x", 0) && refuses("12a", 10) && refuses("-1", 10) && refuses(" 1", 10) &&
+           refuses("8", 8),
        "no digits, junk, signs and blanks");
     return tap_done();
 }

@@ -77,13 +77,13 @@ static void forking(void) {
     for (int round = 0; round < ROUNDS / 3; round++) {
         // The child has the writers' page as it was; their writes go on in the parent's.
         bad += in_child({
-            uint64_t before = target[0] + target[64] + target[128];
-            for (int i = 0; i < 10; i++) {
-                pause_a_little();
-                if (target[0] + target[64] + target[128] != before)
-                    _exit(1);
-            }
-        }) != 0;
+                   uint64_t before = target[0] + target[64] + target[128];
+                   for (int i = 0; i < 10; i++) {
+                       pause_a_little();
+                       if (target[0] + target[64] + target[128] != before)
+                           _exit(1);
+                   }
+               }) != 0;
     }
     is(bad, 0, "what threads write after a fork stays out of the child");
 }

@@ -12,9 +12,13 @@ static struct arch_thread threads[3];
 static int rounds[3];
 static int timer_interrupts;
 
-static struct thread *thread(int i) { return (struct thread *)(void *)&threads[i]; }
+static struct thread *thread(int i) {
+    return (struct thread *)(void *)&threads[i];
+}
 
-void sched_timer_interrupt(bool from_user) { timer_interrupts++; }
+void sched_timer_interrupt(bool from_user) {
+    timer_interrupts++;
+}
 
 void sched_thread_start(struct thread *prev) {
     int self = (int)((struct arch_thread *)(void *)arch_current() - threads);

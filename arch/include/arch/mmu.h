@@ -33,10 +33,10 @@ struct arch_aspace; // embedded in struct aspace as `arch`: root, ASIDs, CPUs th
 #define USER_TOP ARCH_USER_TOP
 
 // --- entries. A zero entry is empty. ---
-ALWAYS_INLINE pte_t arch_pte_table(paddr_t table);                // an entry to a lower table
+ALWAYS_INLINE pte_t arch_pte_table(paddr_t table);                              // an entry to a lower table
 ALWAYS_INLINE pte_t arch_pte_page(paddr_t page, unsigned prot, unsigned level); // level 0 or 1
 ALWAYS_INLINE bool arch_pte_is_present(pte_t pte);
-ALWAYS_INLINE bool arch_pte_is_leaf(pte_t pte, unsigned level);   // present, and maps memory
+ALWAYS_INLINE bool arch_pte_is_leaf(pte_t pte, unsigned level); // present, and maps memory
 ALWAYS_INLINE paddr_t arch_pte_address(pte_t pte);
 ALWAYS_INLINE bool arch_pte_is_writable(pte_t pte);
 ALWAYS_INLINE bool arch_pte_is_user(pte_t pte);

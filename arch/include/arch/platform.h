@@ -22,5 +22,5 @@ struct platform_driver {
     status_t (*attach)(const struct platform_device *device);
 };
 // At file scope of a driver.
-#define PLATFORM_DRIVER(name)                                                                      \
+#define PLATFORM_DRIVER(name) \
     static const struct platform_driver name __attribute__((section(".drivers"), used, retain, aligned(8)))

@@ -67,13 +67,13 @@ vaddr_t arch_thread_tls(struct thread *thread);
 // --- signals: the Linux frame layout of this architecture ---
 struct arch_signal {
     int number;
-    uint64_t flags;          // SA_* of the action
-    vaddr_t handler;         // user address
-    vaddr_t restorer;        // user address, or 0 if the action had none
-    uint64_t blocked;        // mask to be restored by sigreturn
-    vaddr_t stack_top;       // where the frame goes: end of the alternate stack, or 0 = current sp
-    const void *siginfo;     // 128 bytes, Linux's siginfo_t
-    vaddr_t altstack_base;   // for uc_stack
+    uint64_t flags;        // SA_* of the action
+    vaddr_t handler;       // user address
+    vaddr_t restorer;      // user address, or 0 if the action had none
+    uint64_t blocked;      // mask to be restored by sigreturn
+    vaddr_t stack_top;     // where the frame goes: end of the alternate stack, or 0 = current sp
+    const void *siginfo;   // 128 bytes, Linux's siginfo_t
+    vaddr_t altstack_base; // for uc_stack
     size_t altstack_size;
     int altstack_flags;
 };

@@ -41,8 +41,8 @@ void arch_vector_area_free(void *area, size_t size);
 // The system-call table (kernel/posix, generated from abi/syscalls.tbl): SYSCALL_TABLE_SIZE entries.
 // The port's entry code checks the number and calls the entry; out of range: syscall_unknown.
 #define SYSCALL_TABLE_SIZE 0x400
-typedef long syscall_fn(unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3,
-                        unsigned long a4, unsigned long a5);
+typedef long syscall_fn(unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
+                        unsigned long a5);
 extern syscall_fn *const syscall_table[SYSCALL_TABLE_SIZE];
 long syscall_unknown(unsigned long number);
 // Slow variant used while current->work has THREAD_WORK_TRACE: tracing, seccomp. kernel/posix.

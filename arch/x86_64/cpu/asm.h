@@ -44,6 +44,7 @@
 #define ENOSYS_RESULT -38
 
 #ifdef __ASSEMBLER__
+// clang-format off
 // No-ops of three bytes that cpu/patch.c makes stac or clac; see port/uaccess.h.
 .macro SMAP_PATCH last
 771:    .byte 0x66, 0x66, 0x90
@@ -83,4 +84,5 @@
 .macro END name
     .size \name, . - \name
 .endm
+// clang-format on
 #endif

@@ -6,7 +6,9 @@
 #include <arch/percpu.h>
 #include <arch/thread.h>
 
-static bool in_range(uintptr_t at, uintptr_t start, uintptr_t end) { return at >= start && at + 16 <= end; }
+static bool in_range(uintptr_t at, uintptr_t start, uintptr_t end) {
+    return at >= start && at + 16 <= end;
+}
 
 // True if both words at `at` can be read: on the thread's stack, the boot stack or a per-CPU exception stack.
 static bool on_a_stack(uintptr_t at) {

@@ -30,7 +30,9 @@ ALWAYS_INLINE uint64_t read_cr0(void) {
     __asm__ volatile("mov %%cr0, %0" : "=r"(value));
     return value;
 }
-ALWAYS_INLINE void write_cr0(uint64_t value) { __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory"); }
+ALWAYS_INLINE void write_cr0(uint64_t value) {
+    __asm__ volatile("mov %0, %%cr0" ::"r"(value) : "memory");
+}
 ALWAYS_INLINE uint64_t read_cr2(void) {
     uint64_t value;
     __asm__ volatile("mov %%cr2, %0" : "=r"(value));
@@ -41,15 +43,21 @@ ALWAYS_INLINE uint64_t read_cr3(void) {
     __asm__ volatile("mov %%cr3, %0" : "=r"(value));
     return value;
 }
-ALWAYS_INLINE void write_cr3(uint64_t value) { __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory"); }
+ALWAYS_INLINE void write_cr3(uint64_t value) {
+    __asm__ volatile("mov %0, %%cr3" ::"r"(value) : "memory");
+}
 ALWAYS_INLINE uint64_t read_cr4(void) {
     uint64_t value;
     __asm__ volatile("mov %%cr4, %0" : "=r"(value));
     return value;
 }
-ALWAYS_INLINE void write_cr4(uint64_t value) { __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory"); }
+ALWAYS_INLINE void write_cr4(uint64_t value) {
+    __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory");
+}
 
-struct cpuid_result { uint32_t a, b, c, d; };
+struct cpuid_result {
+    uint32_t a, b, c, d;
+};
 ALWAYS_INLINE struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf) {
     struct cpuid_result r;
     __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
@@ -58,10 +66,25 @@ ALWAYS_INLINE struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf) {
 
 // --- exceptions ---
 enum {
-    TRAP_DIVIDE = 0, TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_BREAKPOINT = 3, TRAP_OVERFLOW = 4, TRAP_BOUND = 5,
-    TRAP_OPCODE = 6, TRAP_NO_VECTOR_UNIT = 7, TRAP_DOUBLE_FAULT = 8, TRAP_TSS = 10, TRAP_SEGMENT = 11, TRAP_STACK = 12,
-    TRAP_PROTECTION = 13, TRAP_PAGE_FAULT = 14, TRAP_X87 = 16, TRAP_ALIGNMENT = 17, TRAP_MACHINE_CHECK = 18,
-    TRAP_SIMD = 19, TRAP_COUNT = 32,
+    TRAP_DIVIDE = 0,
+    TRAP_DEBUG = 1,
+    TRAP_NMI = 2,
+    TRAP_BREAKPOINT = 3,
+    TRAP_OVERFLOW = 4,
+    TRAP_BOUND = 5,
+    TRAP_OPCODE = 6,
+    TRAP_NO_VECTOR_UNIT = 7,
+    TRAP_DOUBLE_FAULT = 8,
+    TRAP_TSS = 10,
+    TRAP_SEGMENT = 11,
+    TRAP_STACK = 12,
+    TRAP_PROTECTION = 13,
+    TRAP_PAGE_FAULT = 14,
+    TRAP_X87 = 16,
+    TRAP_ALIGNMENT = 17,
+    TRAP_MACHINE_CHECK = 18,
+    TRAP_SIMD = 19,
+    TRAP_COUNT = 32,
 };
 enum { IST_NMI = 1, IST_DOUBLE_FAULT = 2, IST_MACHINE_CHECK = 3, IST_DEBUG = 4 };
 
@@ -70,8 +93,8 @@ void x86_trap_user(struct arch_frame *frame, unsigned trap);
 void x86_trap_kernel(struct arch_frame *frame, unsigned trap);
 void x86_trap_paranoid(struct arch_frame *frame, unsigned trap);
 bool x86_exit_slow(struct arch_frame *frame);
-void x86_traps_init(void);      // once
-void x86_traps_init_cpu(void);  // each CPU
+void x86_traps_init(void);     // once
+void x86_traps_init_cpu(void); // each CPU
 
 // Exception table: sorted once; the fixup address of an instruction, or 0.
 void extable_init(void);
@@ -97,17 +120,23 @@ ALWAYS_INLINE void frame_sanitise(struct arch_frame *frame) {
     frame->ss = DATA_USER;
 }
 
-ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) { return (struct arch_thread *)(void *)thread; }
+ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) {
+    return (struct arch_thread *)(void *)thread;
+}
 // struct thread.arch_work (sched/thread.h): non-zero makes the way out restore all registers.
-ALWAYS_INLINE uint32_t *arch_work_of(struct thread *thread) { return (uint32_t *)(void *)(arch_of(thread) + 1) + 1; }
-ALWAYS_INLINE _Atomic uint32_t *work_of(struct thread *thread) { return (_Atomic uint32_t *)(void *)(arch_of(thread) + 1); }
+ALWAYS_INLINE uint32_t *arch_work_of(struct thread *thread) {
+    return (uint32_t *)(void *)(arch_of(thread) + 1) + 1;
+}
+ALWAYS_INLINE _Atomic uint32_t *work_of(struct thread *thread) {
+    return (_Atomic uint32_t *)(void *)(arch_of(thread) + 1);
+}
 
 // --- vector state: vector.c ---
-extern uint32_t vector_area_size; // bytes of an XSAVE area here
-extern uint64_t vector_features;  // XCR0; 3 if there is no XSAVE
-void vector_init(void);           // once
-void vector_init_cpu(void);       // each CPU
-void vector_first_use(void);      // #NM in user mode
+extern uint32_t vector_area_size;               // bytes of an XSAVE area here
+extern uint64_t vector_features;                // XCR0; 3 if there is no XSAVE
+void vector_init(void);                         // once
+void vector_init_cpu(void);                     // each CPU
+void vector_first_use(void);                    // #NM in user mode
 bool vector_attach(struct arch_thread *thread); // gives it an area with initial values; false: no memory
 void vector_switch(struct arch_thread *prev, struct arch_thread *next);
 MUST_USE status_t vector_clone(struct arch_thread *child);

@@ -161,7 +161,8 @@ KTEST(x86_page_table_entries) {
     KTEST_CHECK(!arch_pte_is_writable(pte) && !arch_pte_is_executable(pte) && !arch_pte_is_dirty(pte));
     pte_t writable = arch_pte_set_write(pte);
     KTEST_CHECK(arch_pte_is_writable(writable) && arch_pte_is_dirty(writable));
-    KTEST_CHECK(!arch_pte_is_writable(arch_pte_clear_write(writable)) && !arch_pte_is_dirty(arch_pte_clear_dirty(writable)));
+    KTEST_CHECK(!arch_pte_is_writable(arch_pte_clear_write(writable)) &&
+                !arch_pte_is_dirty(arch_pte_clear_dirty(writable)));
     for (unsigned bits = 0; bits < 1u << ARCH_PTE_SOFT_BITS; bits++) {
         pte_t soft = arch_pte_set_soft(writable, bits);
         KTEST_CHECK(arch_pte_soft(soft) == bits && arch_pte_address(soft) == 0x123456000);
@@ -177,7 +178,9 @@ KTEST(x86_page_table_entries) {
 
 // --- vector state ---
 
-static void xmm_set(uint64_t value) { __asm__ volatile("movq %0, %%xmm5" ::"r"(value)); }
+static void xmm_set(uint64_t value) {
+    __asm__ volatile("movq %0, %%xmm5" ::"r"(value));
+}
 static uint64_t xmm_get(void) {
     uint64_t value;
     __asm__ volatile("movq %%xmm5, %0" : "=r"(value));
@@ -218,7 +221,9 @@ KTEST(x86_vector_state_is_each_threads_own) {
 // --- the exception table ---
 
 KTEST(x86_exception_table_is_sorted) {
-    extern const struct { int32_t instruction, fixup; } extable_start[], extable_end[];
+    extern const struct {
+        int32_t instruction, fixup;
+    } extable_start[], extable_end[];
     uintptr_t last = 0;
     KTEST_CHECK(extable_end > extable_start);
     for (size_t i = 0; i < (size_t)(extable_end - extable_start); i++) {
@@ -233,7 +238,7 @@ KTEST(x86_backtrace) {
     uintptr_t addresses[16];
     unsigned count = arch_backtrace(0, addresses, 16);
     KTEST_CHECK(count >= 1);
-    KTEST_CHECK(arch_backtrace(0x1000, addresses, 16) == 0);               // user's
-    KTEST_CHECK(arch_backtrace(0xdead000000000000, addresses, 16) == 0);   // nobody's
+    KTEST_CHECK(arch_backtrace(0x1000, addresses, 16) == 0);                   // user's
+    KTEST_CHECK(arch_backtrace(0xdead000000000000, addresses, 16) == 0);       // nobody's
     KTEST_CHECK(arch_backtrace((uintptr_t)addresses + 1, addresses, 16) == 0); // crooked
 }

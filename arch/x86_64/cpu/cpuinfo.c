@@ -9,13 +9,18 @@
 
 // Names by bit, as Linux has them; nullptr: not shown.
 static const char *const leaf1_d[32] = {
-    "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", nullptr, "sep", "mtrr", "pge", "mca", "cmov",
-    "pat", "pse36", "pn", "clflush", nullptr, "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss", "ht", "tm", "ia64", "pbe",
+    "fpu",  "vme",  "de",   "pse", "tsc",  "msr", "pae",   "mce", "cx8",     "apic",  nullptr,
+    "sep",  "mtrr", "pge",  "mca", "cmov", "pat", "pse36", "pn",  "clflush", nullptr, "dts",
+    "acpi", "mmx",  "fxsr", "sse", "sse2", "ss",  "ht",    "tm",  "ia64",    "pbe",
 };
 static const char *const leaf1_c[32] = {
-    "pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", "sdbg", "fma", "cx16",
-    "xtpr", "pdcm", nullptr, "pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer", "aes",
-    "xsave", nullptr, "avx", "f16c", "rdrand", "hypervisor",
+    "pni",    "pclmulqdq",  "dtes64", "monitor", "ds_cpl",
+    "vmx",    "smx",        "est",    "tm2",     "ssse3",
+    "cid",    "sdbg",       "fma",    "cx16",    "xtpr",
+    "pdcm",   nullptr,      "pcid",   "dca",     "sse4_1",
+    "sse4_2", "x2apic",     "movbe",  "popcnt",  "tsc_deadline_timer",
+    "aes",    "xsave",      nullptr,  "avx",     "f16c",
+    "rdrand", "hypervisor",
 };
 static const char *const extended1_d[32] = {
     [11] = "syscall", [20] = "nx", [22] = "mmxext", [25] = "fxsr_opt", [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm",
@@ -24,13 +29,15 @@ static const char *const extended1_c[32] = {
     "lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm", "sse4a", "misalignsse", "3dnowprefetch", "osvw",
 };
 static const char *const leaf7_b[32] = {
-    "fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", nullptr, "smep", "bmi2", "erms", "invpcid", "rtm", "cqm",
-    nullptr, "mpx", "rdt_a", "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", nullptr, "clflushopt", "clwb",
-    "intel_pt", "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl",
+    "fsgsbase", "tsc_adjust", "sgx",      "bmi1",     "hle",      "avx2",       nullptr,    "smep",
+    "bmi2",     "erms",       "invpcid",  "rtm",      "cqm",      nullptr,      "mpx",      "rdt_a",
+    "avx512f",  "avx512dq",   "rdseed",   "adx",      "smap",     "avx512ifma", nullptr,    "clflushopt",
+    "clwb",     "intel_pt",   "avx512pf", "avx512er", "avx512cd", "sha_ni",     "avx512bw", "avx512vl",
 };
 static const char *const leaf7_c[32] = {
-    nullptr, "avx512vbmi", "umip", nullptr, nullptr, "waitpkg", "avx512_vbmi2", nullptr, "gfni", "vaes", "vpclmulqdq",
-    "avx512_vnni", "avx512_bitalg", nullptr, "avx512_vpopcntdq", nullptr, "la57", [22] = "rdpid",
+    nullptr, "avx512vbmi",   "umip",       nullptr,       nullptr,         "waitpkg", "avx512_vbmi2",     nullptr,
+    "gfni",  "vaes",         "vpclmulqdq", "avx512_vnni", "avx512_bitalg", nullptr,   "avx512_vpopcntdq", nullptr,
+    "la57",  [22] = "rdpid",
 };
 static const char *const xsave_a[32] = {"xsaveopt", "xsavec", "xgetbv1", "xsaves"};
 
@@ -97,8 +104,8 @@ static void add_identity(struct text *text) {
     const char *name = model_name;
     while (*name == ' ')
         name++;
-    add(text, "vendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", vendor, family, model,
-        name, one.a & 15);
+    add(text, "vendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", vendor, family,
+        model, name, one.a & 15);
 }
 
 int arch_cpu_describe(unsigned cpu, char *to, size_t size) {
@@ -108,7 +115,8 @@ int arch_cpu_describe(unsigned cpu, char *to, size_t size) {
     add(&text, "processor\t: %u\n", cpu);
     add_identity(&text);
     add(&text, "cpu MHz\t\t: %u.%03u\n", (unsigned)(khz / 1000), (unsigned)(khz % 1000));
-    add(&text, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\n",
+    add(&text,
+        "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\napicid\t\t: %u\ninitial apicid\t: %u\n",
         arch_cpu_count(), cpu, arch_cpu_count(), cpu, cpu);
     add(&text, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n", cpuid(0, 0).a);
     add_all_flags(&text);

@@ -10,8 +10,12 @@ struct entry {
 };
 extern struct entry extable_start[], extable_end[];
 
-static uintptr_t instruction_of(const struct entry *e) { return (uintptr_t)&e->instruction + (uintptr_t)e->instruction; }
-static uintptr_t fixup_of(const struct entry *e) { return (uintptr_t)&e->fixup + (uintptr_t)e->fixup; }
+static uintptr_t instruction_of(const struct entry *e) {
+    return (uintptr_t)&e->instruction + (uintptr_t)e->instruction;
+}
+static uintptr_t fixup_of(const struct entry *e) {
+    return (uintptr_t)&e->fixup + (uintptr_t)e->fixup;
+}
 
 static void entry_set(struct entry *e, uintptr_t instruction, uintptr_t fixup) {
     e->instruction = (int32_t)(instruction - (uintptr_t)&e->instruction);

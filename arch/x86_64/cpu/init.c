@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// Sets up what this folder needs on each CPU: interrupt descriptors, system call registers, page attributes, vector unit.
+// Sets up what this folder needs on each CPU: interrupt descriptors, system call registers, page attributes, vector
+// unit.
 #include "cpu/asm.h"
 #include "cpu/cpu_priv.h"
 #include "x86_64_priv.h"
@@ -53,7 +54,10 @@ static void gates_init(void) {
 static void idt_load(void) {
     uintptr_t base = (uintptr_t)gates;
     __asm__("" : "+r"(base)); // else it becomes a constant with a relocation at an odd address, which early.c can't do
-    struct { uint16_t limit; uint64_t base; } __attribute__((packed)) idtr = {sizeof(gates) - 1, base};
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) idtr = {sizeof(gates) - 1, base};
     __asm__ volatile("lidt %0" ::"m"(idtr));
 }
 

@@ -5,8 +5,8 @@
 //   higher  vector state, 64-byte aligned (absent if the thread has none: then uc_mcontext.fpstate is 0)
 //           siginfo, ucontext, return address (the restorer)          <- rsp at the handler's first instruction
 //
-// The 128 bytes below the interrupted stack pointer (red zone) are left alone. Everything that comes back is the user's:
-// selectors and privileged flags are replaced, the state image is checked by the processor while it is loaded.
+// The 128 bytes below the interrupted stack pointer (red zone) are left alone. Everything that comes back is the
+// user's: selectors and privileged flags are replaced, the state image is checked by the processor while it is loaded.
 #include "cpu/cpu_priv.h"
 #include "cpu/user_window.h"
 #include <arch/cpu.h>
@@ -92,8 +92,24 @@ bad:
 // The interrupted registers.
 static status_t context_push(uintptr_t sp, const struct arch_frame *frame) {
 #define PUT(field) USER_WINDOW_PUT(sp, CONTEXT(field), frame->field, bad)
-    PUT(r8); PUT(r9); PUT(r10); PUT(r11); PUT(r12); PUT(r13); PUT(r14); PUT(r15);
-    PUT(rdi); PUT(rsi); PUT(rbp); PUT(rbx); PUT(rdx); PUT(rax); PUT(rcx); PUT(rsp); PUT(rip); PUT(rflags);
+    PUT(r8);
+    PUT(r9);
+    PUT(r10);
+    PUT(r11);
+    PUT(r12);
+    PUT(r13);
+    PUT(r14);
+    PUT(r15);
+    PUT(rdi);
+    PUT(rsi);
+    PUT(rbp);
+    PUT(rbx);
+    PUT(rdx);
+    PUT(rax);
+    PUT(rcx);
+    PUT(rsp);
+    PUT(rip);
+    PUT(rflags);
 #undef PUT
     return 0;
 bad:
@@ -108,7 +124,8 @@ static status_t frame_push(uintptr_t sp, const struct arch_signal *signal, uintp
         return -EFAULT;
     user_window_open();
     USER_WINDOW_PUT(sp, 0, signal->restorer, bad);
-    USER_WINDOW_PUT(sp, UC(flags), (vector_area_size > LEGACY_SIZE ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, bad);
+    USER_WINDOW_PUT(sp, UC(flags),
+                    (vector_area_size > LEGACY_SIZE ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, bad);
     USER_WINDOW_PUT(sp, UC(link), 0, bad);
     USER_WINDOW_PUT(sp, UC(stack_base), signal->altstack_base, bad);
     USER_WINDOW_PUT(sp, UC(stack_flags), (uint32_t)signal->altstack_flags, bad);
@@ -199,8 +216,24 @@ static status_t state_pop(uintptr_t at) {
 // The window is open. On a fault the frame is left half restored, but clean: the thread gets a SIGSEGV.
 static status_t context_pop(uintptr_t sp, struct arch_frame *frame) {
 #define GET(field) frame->field = USER_WINDOW_GET(sp, offsetof(struct user_context, context.field), bad)
-    GET(r8); GET(r9); GET(r10); GET(r11); GET(r12); GET(r13); GET(r14); GET(r15);
-    GET(rdi); GET(rsi); GET(rbp); GET(rbx); GET(rdx); GET(rax); GET(rcx); GET(rip); GET(rflags); GET(rsp);
+    GET(r8);
+    GET(r9);
+    GET(r10);
+    GET(r11);
+    GET(r12);
+    GET(r13);
+    GET(r14);
+    GET(r15);
+    GET(rdi);
+    GET(rsi);
+    GET(rbp);
+    GET(rbx);
+    GET(rdx);
+    GET(rax);
+    GET(rcx);
+    GET(rip);
+    GET(rflags);
+    GET(rsp);
 #undef GET
     return 0;
 bad:

@@ -10,12 +10,24 @@
 #include <lib/string.h>
 
 // Offsets within the frame, as a C library on Linux has them (ucontext_t follows the return address).
-enum { UC = 8, UC_STACK_SP = UC + 16, MCONTEXT = UC + 40, MC_RSP = MCONTEXT + 120, MC_RIP = MCONTEXT + 128,
-       MC_FLAGS = MCONTEXT + 136, MC_CS = MCONTEXT + 144, MC_FPSTATE = MCONTEXT + 184, UC_MASK = UC + 296, INFO = UC + 304 };
+enum {
+    UC = 8,
+    UC_STACK_SP = UC + 16,
+    MCONTEXT = UC + 40,
+    MC_RSP = MCONTEXT + 120,
+    MC_RIP = MCONTEXT + 128,
+    MC_FLAGS = MCONTEXT + 136,
+    MC_CS = MCONTEXT + 144,
+    MC_FPSTATE = MCONTEXT + 184,
+    UC_MASK = UC + 296,
+    INFO = UC + 304
+};
 
 static uint8_t info[128];
 
-static struct arch_frame *frame(void) { return arch_thread_frame(arch_current()); }
+static struct arch_frame *frame(void) {
+    return arch_thread_frame(arch_current());
+}
 
 static void frame_fill(void) {
     uint64_t *words = (uint64_t *)(void *)frame();
@@ -26,8 +38,14 @@ static void frame_fill(void) {
 }
 
 static status_t push(uintptr_t stack_top) {
-    struct arch_signal signal = {.number = 10, .handler = 0x401000, .restorer = 0x402000, .blocked = 0x55,
-                                 .stack_top = stack_top, .siginfo = info, .altstack_base = 0x7777, .altstack_size = 8192};
+    struct arch_signal signal = {.number = 10,
+                                 .handler = 0x401000,
+                                 .restorer = 0x402000,
+                                 .blocked = 0x55,
+                                 .stack_top = stack_top,
+                                 .siginfo = info,
+                                 .altstack_base = 0x7777,
+                                 .altstack_size = 8192};
     for (unsigned i = 0; i < sizeof(info); i++)
         info[i] = (uint8_t)(i + 1);
     return arch_signal_push(&signal);
@@ -126,7 +144,7 @@ KTEST(x86_signal_frame_that_lies) {
     KTEST_CHECK(put_user(0x8000000000000000ul, (uint64_t __user *)user(sp + MC_RIP)) == 0);
     KTEST_CHECK(pop() == 0);
     KTEST_CHECK(frame()->cs == 0x33 && frame()->ss == 0x2b);
-    KTEST_CHECK((frame()->rflags & 0x3000) == 0 && (frame()->rflags & FLAG_IF) != 0);  // no I/O privilege
+    KTEST_CHECK((frame()->rflags & 0x3000) == 0 && (frame()->rflags & FLAG_IF) != 0); // no I/O privilege
     KTEST_CHECK((frame()->rflags & 0x4000) == 0 && (frame()->rflags & 0x20000) == 0); // nor nested task, virtual 8086
 
     // A state image with impossible bits, at a bad place, or crooked.
@@ -156,7 +174,8 @@ KTEST(x86_signal_frame_that_lies) {
 KTEST(x86_signal_without_a_stack) {
     begin();
     struct arch_frame before = *frame();
-    const uintptr_t bad[] = {USER_PAGE + 64, 64, USER_END + PAGE_SIZE, 0xffffffff80200000ul, 0x8000000000000000ul, ~0ul};
+    const uintptr_t bad[] = {USER_PAGE + 64,       64,  USER_END + PAGE_SIZE, 0xffffffff80200000ul,
+                             0x8000000000000000ul, ~0ul};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         KTEST_CHECK(push(bad[i]) == -EFAULT);
         frame()->rsp = bad[i];

@@ -7,9 +7,15 @@
 
 struct test_user test_user;
 
-static paddr_t physical(const void *p) { return (uintptr_t)p - x86_image_offset; }
-static uint64_t *table_at(unsigned i) { return arch_phys_to_virt(physical(test_user.tables[i])); }
-uint64_t *test_user_entry(void) { return &table_at(3)[USER_PAGE >> PAGE_SHIFT]; }
+static paddr_t physical(const void *p) {
+    return (uintptr_t)p - x86_image_offset;
+}
+static uint64_t *table_at(unsigned i) {
+    return arch_phys_to_virt(physical(test_user.tables[i]));
+}
+uint64_t *test_user_entry(void) {
+    return &table_at(3)[USER_PAGE >> PAGE_SHIFT];
+}
 
 void test_user_map(void) {
     memset(test_user.tables, 0, sizeof(test_user.tables));
@@ -22,4 +28,6 @@ void test_user_map(void) {
     arch_irq_restore(irq);
 }
 
-void test_user_unmap(void) { arch_aspace_fini(&test_user.aspace); }
+void test_user_unmap(void) {
+    arch_aspace_fini(&test_user.aspace);
+}

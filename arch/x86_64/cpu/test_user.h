@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// For the self-tests: an address space with one page, USER_PAGE, which the current (kernel) thread can use as user memory until
-// it blocks.
+// For the self-tests: an address space with one page, USER_PAGE, which the current (kernel) thread can use as user
+// memory until it blocks.
 #pragma once
 
 #include <arch/mmu.h>
@@ -18,4 +18,6 @@ extern struct test_user test_user;
 void test_user_map(void);
 void test_user_unmap(void);
 uint64_t *test_user_entry(void); // the page's
-static inline void __user *user(uintptr_t address) { return (void __user *)address; }
+static inline void __user *user(uintptr_t address) {
+    return (void __user *)address;
+}

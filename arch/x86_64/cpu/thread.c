@@ -100,7 +100,9 @@ void arch_thread_fini(struct thread *thread) {
 
 // --- user registers ---
 
-void arch_frame_changed(void) { *arch_work_of(arch_current()) = 1; }
+void arch_frame_changed(void) {
+    *arch_work_of(arch_current()) = 1;
+}
 
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {
     *frame = (struct arch_frame){.rip = pc, .rsp = sp, .orig_rax = (uint64_t)-1};

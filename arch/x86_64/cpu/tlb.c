@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // Address spaces on a CPU: PCIDs, and making all CPUs forget translations.
 //
-// Each CPU remembers the last few address spaces that it had loaded under a PCID each, with the flush generation that it
-// had seen. Loading one again flushes only if the space's generation has moved on since.
+// Each CPU remembers the last few address spaces that it had loaded under a PCID each, with the flush generation that
+// it had seen. Loading one again flushes only if the space's generation has moved on since.
 //
-// A flush raises aspace.tlb_generation and interrupts the CPUs in aspace.cpus, which bring themselves up to date: there is
-// no request to queue and no lock. The one race:
+// A flush raises aspace.tlb_generation and interrupts the CPUs in aspace.cpus, which bring themselves up to date: there
+// is no request to queue and no lock. The one race:
 //
 //   loading CPU                              flushing CPU
 //   sets its bit in cpus         (1)         changes the page table
@@ -121,7 +121,9 @@ void arch_aspace_switch(struct arch_aspace *next) {
 
 static void kernel_flush_here(void) {
     if (x86_features.invpcid) {
-        struct { uint64_t pcid, address; } all = {};
+        struct {
+            uint64_t pcid, address;
+        } all = {};
         __asm__ volatile("invpcid %0, %1" ::"m"(all), "r"(2ul) : "memory");
     } else {
         uint64_t cr4 = read_cr4();
@@ -215,7 +217,9 @@ void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end
     }
 }
 
-void arch_tlb_flush_all(struct arch_aspace *aspace) { arch_tlb_flush_range(aspace, 0, ~0ul); }
+void arch_tlb_flush_all(struct arch_aspace *aspace) {
+    arch_tlb_flush_range(aspace, 0, ~0ul);
+}
 
 // On return no CPU has it loaded, and since its id is never used again no CPU will believe what it remembers of it.
 void arch_aspace_fini(struct arch_aspace *aspace) {

@@ -13,23 +13,55 @@
 #include <lib/assert.h>
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };
-enum { SI_KERNEL = 0x80, ILL_ILLOPN = 2, TRAP_BRKPT = 1, TRAP_TRACE = 2, BUS_ADRALN = 1, FPE_INTDIV = 1, FPE_FLTDIV = 3,
-       FPE_FLTOVF = 4, FPE_FLTUND = 5, FPE_FLTRES = 6, FPE_FLTINV = 7 };
+enum {
+    SI_KERNEL = 0x80,
+    ILL_ILLOPN = 2,
+    TRAP_BRKPT = 1,
+    TRAP_TRACE = 2,
+    BUS_ADRALN = 1,
+    FPE_INTDIV = 1,
+    FPE_FLTDIV = 3,
+    FPE_FLTOVF = 4,
+    FPE_FLTUND = 5,
+    FPE_FLTRES = 6,
+    FPE_FLTINV = 7
+};
 
 static const char *const trap_names[TRAP_COUNT] = {
-    "divide error", "debug trap", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no vector unit",
-    "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault", "protection fault",
-    "page fault", "trap 15", "x87 error", "alignment", "machine check", "SIMD error", "virtualization", "control flow",
+    "divide error",
+    "debug trap",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound",
+    "invalid opcode",
+    "no vector unit",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "protection fault",
+    "page fault",
+    "trap 15",
+    "x87 error",
+    "alignment",
+    "machine check",
+    "SIMD error",
+    "virtualization",
+    "control flow",
 };
 
 // Which signal an exception is; address: 0 none, 1 the instruction's.
-struct trap_signal { uint8_t signal, code, address; };
+struct trap_signal {
+    uint8_t signal, code, address;
+};
 static const struct trap_signal trap_signals[TRAP_COUNT] = {
-    [TRAP_DIVIDE] = {SIGFPE, FPE_INTDIV, 1},     [TRAP_BREAKPOINT] = {SIGTRAP, SI_KERNEL, 0},
-    [TRAP_OVERFLOW] = {SIGSEGV, SI_KERNEL, 0},   [TRAP_BOUND] = {SIGSEGV, SI_KERNEL, 0},
-    [TRAP_OPCODE] = {SIGILL, ILL_ILLOPN, 1},     [9] = {SIGFPE, SI_KERNEL, 0},
-    [TRAP_TSS] = {SIGSEGV, SI_KERNEL, 0},        [TRAP_SEGMENT] = {SIGBUS, SI_KERNEL, 0},
-    [TRAP_STACK] = {SIGBUS, SI_KERNEL, 0},       [TRAP_PROTECTION] = {SIGSEGV, SI_KERNEL, 0},
+    [TRAP_DIVIDE] = {SIGFPE, FPE_INTDIV, 1},    [TRAP_BREAKPOINT] = {SIGTRAP, SI_KERNEL, 0},
+    [TRAP_OVERFLOW] = {SIGSEGV, SI_KERNEL, 0},  [TRAP_BOUND] = {SIGSEGV, SI_KERNEL, 0},
+    [TRAP_OPCODE] = {SIGILL, ILL_ILLOPN, 1},    [9] = {SIGFPE, SI_KERNEL, 0},
+    [TRAP_TSS] = {SIGSEGV, SI_KERNEL, 0},       [TRAP_SEGMENT] = {SIGBUS, SI_KERNEL, 0},
+    [TRAP_STACK] = {SIGBUS, SI_KERNEL, 0},      [TRAP_PROTECTION] = {SIGSEGV, SI_KERNEL, 0},
     [TRAP_ALIGNMENT] = {SIGBUS, BUS_ADRALN, 0},
 };
 

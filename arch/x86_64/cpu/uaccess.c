@@ -22,8 +22,8 @@ static uint64_t zero_bytes(uint64_t word) {
     return (word - ones) & ~word & (ones << 7);
 }
 
-// Eight bytes a step until the string ends, the buffer does, or a word cannot be read (it may lie half in an unmapped page); the
-// rest byte by byte.
+// Eight bytes a step until the string ends, the buffer does, or a word cannot be read (it may lie half in an unmapped
+// page); the rest byte by byte.
 ssize_t string_from_user(char *to, const char __user *from, size_t size) {
     uintptr_t address = (uintptr_t)from;
     size_t done = 0;

@@ -2,9 +2,9 @@
 // Vector and x87 state.
 //
 // The kernel never uses these registers, so while a thread runs they are its own, in the kernel too. A thread starts
-// without an area and with CR0.TS set; its first vector instruction traps (#NM) and gets it an area. From then on its state
-// is saved at each switch away and loaded at each switch back, unless the registers still hold it.
-// Threads that never touch the unit, kernel threads among them, pay one compare a switch.
+// without an area and with CR0.TS set; its first vector instruction traps (#NM) and gets it an area. From then on its
+// state is saved at each switch away and loaded at each switch back, unless the registers still hold it. Threads that
+// never touch the unit, kernel threads among them, pay one compare a switch.
 //
 // Who owns the registers: `owner` of a CPU is the last thread whose state was loaded there, and fpu_cpu of a thread the
 // last CPU where its state was. The registers hold a thread's state if both agree. The saved copy is always
@@ -79,7 +79,9 @@ static void area_load(const void *area) {
         __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
 
-void vector_reset(void) { area_load(&initial_area); }
+void vector_reset(void) {
+    area_load(&initial_area);
+}
 
 // Called at each switch, interrupts off.
 void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
@@ -155,11 +157,11 @@ void vector_drop(struct arch_thread *thread) {
 }
 
 // The instruction may fault on the user's page and is then run again; nothing is copied twice.
-#define USER_STATE(instruction)                                                                    \
-    __asm__ goto(X86_STAC "1: " instruction " (%0)\n\t" X86_EXTABLE(1b, "%l[bad]") X86_CLAC        \
-                 :                                                                                 \
-                 : "r"((uintptr_t)area), "a"((uint32_t)features), "d"((uint32_t)(features >> 32))  \
-                 : "memory"                                                                        \
+#define USER_STATE(instruction)                                                                   \
+    __asm__ goto(X86_STAC "1: " instruction " (%0)\n\t" X86_EXTABLE(1b, "%l[bad]") X86_CLAC       \
+                 :                                                                                \
+                 : "r"((uintptr_t)area), "a"((uint32_t)features), "d"((uint32_t)(features >> 32)) \
+                 : "memory"                                                                       \
                  : bad)
 
 status_t vector_store_user(void __user *area) {

@@ -4,9 +4,15 @@
 #include "vdso_data.h"
 #include <stddef.h>
 
-struct timespec { int64_t seconds, nanoseconds; };
-struct timeval { int64_t seconds, microseconds; };
-struct timezone { int32_t minutes_west, dst; };
+struct timespec {
+    int64_t seconds, nanoseconds;
+};
+struct timeval {
+    int64_t seconds, microseconds;
+};
+struct timezone {
+    int32_t minutes_west, dst;
+};
 
 enum { SYS_GETTIMEOFDAY = 96, SYS_CLOCK_GETTIME = 228, SYS_CLOCK_GETRES = 229, SYS_GETCPU = 309 };
 #define NSEC_PER_SEC 1'000'000'000ul

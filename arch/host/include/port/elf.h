@@ -7,6 +7,12 @@
 
 #define ARCH_ELF_MACHINE EM_X86_64
 #define ARCH_PLATFORM_NAME "x86_64"
-ALWAYS_INLINE unsigned long arch_elf_hwcap(void) { return 0; }
-ALWAYS_INLINE unsigned long arch_elf_hwcap2(void) { return 0; }
-ALWAYS_INLINE unsigned long arch_signal_min_stack(void) { return 2048; }
+ALWAYS_INLINE unsigned long arch_elf_hwcap(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned long arch_elf_hwcap2(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned long arch_signal_min_stack(void) {
+    return 2048;
+}

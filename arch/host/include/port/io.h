@@ -4,7 +4,9 @@
 
 #include <lib/types.h>
 
-ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) { return *(volatile uint8_t *)(io.base + offset); }
+ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) {
+    return *(volatile uint8_t *)(io.base + offset);
+}
 ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t value) {
     *(volatile uint8_t *)(io.base + offset) = value;
 }

@@ -4,5 +4,9 @@
 
 #include <lib/types.h>
 
-ALWAYS_INLINE uintptr_t arch_percpu_base(void) { return 0; }
-ALWAYS_INLINE uintptr_t arch_percpu_base_of(unsigned cpu) { return 0; }
+ALWAYS_INLINE uintptr_t arch_percpu_base(void) {
+    return 0;
+}
+ALWAYS_INLINE uintptr_t arch_percpu_base_of(unsigned cpu) {
+    return 0;
+}

@@ -17,21 +17,35 @@ struct arch_thread {
 struct thread;
 extern struct thread *host_current;
 
-ALWAYS_INLINE struct thread *arch_current(void) { return host_current; }
+ALWAYS_INLINE struct thread *arch_current(void) {
+    return host_current;
+}
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return &((struct arch_thread *)thread)->frame;
 }
-ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->pc; }
-ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->sp; }
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) {
+    return frame->pc;
+}
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) {
+    return frame->sp;
+}
 void arch_frame_changed(void);
 ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
     frame->pc = pc;
     arch_frame_changed();
 }
-ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->sp = sp; }
-ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->result; }
-ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) { frame->result = (uint64_t)value; }
-ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) { return (long)frame->number; }
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) {
+    frame->sp = sp;
+}
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) {
+    return (long)frame->result;
+}
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) {
+    frame->result = (uint64_t)value;
+}
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
+    return (long)frame->number;
+}
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     return frame->args[i];
 }

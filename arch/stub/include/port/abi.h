@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Porting guide: the parts of the Linux ABI that differ between architectures. Take the numbers from that architecture's
-// own headers; these are the generic ones (asm-generic), which most newer architectures use. Sizes are checked.
+// Porting guide: the parts of the Linux ABI that differ between architectures. Take the numbers from that
+// architecture's own headers; these are the generic ones (asm-generic), which most newer architectures use. Sizes are
+// checked.
 #pragma once
 
 #include <lib/types.h>

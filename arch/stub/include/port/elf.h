@@ -7,7 +7,13 @@
 
 #define ARCH_ELF_MACHINE 0 // EM_…: none
 #define ARCH_PLATFORM_NAME "stub"
-ALWAYS_INLINE unsigned long arch_elf_hwcap(void) { return 0; }
-ALWAYS_INLINE unsigned long arch_elf_hwcap2(void) { return 0; }
+ALWAYS_INLINE unsigned long arch_elf_hwcap(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned long arch_elf_hwcap2(void) {
+    return 0;
+}
 // At least what arch_signal_push pushes at most.
-ALWAYS_INLINE unsigned long arch_signal_min_stack(void) { return 5120; }
+ALWAYS_INLINE unsigned long arch_signal_min_stack(void) {
+    return 5120;
+}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-// Porting guide: device registers. If the architecture has no I/O ports, `port` is never true. If its memory accesses may be
-// reordered, add the barriers that make device accesses happen in program order.
+// Porting guide: device registers. If the architecture has no I/O ports, `port` is never true. If its memory accesses
+// may be reordered, add the barriers that make device accesses happen in program order.
 #pragma once
 
 #include <lib/types.h>
 
-ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) { return *(volatile uint8_t *)(io.base + offset); }
+ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) {
+    return *(volatile uint8_t *)(io.base + offset);
+}
 ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t value) {
     *(volatile uint8_t *)(io.base + offset) = value;
 }

@@ -11,12 +11,12 @@ struct thread;
 struct arch_frame {
     uint64_t registers[31];
     uint64_t sp, pc, flags;
-    int64_t syscall; // number, or -1 outside a call
+    int64_t syscall;         // number, or -1 outside a call
     uint64_t first_argument; // if the result register is also the first argument's
 };
 
-// Kernel stack pointer while it does not run, end of the stack, vector area (null until first use), TLS base, what the last
-// fault was. sizeof must be a multiple of 8: struct thread.work follows and is tested together with arch_work.
+// Kernel stack pointer while it does not run, end of the stack, vector area (null until first use), TLS base, what the
+// last fault was. sizeof must be a multiple of 8: struct thread.work follows and is tested together with arch_work.
 struct arch_thread {
     uint64_t stack_pointer;
     uintptr_t stack_top;
@@ -25,24 +25,38 @@ struct arch_thread {
 };
 
 // One load, as arch_cpu_id.
-ALWAYS_INLINE struct thread *arch_current(void) { return nullptr; }
+ALWAYS_INLINE struct thread *arch_current(void) {
+    return nullptr;
+}
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return (struct arch_frame *)((struct arch_thread *)(void *)thread)->stack_top - 1;
 }
 
-ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->pc; }
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) {
+    return frame->pc;
+}
 // Anything that the fast way out does not restore must be announced.
 void arch_frame_changed(void);
 ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
     frame->pc = pc;
     arch_frame_changed();
 }
-ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->sp; }
-ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->sp = sp; }
-ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->registers[0]; }
-ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) { frame->registers[0] = (uint64_t)value; }
-ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) { return frame->syscall; }
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) {
+    return frame->sp;
+}
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) {
+    frame->sp = sp;
+}
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) {
+    return (long)frame->registers[0];
+}
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) {
+    frame->registers[0] = (uint64_t)value;
+}
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
+    return frame->syscall;
+}
 // Argument 0 as it was at entry, even after the result has been set.
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     return i == 0 ? frame->first_argument : frame->registers[i];

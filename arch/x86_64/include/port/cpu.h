@@ -6,9 +6,13 @@
 
 #define X86_FLAG_IF 0x200ul
 
-ALWAYS_INLINE unsigned arch_cpu_id(void) { return x86_gs_cpu_id; }
+ALWAYS_INLINE unsigned arch_cpu_id(void) {
+    return x86_gs_cpu_id;
+}
 
-ALWAYS_INLINE void arch_cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+ALWAYS_INLINE void arch_cpu_relax(void) {
+    __asm__ volatile("pause" ::: "memory");
+}
 
 ALWAYS_INLINE unsigned long x86_read_flags(void) {
     unsigned long flags;
@@ -16,9 +20,15 @@ ALWAYS_INLINE unsigned long x86_read_flags(void) {
     return flags;
 }
 
-ALWAYS_INLINE void arch_irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
-ALWAYS_INLINE void arch_irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
-ALWAYS_INLINE bool arch_irq_is_enabled(void) { return (x86_read_flags() & X86_FLAG_IF) != 0; }
+ALWAYS_INLINE void arch_irq_enable(void) {
+    __asm__ volatile("sti" ::: "memory");
+}
+ALWAYS_INLINE void arch_irq_disable(void) {
+    __asm__ volatile("cli" ::: "memory");
+}
+ALWAYS_INLINE bool arch_irq_is_enabled(void) {
+    return (x86_read_flags() & X86_FLAG_IF) != 0;
+}
 
 ALWAYS_INLINE unsigned long arch_irq_save(void) {
     unsigned long state = x86_read_flags() & X86_FLAG_IF;
@@ -32,7 +42,9 @@ ALWAYS_INLINE void arch_irq_restore(unsigned long state) {
 }
 
 // An interrupt is taken after the instruction that follows sti at the earliest: no gap before hlt.
-ALWAYS_INLINE void arch_cpu_idle(void) { __asm__ volatile("sti\n\thlt" ::: "memory"); }
+ALWAYS_INLINE void arch_cpu_idle(void) {
+    __asm__ volatile("sti\n\thlt" ::: "memory");
+}
 
 ALWAYS_INLINE uint64_t arch_cycles(void) {
     uint32_t low, high;

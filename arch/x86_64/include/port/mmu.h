@@ -27,9 +27,9 @@
 
 struct arch_aspace {
     paddr_t root;
-    _Atomic uint64_t id;              // never used twice: tells whether a PCID still means this space; 0: dying
-    _Atomic uint64_t cpus;            // that have it loaded
-    _Atomic uint64_t tlb_generation;  // grows with each flush; a CPU that holds an older one flushes
+    _Atomic uint64_t id;             // never used twice: tells whether a PCID still means this space; 0: dying
+    _Atomic uint64_t cpus;           // that have it loaded
+    _Atomic uint64_t tlb_generation; // grows with each flush; a CPU that holds an older one flushes
 };
 
 extern uintptr_t x86_direct_map X86_HIDDEN;
@@ -59,30 +59,64 @@ ALWAYS_INLINE uint64_t arch_pte_page(paddr_t page, unsigned prot, unsigned level
     return level > 0 ? pte | X86_PTE_HUGE : pte;
 }
 
-ALWAYS_INLINE bool arch_pte_is_present(uint64_t pte) { return (pte & X86_PTE_PRESENT) != 0; }
+ALWAYS_INLINE bool arch_pte_is_present(uint64_t pte) {
+    return (pte & X86_PTE_PRESENT) != 0;
+}
 ALWAYS_INLINE bool arch_pte_is_leaf(uint64_t pte, unsigned level) {
     return arch_pte_is_present(pte) && (level == 0 || (pte & X86_PTE_HUGE) != 0);
 }
-ALWAYS_INLINE paddr_t arch_pte_address(uint64_t pte) { return pte & X86_PTE_ADDRESS; }
-ALWAYS_INLINE bool arch_pte_is_writable(uint64_t pte) { return (pte & X86_PTE_WRITE) != 0; }
-ALWAYS_INLINE bool arch_pte_is_user(uint64_t pte) { return (pte & X86_PTE_USER) != 0; }
-ALWAYS_INLINE bool arch_pte_is_executable(uint64_t pte) { return (pte & X86_PTE_NO_EXEC) == 0; }
-ALWAYS_INLINE bool arch_pte_is_dirty(uint64_t pte) { return (pte & X86_PTE_DIRTY) != 0; }
-ALWAYS_INLINE bool arch_pte_is_accessed(uint64_t pte) { return (pte & X86_PTE_ACCESSED) != 0; }
-ALWAYS_INLINE uint64_t arch_pte_clear_write(uint64_t pte) { return pte & ~X86_PTE_WRITE; }
-ALWAYS_INLINE uint64_t arch_pte_set_write(uint64_t pte) { return pte | X86_PTE_WRITE | X86_PTE_DIRTY; }
-ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) { return pte & ~X86_PTE_PRESENT; }
-ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) { return pte & ~X86_PTE_DIRTY; }
+ALWAYS_INLINE paddr_t arch_pte_address(uint64_t pte) {
+    return pte & X86_PTE_ADDRESS;
+}
+ALWAYS_INLINE bool arch_pte_is_writable(uint64_t pte) {
+    return (pte & X86_PTE_WRITE) != 0;
+}
+ALWAYS_INLINE bool arch_pte_is_user(uint64_t pte) {
+    return (pte & X86_PTE_USER) != 0;
+}
+ALWAYS_INLINE bool arch_pte_is_executable(uint64_t pte) {
+    return (pte & X86_PTE_NO_EXEC) == 0;
+}
+ALWAYS_INLINE bool arch_pte_is_dirty(uint64_t pte) {
+    return (pte & X86_PTE_DIRTY) != 0;
+}
+ALWAYS_INLINE bool arch_pte_is_accessed(uint64_t pte) {
+    return (pte & X86_PTE_ACCESSED) != 0;
+}
+ALWAYS_INLINE uint64_t arch_pte_clear_write(uint64_t pte) {
+    return pte & ~X86_PTE_WRITE;
+}
+ALWAYS_INLINE uint64_t arch_pte_set_write(uint64_t pte) {
+    return pte | X86_PTE_WRITE | X86_PTE_DIRTY;
+}
+ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) {
+    return pte & ~X86_PTE_PRESENT;
+}
+ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) {
+    return pte & ~X86_PTE_DIRTY;
+}
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~X86_PTE_SOFT) | (uint64_t)bits << X86_PTE_SOFT_SHIFT;
 }
-ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) { return (unsigned)((pte & X86_PTE_SOFT) >> X86_PTE_SOFT_SHIFT); }
+ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
+    return (unsigned)((pte & X86_PTE_SOFT) >> X86_PTE_SOFT_SHIFT);
+}
 
-ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) { return (void *)(x86_direct_map + paddr); }
-ALWAYS_INLINE paddr_t arch_virt_to_phys(const void *address) { return (uintptr_t)address - x86_direct_map; }
-ALWAYS_INLINE uint64_t *arch_kernel_root(void) { return x86_kernel_root; }
-ALWAYS_INLINE vaddr_t arch_vmap_start(void) { return X86_VMAP_START; }
-ALWAYS_INLINE vaddr_t arch_vmap_end(void) { return X86_VMAP_START + X86_VMAP_SIZE; }
+ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) {
+    return (void *)(x86_direct_map + paddr);
+}
+ALWAYS_INLINE paddr_t arch_virt_to_phys(const void *address) {
+    return (uintptr_t)address - x86_direct_map;
+}
+ALWAYS_INLINE uint64_t *arch_kernel_root(void) {
+    return x86_kernel_root;
+}
+ALWAYS_INLINE vaddr_t arch_vmap_start(void) {
+    return X86_VMAP_START;
+}
+ALWAYS_INLINE vaddr_t arch_vmap_end(void) {
+    return X86_VMAP_START + X86_VMAP_SIZE;
+}
 
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
     __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");

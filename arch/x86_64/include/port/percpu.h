@@ -21,5 +21,9 @@ extern struct thread *X86_GS x86_gs_current __asm__("x86_current") X86_HIDDEN;
 
 extern uintptr_t x86_percpu_bases[] X86_HIDDEN; // CPU_MAX of them
 
-ALWAYS_INLINE uintptr_t arch_percpu_base(void) { return x86_gs_percpu_base; }
-ALWAYS_INLINE uintptr_t arch_percpu_base_of(unsigned cpu) { return x86_percpu_bases[cpu]; }
+ALWAYS_INLINE uintptr_t arch_percpu_base(void) {
+    return x86_gs_percpu_base;
+}
+ALWAYS_INLINE uintptr_t arch_percpu_base_of(unsigned cpu) {
+    return x86_percpu_bases[cpu];
+}

@@ -23,27 +23,41 @@ struct arch_thread {
     uint64_t fault_address; // of the last page fault, exception number and error code: for signal frames
     uint32_t trap_number;
     uint32_t trap_error;
-    int32_t fpu_cpu;        // whose registers hold `fpu`'s contents, or -1
+    int32_t fpu_cpu; // whose registers hold `fpu`'s contents, or -1
     uint32_t reserved;
 };
 
-ALWAYS_INLINE struct thread *arch_current(void) { return x86_gs_current; }
+ALWAYS_INLINE struct thread *arch_current(void) {
+    return x86_gs_current;
+}
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return (struct arch_frame *)((struct arch_thread *)thread)->stack_top - 1;
 }
 
-ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) { return frame->rip; }
-ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) { return frame->rsp; }
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) {
+    return frame->rip;
+}
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) {
+    return frame->rsp;
+}
 void arch_frame_changed(void);
 ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
     frame->rip = pc;
     arch_frame_changed();
 }
-ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) { frame->rsp = sp; }
-ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) { return (long)frame->rax; }
-ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) { frame->rax = (uint64_t)value; }
-ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) { return (long)frame->orig_rax; }
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) {
+    frame->rsp = sp;
+}
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) {
+    return (long)frame->rax;
+}
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) {
+    frame->rax = (uint64_t)value;
+}
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
+    return (long)frame->orig_rax;
+}
 
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     const uint64_t args[] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
