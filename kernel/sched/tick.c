@@ -154,14 +154,17 @@ static nsec_t share_of(nsec_t value, nsec_t part, nsec_t whole) {
     return whole == 0 ? 0 : value / whole * part + value % whole * part / whole;
 }
 
-// What no sample has covered is split as the samples were; without any it counts as user time.
+// What no sample has covered is split as the samples were; without any it counts as user time. A later sample may
+// correct that, but neither of the two ever goes back.
 void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system) {
     nsec_t total = sched_run_time(thread), sampled_user = thread->user_time, sampled_system = thread->system_time;
-    nsec_t sampled = sampled_user + sampled_system;
-    nsec_t rest = MAX(total - sampled, (nsec_t)0);
-    nsec_t rest_system = share_of(rest, sampled_system, sampled);
-    *system = sampled_system + rest_system;
-    *user = sampled_user + rest - rest_system;
+    nsec_t sampled = sampled_user + sampled_system, rest = MAX(total - sampled, (nsec_t)0);
+    nsec_t system_now = sampled_system + (sampled ? share_of(rest, sampled_system, sampled) : 0);
+    system_now = MAX(system_now, thread->system_reported);
+    nsec_t user_now = MAX(total - system_now, thread->user_reported);
+    system_now = MAX(total - user_now, thread->system_reported);
+    thread->user_reported = *user = user_now;
+    thread->system_reported = *system = system_now;
 }
 
 void sched_load_average(uint64_t out[3]) {

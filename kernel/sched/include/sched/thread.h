@@ -62,6 +62,7 @@ struct thread {
     nsec_t slice_left;
     nsec_t run_time;              // total time on a CPU
     nsec_t user_time, system_time;// the sampled part of run_time (see sched_thread_times)
+    nsec_t user_reported, system_reported; // what sched_thread_times said last
     uint64_t switches_voluntary, switches_involuntary;
     uint8_t base_level;           // given by nice or rt_priority
     uint8_t queued_level;         // the level it was queued at for this run (ageing and yield move it)
