@@ -8,7 +8,9 @@
 
 enum { BLACK = 0, RED = 1 };
 
-static bool is_red(const struct rb_node *node) { return node && (node->parent_and_color & RED); }
+static bool is_red(const struct rb_node *node) {
+    return node && (node->parent_and_color & RED);
+}
 
 static void set_color(struct rb_node *node, unsigned color) {
     node->parent_and_color = (node->parent_and_color & ~(uintptr_t)RED) | color;
@@ -173,7 +175,15 @@ static struct rb_node *neighbour(const struct rb_node *node, unsigned side) {
     return parent;
 }
 
-struct rb_node *rb_first(const struct rb_tree *tree) { return outermost(tree->root, 0); }
-struct rb_node *rb_last(const struct rb_tree *tree) { return outermost(tree->root, 1); }
-struct rb_node *rb_next(const struct rb_node *node) { return neighbour(node, 1); }
-struct rb_node *rb_prev(const struct rb_node *node) { return neighbour(node, 0); }
+struct rb_node *rb_first(const struct rb_tree *tree) {
+    return outermost(tree->root, 0);
+}
+struct rb_node *rb_last(const struct rb_tree *tree) {
+    return outermost(tree->root, 1);
+}
+struct rb_node *rb_next(const struct rb_node *node) {
+    return neighbour(node, 1);
+}
+struct rb_node *rb_prev(const struct rb_node *node) {
+    return neighbour(node, 0);
+}

@@ -26,7 +26,9 @@ struct cred *cred_copy(const struct cred *from, unsigned group_count) {
     return cred;
 }
 
-static void reclaim(struct rcu_head *head) { kfree(CONTAINER_OF(head, struct cred, rcu)); }
+static void reclaim(struct rcu_head *head) {
+    kfree(CONTAINER_OF(head, struct cred, rcu));
+}
 
 void cred_put(struct cred *cred) {
     if (refcount_down(&cred->ref))

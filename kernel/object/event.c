@@ -19,7 +19,9 @@ struct event {
 };
 SLAB_CACHE(event_cache, struct event);
 
-static struct event *event_of(struct object *object) { return CONTAINER_OF(object, struct event, object); }
+static struct event *event_of(struct object *object) {
+    return CONTAINER_OF(object, struct event, object);
+}
 
 static uint32_t signals_of(const struct event *event) {
     return (event->count > 0 ? SIGNALS_READ : 0) | (event->count < COUNT_MAX ? SIGNALS_WRITE : 0) |
@@ -96,7 +98,9 @@ void event_add(struct object *object, uint64_t value) {
     spin_unlock(&object->lock);
 }
 
-static void event_destroy(struct object *object) { slab_free(&event_cache, event_of(object)); }
+static void event_destroy(struct object *object) {
+    slab_free(&event_cache, event_of(object));
+}
 
 static int event_describe(struct object *object, char *to, size_t size) {
     return fmt_snprintf(to, size, "eventfd-count: %16llx\neventfd-semaphore: %d\n",
@@ -118,7 +122,9 @@ static const struct object_ops event_ops = {
     .link_text = event_link_text,
 };
 
-bool object_is_event(const struct object *object) { return object->ops == &event_ops; }
+bool object_is_event(const struct object *object) {
+    return object->ops == &event_ops;
+}
 
 struct object *event_create(uint64_t count, bool semaphore) {
     struct event *event = slab_alloc(&event_cache);

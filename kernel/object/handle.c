@@ -94,8 +94,9 @@ uint32_t handle_signals(int handle, uint32_t mask) {
     if (UNLIKELY(number >= atomic_load_explicit(&table->capacity, memory_order_acquire)))
         return HANDLE_BAD;
     rcu_read_lock();
-    uint64_t entry = atomic_load_explicit(
-        LIKELY(number < CHUNK_FIRST) ? &table->first_entries[number] : table_entry(table, number), memory_order_consume);
+    uint64_t entry =
+        atomic_load_explicit(LIKELY(number < CHUNK_FIRST) ? &table->first_entries[number] : table_entry(table, number),
+                             memory_order_consume);
     uint32_t signals = HANDLE_BAD;
     bool blocks = false;
     if (LIKELY((entry_rights(entry) & (ENTRY_VALID | RIGHT_WAIT | RIGHT_PATH)) == (ENTRY_VALID | RIGHT_WAIT))) {

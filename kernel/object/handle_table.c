@@ -142,7 +142,9 @@ static void free_table(struct handle_table *table) {
     slab_free(&handle_table_cache, table);
 }
 
-static void reclaim_table(struct rcu_head *head) { free_table(CONTAINER_OF(head, struct handle_table, rcu)); }
+static void reclaim_table(struct rcu_head *head) {
+    free_table(CONTAINER_OF(head, struct handle_table, rcu));
+}
 
 // Copies the handles of 64 numbers. A number that is only reserved stays behind: its call belongs to the parent.
 static void copy_word(struct handle_table *to, struct handle_table *from, unsigned start) NO_THREAD_SAFETY {
@@ -191,7 +193,9 @@ struct handle_table *handle_table_copy(struct handle_table *from) NO_THREAD_SAFE
     return to;
 }
 
-void handle_table_get(struct handle_table *table) { refcount_up(&table->ref); }
+void handle_table_get(struct handle_table *table) {
+    refcount_up(&table->ref);
+}
 
 void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_SAFETY {
     if (!refcount_down(&table->ref))
@@ -205,7 +209,13 @@ void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_S
     rcu_call(&table->rcu, reclaim_table); // task_get_handles may be looking at its count
 }
 
-void handle_table_set_limit(struct handle_table *table, unsigned limit) { table->limit = limit; }
-unsigned handle_table_limit(struct handle_table *table) { return table->limit; }
+void handle_table_set_limit(struct handle_table *table, unsigned limit) {
+    table->limit = limit;
+}
+unsigned handle_table_limit(struct handle_table *table) {
+    return table->limit;
+}
 
-unsigned handle_count(struct handle_table *table) { return table->count; }
+unsigned handle_count(struct handle_table *table) {
+    return table->count;
+}

@@ -21,9 +21,9 @@ struct handle_chunk {
 struct handle_table {
     _Atomic uint32_t capacity; // numbers below have chunks; grows
     struct refcount ref;
-    struct spinlock lock;      // all changes
-    uint32_t next_free;        // no free number is below
-    uint32_t count;            // used numbers
+    struct spinlock lock; // all changes
+    uint32_t next_free;   // no free number is below
+    uint32_t count;       // used numbers
     uint32_t limit;
     struct handle_chunk chunks[CHUNK_COUNT]; // 0: the three below
     _Atomic uint64_t first_entries[CHUNK_FIRST];
@@ -34,12 +34,22 @@ struct handle_table {
 ALWAYS_INLINE uint64_t entry_pack(struct object *object, uint32_t rights) {
     return (uint64_t)(rights | ENTRY_VALID) << 48 | ((uintptr_t)object & 0xffffffffffff);
 }
-ALWAYS_INLINE struct object *entry_object(uint64_t entry) { return (struct object *)((int64_t)(entry << 16) >> 16); }
-ALWAYS_INLINE uint32_t entry_rights(uint64_t entry) { return (uint32_t)(entry >> 48); }
+ALWAYS_INLINE struct object *entry_object(uint64_t entry) {
+    return (struct object *)((int64_t)(entry << 16) >> 16);
+}
+ALWAYS_INLINE uint32_t entry_rights(uint64_t entry) {
+    return (uint32_t)(entry >> 48);
+}
 
-ALWAYS_INLINE unsigned chunk_of(unsigned number) { return 26 - (unsigned)__builtin_clz(number | (CHUNK_FIRST - 1)); }
-ALWAYS_INLINE unsigned chunk_start(unsigned chunk) { return chunk ? (CHUNK_FIRST / 2) << chunk : 0; }
-ALWAYS_INLINE unsigned chunk_size(unsigned chunk) { return chunk ? (CHUNK_FIRST / 2) << chunk : CHUNK_FIRST; }
+ALWAYS_INLINE unsigned chunk_of(unsigned number) {
+    return 26 - (unsigned)__builtin_clz(number | (CHUNK_FIRST - 1));
+}
+ALWAYS_INLINE unsigned chunk_start(unsigned chunk) {
+    return chunk ? (CHUNK_FIRST / 2) << chunk : 0;
+}
+ALWAYS_INLINE unsigned chunk_size(unsigned chunk) {
+    return chunk ? (CHUNK_FIRST / 2) << chunk : CHUNK_FIRST;
+}
 
 // The entry of a number below capacity.
 ALWAYS_INLINE _Atomic uint64_t *table_entry(struct handle_table *table, unsigned number) {

@@ -52,7 +52,9 @@ static void destroy_queued(struct object *object) {
     here->draining = false;
 }
 
-static void destroy_after_grace(struct rcu_head *head) { destroy_queued(CONTAINER_OF(head, struct object, rcu)); }
+static void destroy_after_grace(struct rcu_head *head) {
+    destroy_queued(CONTAINER_OF(head, struct object, rcu));
+}
 
 void object_destroy(struct object *object) {
     DEBUG_ASSERT(list_is_empty(&object->watchers));
@@ -126,7 +128,9 @@ static void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) 
     }
 }
 
-static bool has_watchers(struct object *object) NO_THREAD_SAFETY { return !list_is_empty(&object->watchers); }
+static bool has_watchers(struct object *object) NO_THREAD_SAFETY {
+    return !list_is_empty(&object->watchers);
+}
 
 void object_signal(struct object *object, uint32_t clear, uint32_t set) {
     update(object, clear, set);

@@ -18,7 +18,7 @@ struct timer_object {
     struct object object; // first; its lock protects what follows
     struct timer timer;
     enum timer_clock clock;
-    nsec_t expires;       // on the timer's clock; 0: disarmed
+    nsec_t expires; // on the timer's clock; 0: disarmed
     nsec_t interval;
     uint64_t expirations; // since the last read
     bool absolute;        // expires does not move with the wall clock's offset
@@ -36,7 +36,9 @@ static struct {
     nsec_t last_offset; // of the wall clock, before it was set
 } realtime = {.mutex = MUTEX_INIT(realtime.mutex), .list = LIST_INIT(realtime.list)};
 
-static struct timer_object *timer_of(struct object *object) { return CONTAINER_OF(object, struct timer_object, object); }
+static struct timer_object *timer_of(struct object *object) {
+    return CONTAINER_OF(object, struct timer_object, object);
+}
 
 static nsec_t offset_of(const struct timer_object *timer) {
     return timer->clock == TIMER_CLOCK_REALTIME ? atomic_load_explicit(&realtime_offset, memory_order_acquire) : 0;
@@ -179,7 +181,9 @@ static void timer_closed(struct object *object) {
     timer_cancel(&timer->timer);
 }
 
-static void timer_destroy(struct object *object) { slab_free(&timer_object_cache, timer_of(object)); }
+static void timer_destroy(struct object *object) {
+    slab_free(&timer_object_cache, timer_of(object));
+}
 
 static int timer_describe(struct object *object, char *to, size_t size) {
     struct timer_setting setting;
@@ -208,7 +212,9 @@ static const struct object_ops timer_ops = {
     .link_text = timer_link_text,
 };
 
-bool object_is_timer(const struct object *object) { return object->ops == &timer_ops; }
+bool object_is_timer(const struct object *object) {
+    return object->ops == &timer_ops;
+}
 
 static void add_realtime(struct timer_object *timer) {
     mutex_lock(&realtime.mutex);

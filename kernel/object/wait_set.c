@@ -39,10 +39,10 @@ struct wait_set {
 };
 
 struct item {
-    struct rb_node node;      // set->items, by object and key
-    struct list_node ready;   // set->ready; under set->lock
-    struct watcher watcher;   // of the target
-    struct watcher presence;  // of the object itself, if that is not the target: only so that it finds the set
+    struct rb_node node;     // set->items, by object and key
+    struct list_node ready;  // set->ready; under set->lock
+    struct watcher watcher;  // of the target
+    struct watcher presence; // of the object itself, if that is not the target: only so that it finds the set
     struct wait_set *set;
     struct object *object;
     int key;
@@ -78,7 +78,9 @@ static bool item_notify(struct watcher *watcher, uint32_t signals) {
     return woken;
 }
 
-static uint32_t item_signals(struct item *item) { return object_signals(item->watcher.object) & item->watcher.mask; }
+static uint32_t item_signals(struct item *item) {
+    return object_signals(item->watcher.object) & item->watcher.mask;
+}
 
 // What the item has now. An inner set's word may say more than is true; it is brought up to date first, which takes
 // its mutex.
@@ -163,10 +165,10 @@ static int depth_above(struct wait_set *set, int level) {
         return NESTING_MAX + 1;
     spin_lock(&set->object.lock);
     LIST_FOR_EACH(watcher, &set->object.watchers, node)
-        if (watcher->notify == item_notify) {
-            int above = 1 + depth_above(CONTAINER_OF(watcher, struct item, watcher)->set, level + 1);
-            depth = MAX(depth, above);
-        }
+    if (watcher->notify == item_notify) {
+        int above = 1 + depth_above(CONTAINER_OF(watcher, struct item, watcher)->set, level + 1);
+        depth = MAX(depth, above);
+    }
     spin_unlock(&set->object.lock);
     return depth;
 }

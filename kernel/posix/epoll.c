@@ -24,7 +24,9 @@ long sys_epoll_create1(int flags) {
     return fd;
 }
 
-long sys_epoll_create(int size) { return size <= 0 ? -EINVAL : sys_epoll_create1(0); }
+long sys_epoll_create(int size) {
+    return size <= 0 ? -EINVAL : sys_epoll_create1(0);
+}
 
 // Files and directories are always ready, and cannot be waited for.
 static bool can_wait_for(struct object *object) {
@@ -36,7 +38,8 @@ static status_t control(struct wait_set *set, int operation, struct object *obje
                         const struct abi_epoll_event *event) {
     struct wait_set_item_info info = {
         .mask = event->events & 0xffff,
-        .flags = (event->events & EPOLLET ? WAIT_SET_EDGE : 0) | (event->events & EPOLLONESHOT ? WAIT_SET_ONE_SHOT : 0) |
+        .flags = (event->events & EPOLLET ? WAIT_SET_EDGE : 0) |
+                 (event->events & EPOLLONESHOT ? WAIT_SET_ONE_SHOT : 0) |
                  (event->events & EPOLLEXCLUSIVE ? WAIT_SET_EXCLUSIVE : 0),
         .data = event->data,
     };

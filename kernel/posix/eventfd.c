@@ -21,4 +21,6 @@ long sys_eventfd2(unsigned initial, int flags) {
     return fd;
 }
 
-long sys_eventfd(unsigned initial) { return sys_eventfd2(initial, 0); }
+long sys_eventfd(unsigned initial) {
+    return sys_eventfd2(initial, 0);
+}

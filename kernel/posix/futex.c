@@ -49,7 +49,9 @@ static struct list_node *waiters_of(struct bucket *bucket) REQUIRES(&bucket->loc
     return &bucket->waiters;
 }
 
-static struct bucket *bucket_of(const struct memory_key *key) { return &futex.buckets[futex_hash(key, BUCKETS)]; }
+static struct bucket *bucket_of(const struct memory_key *key) {
+    return &futex.buckets[futex_hash(key, BUCKETS)];
+}
 
 status_t futex_key(vaddr_t address, bool private, struct memory_key *key) {
     if (address % sizeof(uint32_t))
@@ -224,8 +226,8 @@ static status_t two_keys(struct two_words *words) {
 
 // `expected`: what the first word must hold, or null. The word may change right after it was read, as it may on any
 // other kernel: it is the program's.
-static long requeue_user(struct two_words *words, int wake_count, int move_count, const uint32_t *expected)
-    NO_THREAD_SAFETY {
+static long requeue_user(struct two_words *words, int wake_count, int move_count,
+                         const uint32_t *expected) NO_THREAD_SAFETY {
     uint32_t found;
     if (wake_count < 0 || move_count < 0)
         return -EINVAL;

@@ -49,8 +49,8 @@ static struct {
 static struct pi_state *find_state(const struct memory_key *key) REQUIRES(&pi.lock) {
     struct pi_state *state;
     LIST_FOR_EACH(state, &pi.states, node)
-        if (futex_key_equal(&state->key, key))
-            return state;
+    if (futex_key_equal(&state->key, key))
+        return state;
     return nullptr;
 }
 
@@ -63,8 +63,8 @@ static unsigned lent_level(const struct thread *owner) REQUIRES(&pi.lock) {
     unsigned level = 0;
     struct pi_state *state;
     LIST_FOR_EACH(state, &pi.states, node)
-        if (state->owner == owner && !list_is_empty(&state->waiters))
-            level = MAX(level, first_waiter(state)->level);
+    if (state->owner == owner && !list_is_empty(&state->waiters))
+        level = MAX(level, first_waiter(state)->level);
     return level;
 }
 
@@ -72,10 +72,10 @@ static void insert(struct pi_state *state, struct pi_waiter *waiter) {
     struct pi_waiter *other;
     struct list_node *before = &state->waiters;
     LIST_FOR_EACH(other, &state->waiters, node)
-        if (other->level < waiter->level) {
-            before = &other->node;
-            break;
-        }
+    if (other->level < waiter->level) {
+        before = &other->node;
+        break;
+    }
     list_push_back(before, &waiter->node);
 }
 
@@ -162,7 +162,8 @@ static status_t exchange(vaddr_t address, uint32_t expected, uint32_t value) {
     return status != 0 ? status : old == expected ? 0 : -EAGAIN;
 }
 
-// Takes a free mutex, or marks it as waited for. 0: taken. -EBUSY: *word is what it holds, WAITERS set. -EAGAIN: changed.
+// Takes a free mutex, or marks it as waited for. 0: taken. -EBUSY: *word is what it holds, WAITERS set. -EAGAIN:
+// changed.
 static status_t take_or_mark(vaddr_t address, uint32_t tid, bool try_only, uint32_t *word) {
     uint32_t old;
     if (get_user(old, (const uint32_t __user *)address) != 0)
@@ -178,7 +179,8 @@ static status_t take_or_mark(vaddr_t address, uint32_t tid, bool try_only, uint3
     return status != 0 ? status : -EBUSY;
 }
 
-// Sleeps until it is the owner (0), inherits (-EOWNERDEAD) or should try again (-EAGAIN). A time-out or signal after it was chosen comes too late.
+// Sleeps until it is the owner (0), inherits (-EOWNERDEAD) or should try again (-EAGAIN). A time-out or signal after it
+// was chosen comes too late.
 static status_t sleep_queued(struct pi_waiter *waiter, nsec_t deadline) {
     status_t status = 0;
     for (;;) {
@@ -293,7 +295,8 @@ long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only
         if (status == -EBUSY && try_only)
             return -EAGAIN;
         if (status == -EBUSY) {
-            struct pi_waiter waiter = {.thread = thread_current(), .tid = (int)tid, .level = sched_level(thread_current())};
+            struct pi_waiter waiter = {
+                .thread = thread_current(), .tid = (int)tid, .level = sched_level(thread_current())};
             status = enqueue(&key, &waiter, word & FUTEX_TID_MASK);
             if (status == 0)
                 status = wait_in_queue(&waiter, address, word, deadline);
@@ -363,11 +366,11 @@ static bool owned_state(const struct thread *owner, struct memory_key *key) {
     bool found = false;
     spin_lock(&pi.lock);
     LIST_FOR_EACH(state, &pi.states, node)
-        if (state->owner == owner) {
-            *key = state->key;
-            found = true;
-            break;
-        }
+    if (state->owner == owner) {
+        *key = state->key;
+        found = true;
+        break;
+    }
     spin_unlock(&pi.lock);
     return found;
 }

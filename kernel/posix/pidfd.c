@@ -107,7 +107,9 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned flags) {
     if (status != 0)
         return status;
     struct handle_table *table = task_get_handles(&process->task);
-    int result = !table ? -ESRCH : !may_inspect(process) ? -EPERM : handle_lookup_in(table, fd, RIGHT_DUPLICATE, &theirs);
+    int result = !table                  ? -ESRCH
+                 : !may_inspect(process) ? -EPERM
+                                         : handle_lookup_in(table, fd, RIGHT_DUPLICATE, &theirs);
     if (result == 0) {
         object_get(theirs.object);
         result = handle_install(theirs.object, theirs.rights, HANDLE_CLOEXEC);

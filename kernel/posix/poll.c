@@ -11,7 +11,9 @@
 enum { ENTRIES_ON_STACK = 64, ITEMS_ON_STACK = 16 };
 
 // The signals that count for an entry.
-static uint32_t mask_of(const struct abi_pollfd *entry) { return entry->events | POLLERR | POLLHUP; }
+static uint32_t mask_of(const struct abi_pollfd *entry) {
+    return entry->events | POLLERR | POLLHUP;
+}
 
 static uint32_t look_at(const struct abi_pollfd *entry) {
     if (UNLIKELY(entry->fd < 0))

@@ -15,10 +15,14 @@ enum { WORDS_ON_STACK = 1024 / 64, SETS = 3 };
 
 // What a bit in each set asks for, and what makes it set in the answer.
 static const uint16_t asked[SETS] = {
-    POLLIN | POLLRDNORM | POLLRDBAND, POLLOUT | POLLWRNORM | POLLWRBAND, POLLPRI,
+    POLLIN | POLLRDNORM | POLLRDBAND,
+    POLLOUT | POLLWRNORM | POLLWRBAND,
+    POLLPRI,
 };
 static const uint16_t answered[SETS] = {
-    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI,
+    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
+    POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR,
+    POLLPRI,
 };
 
 struct selection {

@@ -156,9 +156,13 @@ static ssize_t signalfd_read(struct object *object, struct uio *uio, loff_t *pos
     return done;
 }
 
-static void signalfd_closed(struct object *object) { detach(queue_of(object), nullptr); }
+static void signalfd_closed(struct object *object) {
+    detach(queue_of(object), nullptr);
+}
 
-static void signalfd_destroy(struct object *object) { slab_free(&signalfd_cache, queue_of(object)); }
+static void signalfd_destroy(struct object *object) {
+    slab_free(&signalfd_cache, queue_of(object));
+}
 
 static int signalfd_describe(struct object *object, char *to, size_t size) {
     return fmt_snprintf(to, size, "sigmask:\t%016llx\n", (unsigned long long)queue_of(object)->mask);
@@ -224,4 +228,6 @@ long sys_signalfd4(int fd, const void __user *mask, size_t size, int flags) {
     return fd == -1 ? create(set, flags) : change(fd, set);
 }
 
-long sys_signalfd(int fd, const void __user *mask, size_t size) { return sys_signalfd4(fd, mask, size, 0); }
+long sys_signalfd(int fd, const void __user *mask, size_t size) {
+    return sys_signalfd4(fd, mask, size, 0);
+}

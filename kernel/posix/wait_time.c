@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Time-outs of the waiting calls. See wait_time.h.
 
-#include <abi/prctl.h>
 #include "wait_time.h"
+#include <abi/prctl.h>
 
 #include "time_priv.h"
 #include <arch/uaccess.h>

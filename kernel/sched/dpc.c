@@ -10,7 +10,9 @@
 static _Atomic(struct dpc *) dpc_list PER_CPU;
 static bool running PER_CPU; // so that a dpc that reaches a safe point does not start another
 
-bool dpc_is_running(void) { return this_cpu(running); }
+bool dpc_is_running(void) {
+    return this_cpu(running);
+}
 
 void dpc_raise(struct dpc *dpc) {
     if (atomic_exchange_explicit(&dpc->queued, true, memory_order_acq_rel))

@@ -3,8 +3,8 @@
 //
 // Locks fall into classes by the line that initialises them (static locks are classes of their own). When a lock of
 // class B is taken while one of class A is held, the edge A -> B is recorded; if B can already reach A, two
-// threads could deadlock, and the kernel stops and names both. Locks of one class may nest: their order is by address or by
-// protocol (two run queues, two pipes), which this cannot know.
+// threads could deadlock, and the kernel stops and names both. Locks of one class may nest: their order is by address
+// or by protocol (two run queues, two pipes), which this cannot know.
 
 #include <lib/fmt.h>
 
@@ -31,9 +31,13 @@ static void enter(void) {
         arch_cpu_relax();
 }
 
-static void leave(void) { atomic_store_explicit(&lockdep.word, 0, memory_order_release); }
+static void leave(void) {
+    atomic_store_explicit(&lockdep.word, 0, memory_order_release);
+}
 
-static unsigned index_of(const struct lock_class *class) { return (unsigned)(class - lockdep.classes); }
+static unsigned index_of(const struct lock_class *class) {
+    return (unsigned)(class - lockdep.classes);
+}
 
 static struct lock_class *class_of(const struct spinlock *lock) {
     const void *kind = lock->kind ? lock->kind : lock;

@@ -15,7 +15,9 @@
 static struct thread *tagged(struct thread *owner, bool waiters) {
     return (struct thread *)((uintptr_t)owner | waiters);
 }
-static struct thread *owner_of(struct thread *word) { return (struct thread *)((uintptr_t)word & ~(uintptr_t)1); }
+static struct thread *owner_of(struct thread *word) {
+    return (struct thread *)((uintptr_t)word & ~(uintptr_t)1);
+}
 
 void mutex_init(struct mutex *mutex) {
     mutex->owner = nullptr;
@@ -29,7 +31,9 @@ static bool try_take(struct mutex *mutex) {
                                                    memory_order_relaxed);
 }
 
-bool mutex_try_lock(struct mutex *mutex) NO_THREAD_SAFETY { return try_take(mutex); }
+bool mutex_try_lock(struct mutex *mutex) NO_THREAD_SAFETY {
+    return try_take(mutex);
+}
 
 static bool spin(struct mutex *mutex) {
     if (arch_cpu_count() == 1)
@@ -82,7 +86,9 @@ void mutex_lock(struct mutex *mutex) NO_THREAD_SAFETY {
         (void)lock_slow(mutex, WAIT_UNINTERRUPTIBLE);
 }
 
-status_t mutex_lock_killable(struct mutex *mutex) { return LIKELY(try_take(mutex)) ? 0 : lock_slow(mutex, WAIT_KILLABLE); }
+status_t mutex_lock_killable(struct mutex *mutex) {
+    return LIKELY(try_take(mutex)) ? 0 : lock_slow(mutex, WAIT_KILLABLE);
+}
 
 static void unlock_slow(struct mutex *mutex) {
     spin_lock(&mutex->lock);

@@ -62,7 +62,9 @@ void sched_boost(struct thread *thread, unsigned level) NO_THREAD_SAFETY {
     spin_unlock(&rq->lock);
 }
 
-unsigned sched_level(const struct thread *thread) { return thread->level; }
+unsigned sched_level(const struct thread *thread) {
+    return thread->level;
+}
 
 static status_t try_move(struct thread *thread, uint64_t allowed) NO_THREAD_SAFETY {
     struct run_queue *rq = thread_lock_queue(thread);

@@ -8,7 +8,9 @@
 #include "sched_priv.h"
 
 // Four steps of nice are one level: 17 … 8 for -20 … 19.
-static unsigned level_of_nice(int nice) { return (unsigned)(LEVEL_NORMAL - (nice >= 0 ? nice / 4 : (nice - 3) / 4)); }
+static unsigned level_of_nice(int nice) {
+    return (unsigned)(LEVEL_NORMAL - (nice >= 0 ? nice / 4 : (nice - 3) / 4));
+}
 
 void policy_set_base(struct thread *thread) {
     switch (thread->policy) {

@@ -20,11 +20,11 @@
 
 static struct {
     struct spinlock lock;
-    uint64_t current;           // number of the period in progress or the last one; under lock
-    uint64_t wanted;            // under lock
-    _Atomic uint64_t completed; // written under lock
-    _Atomic uint64_t asleep;    // CPUs in deep idle
-    _Atomic uint64_t interested;// CPUs that have callbacks in `waiting`
+    uint64_t current;            // number of the period in progress or the last one; under lock
+    uint64_t wanted;             // under lock
+    _Atomic uint64_t completed;  // written under lock
+    _Atomic uint64_t asleep;     // CPUs in deep idle
+    _Atomic uint64_t interested; // CPUs that have callbacks in `waiting`
     _Atomic uint64_t online;
 } rcu;
 
@@ -134,7 +134,9 @@ void rcu_poll(void) {
 }
 
 // rcu_poll comes after every batch of dpcs; this one only causes the batch.
-static void nothing(struct dpc *dpc) { (void)dpc; }
+static void nothing(struct dpc *dpc) {
+    (void)dpc;
+}
 
 void rcu_call(struct rcu_head *head, void (*reclaim)(struct rcu_head *head)) {
     struct rcu_cpu *cpu = &this_cpu(rcu_cpu);
@@ -158,7 +160,7 @@ static void synchronized(struct rcu_head *head) {
     struct synchronizer *s = CONTAINER_OF(head, struct synchronizer, head);
     struct thread *thread = s->thread;
     atomic_store_explicit(&s->done, true, memory_order_release); // the sleeper may be gone from here on …
-    thread_wake(thread);                                          // … but threads are freed after a grace period
+    thread_wake(thread);                                         // … but threads are freed after a grace period
 }
 
 void rcu_synchronize(void) {
@@ -196,7 +198,9 @@ void rcu_barrier(void) {
     }
 }
 
-void rcu_cpu_online(unsigned cpu) { atomic_fetch_or_explicit(&rcu.online, 1ull << cpu, memory_order_seq_cst); }
+void rcu_cpu_online(unsigned cpu) {
+    atomic_fetch_or_explicit(&rcu.online, 1ull << cpu, memory_order_seq_cst);
+}
 
 void rcu_idle_enter(void) {
     unsigned self = arch_cpu_id();
@@ -204,7 +208,9 @@ void rcu_idle_enter(void) {
     rcu_quiescent(self);
 }
 
-void rcu_idle_exit(void) { atomic_fetch_and_explicit(&rcu.asleep, ~(1ull << arch_cpu_id()), memory_order_seq_cst); }
+void rcu_idle_exit(void) {
+    atomic_fetch_and_explicit(&rcu.asleep, ~(1ull << arch_cpu_id()), memory_order_seq_cst);
+}
 
 #ifdef TESSERA_DEBUG
 void rcu_read_lock(void) {

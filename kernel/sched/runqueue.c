@@ -21,8 +21,8 @@ void run_queue_init(struct run_queue *rq, unsigned cpu, struct thread *idle) {
 static struct list_node *realtime_place(struct list_node *head, const struct thread *thread, bool at_head) {
     struct thread *other;
     LIST_FOR_EACH(other, head, run_node)
-        if (other->rt_priority < thread->rt_priority || (at_head && other->rt_priority == thread->rt_priority))
-            return &other->run_node;
+    if (other->rt_priority < thread->rt_priority || (at_head && other->rt_priority == thread->rt_priority))
+        return &other->run_node;
     return head;
 }
 
@@ -84,8 +84,8 @@ struct thread *run_queue_find_stealable(struct run_queue *rq, unsigned cpu, nsec
         unsigned level = 31 - (unsigned)__builtin_clz(levels);
         struct thread *thread;
         LIST_FOR_EACH(thread, &rq->levels[level], run_node)
-            if (may_steal(thread, cpu, now))
-                return thread;
+        if (may_steal(thread, cpu, now))
+            return thread;
         levels &= ~(1u << level);
     }
     return nullptr;

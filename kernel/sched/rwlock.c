@@ -31,7 +31,8 @@ static bool try_read(struct rwlock *lock) {
 
 static bool try_write(struct rwlock *lock) {
     int32_t state = 0;
-    return atomic_compare_exchange_strong_explicit(&lock->state, &state, -1, memory_order_seq_cst, memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&lock->state, &state, -1, memory_order_seq_cst,
+                                                   memory_order_relaxed);
 }
 
 static NOINLINE void take_slow(struct rwlock *lock, bool write) {

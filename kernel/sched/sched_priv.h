@@ -22,21 +22,21 @@ enum {
 #define SLICE_NORMAL 4000000ll
 #define SLICE_ROUND_ROBIN 100000000ll
 #define SAMPLE_PERIOD SCHED_SAMPLE_PERIOD
-#define AGE_PERIOD 2000000ll     // between looks for waiting threads
-#define AGE_LIMIT 8000000ll      // a thread of the same nice waits no longer than this behind shorter runners
+#define AGE_PERIOD 2000000ll // between looks for waiting threads
+#define AGE_LIMIT 8000000ll  // a thread of the same nice waits no longer than this behind shorter runners
 
 struct run_queue {
     struct spinlock lock;
-    uint32_t bitmap;         // bit n: level n has threads
-    _Atomic uint32_t ready;  // queued threads; read by thieves without the lock
+    uint32_t bitmap;        // bit n: level n has threads
+    _Atomic uint32_t ready; // queued threads; read by thieves without the lock
     struct list_node levels[LEVEL_COUNT];
-    struct thread *current;  // runs here; changes under the lock
+    struct thread *current; // runs here; changes under the lock
     struct thread *idle;
     // Of this CPU alone, its interrupts included; read at each switch.
     _Atomic bool dpc_pending; // dpcs are listed, or another CPU asks for a pass through dpc_run_pending
     nsec_t tick_armed;        // when the hardware timer will fire; written with interrupts off
-    nsec_t clock;            // when the last switch or sample was
-    nsec_t slice_end;        // of the current thread, if others want the CPU
+    nsec_t clock;             // when the last switch or sample was
+    nsec_t slice_end;         // of the current thread, if others want the CPU
     nsec_t next_ageing;
     nsec_t next_balance;
     unsigned cpu;
@@ -53,7 +53,9 @@ void run_queue_remove(struct run_queue *rq, struct thread *thread) REQUIRES(&rq-
 void run_queue_age(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 // The highest thread that may run on `cpu` and can be taken away now; null: none.
 struct thread *run_queue_find_stealable(struct run_queue *rq, unsigned cpu, nsec_t now) REQUIRES(&rq->lock);
-ALWAYS_INLINE int run_queue_top(const struct run_queue *rq) { return rq->bitmap ? 31 - __builtin_clz(rq->bitmap) : -1; }
+ALWAYS_INLINE int run_queue_top(const struct run_queue *rq) {
+    return rq->bitmap ? 31 - __builtin_clz(rq->bitmap) : -1;
+}
 
 // Takes the thread that shall run next off the queue; null: none is ready.
 ALWAYS_INLINE struct thread *run_queue_pick(struct run_queue *rq) REQUIRES(&rq->lock) {
@@ -109,7 +111,7 @@ void tick_init(void);
 ALWAYS_INLINE bool dpc_is_pending(const struct run_queue *rq) {
     return atomic_load_explicit(&rq->dpc_pending, memory_order_relaxed);
 }
-bool dpc_is_running(void); // on this CPU
+bool dpc_is_running(void);   // on this CPU
 void dpc_poke(unsigned cpu); // makes another CPU pass a safe point
 
 // --- timer.c ---
@@ -131,5 +133,7 @@ void rcu_cpu_online(unsigned cpu);
 #ifdef TESSERA_DEBUG
 void lockdep_assert_none_held(struct thread *thread); // about to block
 #else
-ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) { (void)thread; }
+ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) {
+    (void)thread;
+}
 #endif

@@ -84,7 +84,8 @@ static void check_slice(struct run_queue *rq, nsec_t now) {
     rq->clock = now;
     run_queue_age(rq, now);
     int top = run_queue_top(rq);
-    if (rq->current != rq->idle && (top > rq->current->queued_level || (top == rq->current->queued_level && now >= rq->slice_end)))
+    if (rq->current != rq->idle &&
+        (top > rq->current->queued_level || (top == rq->current->queued_level && now >= rq->slice_end)))
         run_queue_kick(rq);
     spin_unlock(&rq->lock);
 }
@@ -187,4 +188,6 @@ void sched_cpu_times(unsigned cpu, struct sched_cpu_times *out) {
     };
 }
 
-unsigned sched_ready_count(void) { return active_threads(); }
+unsigned sched_ready_count(void) {
+    return active_threads();
+}

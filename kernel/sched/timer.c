@@ -15,7 +15,9 @@ struct timer_queue {
 
 static struct timer_queue timer_queue PER_CPU;
 
-nsec_t clock_now(void) { return arch_clock_now(); }
+nsec_t clock_now(void) {
+    return arch_clock_now();
+}
 
 void timer_queue_init(unsigned cpu) {
     struct timer_queue *queue = &cpu_local(timer_queue, cpu);
@@ -31,7 +33,9 @@ void timer_init(struct timer *timer, void (*fire)(struct timer *timer)) {
     timer->cpu = timer->last_cpu = -1;
 }
 
-static struct timer *timer_of(struct rb_node *node) { return node ? RB_ENTRY(node, struct timer, node) : nullptr; }
+static struct timer *timer_of(struct rb_node *node) {
+    return node ? RB_ENTRY(node, struct timer, node) : nullptr;
+}
 
 static void add(struct timer_queue *queue, struct timer *timer) REQUIRES(&queue->lock) {
     struct rb_node *parent = nullptr, **link = &queue->tree.root;

@@ -2,8 +2,8 @@
 // Wait queues over the blocking primitive. A waiter that a waker has taken off the queue has been woken, whatever else
 // happened to it meanwhile: so a wake-up meant for one is never swallowed by a signal or a time-out.
 
-#include <sched/thread.h>
 #include <lib/status.h>
+#include <sched/thread.h>
 #include <sched/wait.h>
 
 status_t wait_queue_sleep(struct wait_queue *queue, struct spinlock *lock, enum wait_mode mode, nsec_t deadline) {

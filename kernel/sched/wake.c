@@ -29,7 +29,9 @@ static bool claim_idle(unsigned cpu) {
     return atomic_fetch_and_explicit(&sched_idle_cpus, ~bit, memory_order_relaxed) & bit;
 }
 
-static uint64_t online_cpus(void) { return ~0ull >> (64 - arch_cpu_count()); }
+static uint64_t online_cpus(void) {
+    return ~0ull >> (64 - arch_cpu_count());
+}
 
 static unsigned place(const struct thread *thread, bool sync) {
     unsigned here = this_cpu(run_queue).cpu, last = thread->cpu;
@@ -94,7 +96,9 @@ bool thread_wake_with(struct thread *thread, status_t status) {
     return true;
 }
 
-bool thread_wake(struct thread *thread) { return thread_wake_with(thread, 0); }
+bool thread_wake(struct thread *thread) {
+    return thread_wake_with(thread, 0);
+}
 
 bool thread_wake_sync(struct thread *thread) {
     uint32_t state = THREAD_BLOCKED;

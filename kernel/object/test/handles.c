@@ -20,8 +20,12 @@ static struct {
     unsigned closed[OBJECTS], destroyed[OBJECTS], handle_closed[OBJECTS];
 } t;
 
-static void count_closed(struct object *object) { t.closed[object - t.objects]++; }
-static void count_destroyed(struct object *object) { t.destroyed[object - t.objects]++; }
+static void count_closed(struct object *object) {
+    t.closed[object - t.objects]++;
+}
+static void count_destroyed(struct object *object) {
+    t.destroyed[object - t.objects]++;
+}
 static void count_handle_closed(struct object *object, struct task *task) {
     (void)task;
     t.handle_closed[object - t.objects]++;
@@ -84,7 +88,8 @@ static void test_basics(void) {
     t.task.thread_count = 1;
     is(t.handle_closed[1], 2, "each handle's task was told");
     finish();
-    ok(t.closed[0] == 1 && t.destroyed[0] == 1 && t.destroyed[1] == 1 && t.destroyed[2] == 1, "all ends with the table");
+    ok(t.closed[0] == 1 && t.destroyed[0] == 1 && t.destroyed[1] == 1 && t.destroyed[2] == 1,
+       "all ends with the table");
 }
 
 static void test_rights(void) {
@@ -241,7 +246,8 @@ bool run_script(const uint8_t *script, size_t size) {
         m.object[i] = -1;
     bool right = true;
     for (size_t i = 0; i + 4 < size && right; i += 5)
-        right = step(&m, script[i], script[i + 1] | (unsigned)script[i + 2] << 8, script[i + 3] | (unsigned)script[i + 4] << 8);
+        right = step(&m, script[i], script[i + 1] | (unsigned)script[i + 2] << 8,
+                     script[i + 3] | (unsigned)script[i + 4] << 8);
     right = right && agrees(&m, t.task.handles);
     struct handle_table *copy = handle_table_copy(t.task.handles);
     handle_table_put(t.task.handles, &t.task);

@@ -38,7 +38,9 @@ static uint64_t collect_max(struct wait_set *set, unsigned max) {
         digits = digits * 10 + got[i].data;
     return count == (int)got_count ? digits : 999;
 }
-static uint64_t collect(struct wait_set *set) { return collect_max(set, 16); }
+static uint64_t collect(struct wait_set *set) {
+    return collect_max(set, 16);
+}
 
 static status_t add(struct wait_set *set, struct object *object, uint32_t mask, uint32_t flags, uint64_t data) {
     return wait_set_add(set, object, (int)data, &(struct wait_set_item_info){mask, flags, data});
@@ -132,8 +134,9 @@ static void test_closing(void) {
     renew();
     struct object *set_object = make_set(), *other_object = make_set();
     struct wait_set *set = wait_set_of(set_object), *other = wait_set_of(other_object);
-    is(add(set, &a, SIGNAL_READABLE, 0, 1) | add(set, &a, SIGNAL_WRITABLE, 0, 2) | add(other, &a, SIGNAL_READABLE, 0, 3) |
-           add(set, &b, SIGNAL_READABLE, 0, 4), 0, "one object three times in two sets");
+    is(add(set, &a, SIGNAL_READABLE, 0, 1) | add(set, &a, SIGNAL_WRITABLE, 0, 2) |
+           add(other, &a, SIGNAL_READABLE, 0, 3) | add(set, &b, SIGNAL_READABLE, 0, 4),
+       0, "one object three times in two sets");
     object_signal(&a, 0, SIGNAL_READABLE | SIGNAL_WRITABLE);
     object_signal(&b, 0, SIGNAL_READABLE);
     is(collect(set), 124, "all report");

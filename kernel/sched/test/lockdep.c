@@ -2,8 +2,8 @@
 // What the lock checks of debug builds find. panic is faked: it comes back here.
 
 #include "sched_priv.h"
-#include <sched/rcu.h>
 #include <lib/fmt.h>
+#include <sched/rcu.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +36,13 @@ static void forget_held(void) {
     a.holder = b.holder = c.holder = nullptr;
 }
 
-#define stopped_by(...)                                                                                                \
-    ({                                                                                                                 \
-        bool stopped_ = setjmp(back) != 0;                                                                             \
-        if (!stopped_) {                                                                                               \
-            __VA_ARGS__;                                                                                               \
-        }                                                                                                              \
-        stopped_;                                                                                                      \
+#define stopped_by(...)                    \
+    ({                                     \
+        bool stopped_ = setjmp(back) != 0; \
+        if (!stopped_) {                   \
+            __VA_ARGS__;                   \
+        }                                  \
+        stopped_;                          \
     })
 
 static void take(struct spinlock *first, struct spinlock *second) NO_THREAD_SAFETY {
@@ -69,14 +69,15 @@ int main(void) {
     init_pair(pair);
     ok(!stopped_by(take(&pair[0], &pair[1]); take(&pair[1], &pair[0])), "two locks of one class may nest");
     ok(!stopped_by({
-           spin_lock(&b);
-           if (spin_try_lock(&a))
-               spin_unlock(&a);
-           spin_unlock(&b);
-       }),
+        spin_lock(&b);
+        if (spin_try_lock(&a))
+            spin_unlock(&a);
+        spin_unlock(&b);
+    }),
        "a try cannot deadlock");
     is(arch_current()->spinlocks_held, 0, "all are counted in and out");
-    ok(stopped_by(spin_lock(&a); lockdep_assert_none_held(arch_current())) && found("blocks with 1"), "blocking with a lock");
+    ok(stopped_by(spin_lock(&a); lockdep_assert_none_held(arch_current())) && found("blocks with 1"),
+       "blocking with a lock");
     forget_held();
     rcu_read_lock();
     ok(stopped_by(lockdep_assert_none_held(arch_current())) && found("read section"), "blocking in a read section");

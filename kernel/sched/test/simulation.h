@@ -17,7 +17,9 @@ static struct {
     void (*test)(void);
 } simulation;
 
-static void simulation_free(struct thread *thread) { simulation.used[thread - simulation.threads] = false; }
+static void simulation_free(struct thread *thread) {
+    simulation.used[thread - simulation.threads] = false;
+}
 
 struct simulated {
     void (*function)(void *);

@@ -118,7 +118,9 @@ static void test_cancel(void) {
 
 // --- order ---
 
-static void say(void *argument) { mark(*(char *)argument); }
+static void say(void *argument) {
+    mark(*(char *)argument);
+}
 
 static void say_and_yield(void *argument) {
     for (int i = 0; i < 3; i++) {
@@ -400,4 +402,6 @@ static void test_all(void) {
     ok(load[0] < 5 << 16, "the load average is sane");
 }
 
-int main(void) { simulate(test_all); }
+int main(void) {
+    simulate(test_all);
+}

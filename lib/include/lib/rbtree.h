@@ -29,14 +29,22 @@ struct rb_tree {
 // True if `a` sorts before `b`. Equal nodes are kept in order of insertion.
 typedef bool rb_less_fn(const struct rb_node *a, const struct rb_node *b);
 
-ALWAYS_INLINE void rb_init(struct rb_tree *tree) { tree->root = nullptr; }
-ALWAYS_INLINE bool rb_is_empty(const struct rb_tree *tree) { return tree->root == nullptr; }
+ALWAYS_INLINE void rb_init(struct rb_tree *tree) {
+    tree->root = nullptr;
+}
+ALWAYS_INLINE bool rb_is_empty(const struct rb_tree *tree) {
+    return tree->root == nullptr;
+}
 ALWAYS_INLINE struct rb_node *rb_parent(const struct rb_node *node) {
     return (struct rb_node *)(node->parent_and_color & ~(uintptr_t)1);
 }
 // A node can be asked whether it is in a tree if it was initialised so; rb_remove leaves it so too.
-ALWAYS_INLINE void rb_node_init(struct rb_node *node) { node->parent_and_color = (uintptr_t)node; }
-ALWAYS_INLINE bool rb_is_linked(const struct rb_node *node) { return rb_parent(node) != node; }
+ALWAYS_INLINE void rb_node_init(struct rb_node *node) {
+    node->parent_and_color = (uintptr_t)node;
+}
+ALWAYS_INLINE bool rb_is_linked(const struct rb_node *node) {
+    return rb_parent(node) != node;
+}
 
 // Puts the node at *link, an empty place below `parent` (null: the root), and rebalances.
 void rb_link(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent, struct rb_node **link);

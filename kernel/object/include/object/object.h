@@ -21,18 +21,46 @@
 #include <sched/spinlock.h>
 
 enum object_type {
-    OBJECT_NONE, OBJECT_TASK, OBJECT_THREAD, OBJECT_JOB, OBJECT_PORT, OBJECT_RING, OBJECT_STREAM, OBJECT_EVENT,
-    OBJECT_TIMER, OBJECT_WAIT_SET, OBJECT_VMO, OBJECT_ASPACE, OBJECT_PAGER, OBJECT_FILE, OBJECT_DIRECTORY,
-    OBJECT_BLOCK, OBJECT_NET, OBJECT_INPUT, OBJECT_AUDIO, OBJECT_DISPLAY, OBJECT_LOG, OBJECT_SIGNAL_QUEUE,
+    OBJECT_NONE,
+    OBJECT_TASK,
+    OBJECT_THREAD,
+    OBJECT_JOB,
+    OBJECT_PORT,
+    OBJECT_RING,
+    OBJECT_STREAM,
+    OBJECT_EVENT,
+    OBJECT_TIMER,
+    OBJECT_WAIT_SET,
+    OBJECT_VMO,
+    OBJECT_ASPACE,
+    OBJECT_PAGER,
+    OBJECT_FILE,
+    OBJECT_DIRECTORY,
+    OBJECT_BLOCK,
+    OBJECT_NET,
+    OBJECT_INPUT,
+    OBJECT_AUDIO,
+    OBJECT_DISPLAY,
+    OBJECT_LOG,
+    OBJECT_SIGNAL_QUEUE,
     OBJECT_TYPE_COUNT,
 };
 
 // Signals: poll's bits below, ours above.
 enum {
-    SIGNAL_READABLE = 0x001, SIGNAL_PRIORITY = 0x002, SIGNAL_WRITABLE = 0x004, SIGNAL_ERROR = 0x008,
-    SIGNAL_HANGUP = 0x010, SIGNAL_READ_NORMAL = 0x040, SIGNAL_READ_BAND = 0x080, SIGNAL_WRITE_NORMAL = 0x100,
-    SIGNAL_WRITE_BAND = 0x200, SIGNAL_READ_HANGUP = 0x2000,
-    SIGNAL_TERMINATED = 0x10000, SIGNAL_PEER_CLOSED = 0x20000, SIGNAL_SIGNALED = 0x40000,
+    SIGNAL_READABLE = 0x001,
+    SIGNAL_PRIORITY = 0x002,
+    SIGNAL_WRITABLE = 0x004,
+    SIGNAL_ERROR = 0x008,
+    SIGNAL_HANGUP = 0x010,
+    SIGNAL_READ_NORMAL = 0x040,
+    SIGNAL_READ_BAND = 0x080,
+    SIGNAL_WRITE_NORMAL = 0x100,
+    SIGNAL_WRITE_BAND = 0x200,
+    SIGNAL_READ_HANGUP = 0x2000,
+    SIGNAL_TERMINATED = 0x10000,
+    SIGNAL_PEER_CLOSED = 0x20000,
+    SIGNAL_SIGNALED = 0x40000,
     SIGNAL_USER_MASK = 0xff000000,
 };
 #define SIGNALS_READ (SIGNAL_READABLE | SIGNAL_READ_NORMAL)
@@ -84,12 +112,12 @@ struct object {
     struct refcount ref;
     _Atomic uint32_t handles;
     _Atomic uint32_t signals;
-    _Atomic uint32_t status_flags; // O_NONBLOCK, O_APPEND, O_DIRECT, O_ASYNC … and the access mode
-    struct spinlock lock;          // protects watchers; objects may use it for their own state too
+    _Atomic uint32_t status_flags;               // O_NONBLOCK, O_APPEND, O_DIRECT, O_ASYNC … and the access mode
+    struct spinlock lock;                        // protects watchers; objects may use it for their own state too
     struct list_node watchers GUARDED_BY(&lock); // struct watcher.node
-    uint64_t id;                   // unique, for "name:[id]" and kcmp
-    struct object *wait_target;    // whose signals poll and wait use: itself, or another that lives as long
-    _Atomic uint32_t marks;        // OBJECT_MARK_*
+    uint64_t id;                                 // unique, for "name:[id]" and kcmp
+    struct object *wait_target; // whose signals poll and wait use: itself, or another that lives as long
+    _Atomic uint32_t marks;     // OBJECT_MARK_*
     union {
         struct object *next_dead;
         struct rcu_head rcu; // once the last reference is gone
@@ -103,7 +131,9 @@ enum {
 
 // One reference, no handle yet.
 void object_init(struct object *object, const struct object_ops *ops, uint32_t signals);
-ALWAYS_INLINE void object_get(struct object *object) { refcount_up(&object->ref); }
+ALWAYS_INLINE void object_get(struct object *object) {
+    refcount_up(&object->ref);
+}
 void object_destroy(struct object *object); // queue the dead and drain: never recurses
 ALWAYS_INLINE void object_put(struct object *object) {
     if (refcount_down(&object->ref))

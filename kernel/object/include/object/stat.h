@@ -4,7 +4,10 @@
 
 #include <lib/types.h>
 
-struct time_spec { int64_t seconds; int64_t nanoseconds; };
+struct time_spec {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
 
 struct stat_info {
     uint64_t device, inode, size, blocks, special_device; // blocks of 512 bytes; devices as Linux encodes them

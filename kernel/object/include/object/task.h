@@ -17,14 +17,16 @@ struct task {
     // Changed by the task itself only; others read them under rcu_read_lock / task_get_*.
     struct aspace *_Atomic aspace;
     struct handle_table *_Atomic handles;
-    struct cred *_Atomic cred;       // of the main thread; a thread's own is thread_cred()
+    struct cred *_Atomic cred; // of the main thread; a thread's own is thread_cred()
     struct fs_context *_Atomic fs;
-    struct object *executable;       // file object, for /proc/PID/exe
-    char name[16];                   // comm
+    struct object *executable; // file object, for /proc/PID/exe
+    char name[16];             // comm
 };
 
 // The current thread's; never null in a system call.
-ALWAYS_INLINE struct task *task_current(void) { return arch_current()->task; }
+ALWAYS_INLINE struct task *task_current(void) {
+    return arch_current()->task;
+}
 ALWAYS_INLINE struct cred *cred_current(void) {
     return atomic_load_explicit(&task_current()->cred, memory_order_relaxed);
 }

@@ -16,8 +16,12 @@ struct rcu_head {
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
 #else
-ALWAYS_INLINE void rcu_read_lock(void) { atomic_signal_fence(memory_order_acq_rel); }
-ALWAYS_INLINE void rcu_read_unlock(void) { atomic_signal_fence(memory_order_acq_rel); }
+ALWAYS_INLINE void rcu_read_lock(void) {
+    atomic_signal_fence(memory_order_acq_rel);
+}
+ALWAYS_INLINE void rcu_read_unlock(void) {
+    atomic_signal_fence(memory_order_acq_rel);
+}
 #endif
 #define rcu_load(p) atomic_load_explicit((p), memory_order_consume)
 #define rcu_store(p, v) atomic_store_explicit((p), (v), memory_order_release)

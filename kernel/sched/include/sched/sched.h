@@ -34,14 +34,17 @@ nsec_t sched_slice(const struct thread *thread);   // of its policy and nice
 // Sets and loads the current thread's address space (exec; nullptr before the last aspace_put of an exit).
 void sched_set_aspace(struct arch_aspace *aspace);
 
-nsec_t sched_run_time(struct thread *thread);   // up to now
+nsec_t sched_run_time(struct thread *thread); // up to now
 // run_time split by the timer's samples, as times and getrusage report it.
 void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system);
 // Called at each sample (at most 100 a second and CPU, only while a thread runs) with the current thread and the
 // mode it was in. Dpc context. For CPU time limits and ITIMER_PROF; null: nobody cares.
 #define SCHED_SAMPLE_PERIOD 10000000ll // nanoseconds between samples of a busy CPU
 extern void (*sched_tick_hook)(struct thread *thread, bool user);
-void sched_load_average(uint64_t out[3]);       // Linux's fixed point, 16 fraction bits
-struct sched_cpu_times { nsec_t user, system, idle, irq; uint64_t switches, interrupts; };
+void sched_load_average(uint64_t out[3]); // Linux's fixed point, 16 fraction bits
+struct sched_cpu_times {
+    nsec_t user, system, idle, irq;
+    uint64_t switches, interrupts;
+};
 void sched_cpu_times(unsigned cpu, struct sched_cpu_times *out);
 unsigned sched_ready_count(void);

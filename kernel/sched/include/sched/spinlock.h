@@ -34,7 +34,9 @@ void lockdep_released(struct spinlock *lock);
 #define SPIN_KIND(line) SPIN_KIND_TEXT(line)
 #define spin_init(lock) ((void)(*(lock) = (struct spinlock){.kind = SPIN_KIND(__LINE__)}))
 #else
-ALWAYS_INLINE void spin_init(struct spinlock *lock) { *lock = (struct spinlock)SPINLOCK_INIT; }
+ALWAYS_INLINE void spin_init(struct spinlock *lock) {
+    *lock = (struct spinlock)SPINLOCK_INIT;
+}
 #endif
 
 ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_THREAD_SAFETY {

@@ -12,12 +12,12 @@
 #include <sched/wait.h>
 
 enum thread_state {
-    THREAD_NEW,      // never run
-    THREAD_READY,    // on a run queue
-    THREAD_RUNNING,  // on a CPU
-    THREAD_BLOCKED,  // waiting; `wait_mode` says what may end it
-    THREAD_STOPPED,  // job control or a tracer holds it
-    THREAD_DEAD,     // has exited and switched away for the last time
+    THREAD_NEW,     // never run
+    THREAD_READY,   // on a run queue
+    THREAD_RUNNING, // on a CPU
+    THREAD_BLOCKED, // waiting; `wait_mode` says what may end it
+    THREAD_STOPPED, // job control or a tracer holds it
+    THREAD_DEAD,    // has exited and switched away for the last time
 };
 
 // Bits of thread.work: reasons to take the slow way out of the kernel. Set by anyone
@@ -30,68 +30,76 @@ enum {
     THREAD_WORK_RSEQ = 16,   // restartable sequence fix-up after a switch
 };
 
-enum sched_policy { SCHED_POLICY_NORMAL, SCHED_POLICY_FIFO, SCHED_POLICY_RR, SCHED_POLICY_BATCH = 3, SCHED_POLICY_IDLE = 5 };
+enum sched_policy {
+    SCHED_POLICY_NORMAL,
+    SCHED_POLICY_FIFO,
+    SCHED_POLICY_RR,
+    SCHED_POLICY_BATCH = 3,
+    SCHED_POLICY_IDLE = 5
+};
 
 struct cpu_mask {
     uint64_t bits; // CPU_MAX is 64
 };
 
 struct thread {
-    struct arch_thread arch;      // first, and `work` next: entry code knows their offsets
-    _Atomic uint32_t work;        // THREAD_WORK_*
-    uint32_t arch_work;           // the port's own reasons for the slow way out; tested together with `work`
-    void *stack;                  // KERNEL_STACK_SIZE bytes, from thread_stack_alloc
-    struct arch_aspace *aspace;   // loaded when it runs; null for kernel threads
-    struct task *task;            // null for idle threads
-    void (*start)(void *argument);// kernel threads: entry; user threads: null, goes to user mode
+    struct arch_thread arch;       // first, and `work` next: entry code knows their offsets
+    _Atomic uint32_t work;         // THREAD_WORK_*
+    uint32_t arch_work;            // the port's own reasons for the slow way out; tested together with `work`
+    void *stack;                   // KERNEL_STACK_SIZE bytes, from thread_stack_alloc
+    struct arch_aspace *aspace;    // loaded when it runs; null for kernel threads
+    struct task *task;             // null for idle threads
+    void (*start)(void *argument); // kernel threads: entry; user threads: null, goes to user mode
     void *start_argument;
     char name[16];
 
     // Scheduler's own. Protected by the run queue lock of `cpu`, or by nobody while it runs.
     struct list_node run_node;
-    _Atomic uint32_t state;       // enum thread_state
-    _Atomic bool on_cpu;          // true until its registers are saved after a switch away
-    uint8_t level;                // 0 … 31, 31 runs first; computed from the next four
-    uint8_t policy;               // enum sched_policy
-    int8_t nice;                  // -20 … 19
-    uint8_t rt_priority;          // 1 … 99 for FIFO and RR
-    uint16_t cpu;                 // run queue that it is or was last on
+    _Atomic uint32_t state; // enum thread_state
+    _Atomic bool on_cpu;    // true until its registers are saved after a switch away
+    uint8_t level;          // 0 … 31, 31 runs first; computed from the next four
+    uint8_t policy;         // enum sched_policy
+    int8_t nice;            // -20 … 19
+    uint8_t rt_priority;    // 1 … 99 for FIFO and RR
+    uint16_t cpu;           // run queue that it is or was last on
     struct cpu_mask affinity;
-    uint32_t predicted_run;       // exponential average of recent run lengths, microseconds
-    nsec_t run_start;             // when it got the CPU
+    uint32_t predicted_run; // exponential average of recent run lengths, microseconds
+    nsec_t run_start;       // when it got the CPU
     nsec_t slice_left;
-    nsec_t run_time;              // total time on a CPU
-    nsec_t user_time, system_time;// the sampled part of run_time (see sched_thread_times)
+    nsec_t run_time;                       // total time on a CPU
+    nsec_t user_time, system_time;         // the sampled part of run_time (see sched_thread_times)
     nsec_t user_reported, system_reported; // what sched_thread_times said last
     uint64_t switches_voluntary, switches_involuntary;
-    uint8_t base_level;           // given by nice or rt_priority
-    uint8_t queued_level;         // the level it was queued at for this run (ageing and yield move it)
-    uint8_t boost_level;          // lent by threads that wait for it (sched_boost), 0: none
-    bool leaving;                 // switched away to move to another CPU; switch_finish queues it
-    bool sync_woken;              // its waker is about to block: do not steal it at once
-    nsec_t burst;                 // time on a CPU since it last blocked
+    uint8_t base_level;   // given by nice or rt_priority
+    uint8_t queued_level; // the level it was queued at for this run (ageing and yield move it)
+    uint8_t boost_level;  // lent by threads that wait for it (sched_boost), 0: none
+    bool leaving;         // switched away to move to another CPU; switch_finish queues it
+    bool sync_woken;      // its waker is about to block: do not steal it at once
+    nsec_t burst;         // time on a CPU since it last blocked
     nsec_t ready_since;
     void (*last_words)(struct thread *thread);
 
     // Waiting.
-    struct waiter *waiter;        // what it waits on, if it waits on a queue
-    uint8_t wait_mode;            // enum wait_mode
-    status_t wake_status;         // why thread_block ended; written by the one who woke it
-    _Atomic bool interrupted;     // a signal came: interruptible waits end at once
-    _Atomic bool killed;          // a fatal signal came: killable ones too
-    struct pi_waiter *pi_waiter;  // the priority-inheriting futex it waits for (kernel/posix)
-    const char *wait_reason;      // for /proc/PID/wchan
+    struct waiter *waiter;       // what it waits on, if it waits on a queue
+    uint8_t wait_mode;           // enum wait_mode
+    status_t wake_status;        // why thread_block ended; written by the one who woke it
+    _Atomic bool interrupted;    // a signal came: interruptible waits end at once
+    _Atomic bool killed;         // a fatal signal came: killable ones too
+    struct pi_waiter *pi_waiter; // the priority-inheriting futex it waits for (kernel/posix)
+    const char *wait_reason;     // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
     struct spinlock *held_locks[16];
-    uint32_t rcu_depth;           // read sections
+    uint32_t rcu_depth; // read sections
 #endif
 };
 
 static_assert(offsetof(struct thread, work) == sizeof(struct arch_thread) && sizeof(struct arch_thread) % 8 == 0);
 static_assert(offsetof(struct thread, arch_work) == sizeof(struct arch_thread) + 4);
 
-ALWAYS_INLINE struct thread *thread_current(void) { return arch_current(); }
+ALWAYS_INLINE struct thread *thread_current(void) {
+    return arch_current();
+}
 
 // Initialises the scheduler's fields and the kernel stack; inherits policy, nice, affinity from `parent` (may be
 // null). `start` null: the thread goes to user mode with its arch_frame. Not visible until thread_start.

@@ -25,8 +25,12 @@ struct waiter {
 
 #define WAIT_QUEUE_INIT(name) {LIST_INIT((name).waiters)}
 
-ALWAYS_INLINE void wait_queue_init(struct wait_queue *queue) { list_init(&queue->waiters); }
-ALWAYS_INLINE bool wait_queue_is_empty(struct wait_queue *queue) { return list_is_empty(&queue->waiters); }
+ALWAYS_INLINE void wait_queue_init(struct wait_queue *queue) {
+    list_init(&queue->waiters);
+}
+ALWAYS_INLINE bool wait_queue_is_empty(struct wait_queue *queue) {
+    return list_is_empty(&queue->waiters);
+}
 
 enum wait_mode {
     WAIT_UNINTERRUPTIBLE, // for bounded waits in the kernel only
