@@ -25,10 +25,18 @@ static uint64_t read_bytes(const struct table *table, uint32_t offset, unsigned 
     return value;
 }
 
-static uint8_t read8(const struct table *table, uint32_t offset) { return (uint8_t)read_bytes(table, offset, 1); }
-static uint16_t read16(const struct table *table, uint32_t offset) { return (uint16_t)read_bytes(table, offset, 2); }
-static uint32_t read32(const struct table *table, uint32_t offset) { return (uint32_t)read_bytes(table, offset, 4); }
-static uint64_t read64(const struct table *table, uint32_t offset) { return read_bytes(table, offset, 8); }
+static uint8_t read8(const struct table *table, uint32_t offset) {
+    return (uint8_t)read_bytes(table, offset, 1);
+}
+static uint16_t read16(const struct table *table, uint32_t offset) {
+    return (uint16_t)read_bytes(table, offset, 2);
+}
+static uint32_t read32(const struct table *table, uint32_t offset) {
+    return (uint32_t)read_bytes(table, offset, 4);
+}
+static uint64_t read64(const struct table *table, uint32_t offset) {
+    return read_bytes(table, offset, 8);
+}
 
 static bool checksum_ok(const uint8_t *bytes, size_t size) {
     uint8_t sum = 0;
@@ -103,8 +111,11 @@ static void add_override(struct acpi_info *info, const struct table *entry) {
 }
 
 static void parse_madt(const struct table *madt, struct acpi_info *info) {
-    static const uint8_t sizes[] = {[MADT_LOCAL_APIC] = 8,     [MADT_IOAPIC] = 12,      [MADT_OVERRIDE] = 10,
-                                    [MADT_LAPIC_ADDRESS] = 12, [MADT_LOCAL_X2APIC] = 16};
+    static const uint8_t sizes[] = {[MADT_LOCAL_APIC] = 8,
+                                    [MADT_IOAPIC] = 12,
+                                    [MADT_OVERRIDE] = 10,
+                                    [MADT_LAPIC_ADDRESS] = 12,
+                                    [MADT_LOCAL_X2APIC] = 16};
     info->have_madt = true;
     info->lapic_address = read32(madt, 36);
     for (uint32_t at = 44; at + 2 <= madt->size;) {
@@ -122,11 +133,21 @@ static void parse_madt(const struct table *madt, struct acpi_info *info) {
             continue;
         }
         switch (type) {
-        case MADT_LOCAL_APIC: add_cpu(info, read8(&entry, 3), read32(&entry, 4)); break;
-        case MADT_LOCAL_X2APIC: add_cpu(info, read32(&entry, 4), read32(&entry, 8)); break;
-        case MADT_IOAPIC: add_ioapic(info, &entry); break;
-        case MADT_OVERRIDE: add_override(info, &entry); break;
-        case MADT_LAPIC_ADDRESS: info->lapic_address = read64(&entry, 4); break;
+        case MADT_LOCAL_APIC:
+            add_cpu(info, read8(&entry, 3), read32(&entry, 4));
+            break;
+        case MADT_LOCAL_X2APIC:
+            add_cpu(info, read32(&entry, 4), read32(&entry, 8));
+            break;
+        case MADT_IOAPIC:
+            add_ioapic(info, &entry);
+            break;
+        case MADT_OVERRIDE:
+            add_override(info, &entry);
+            break;
+        case MADT_LAPIC_ADDRESS:
+            info->lapic_address = read64(&entry, 4);
+            break;
         }
     }
 }
@@ -162,12 +183,23 @@ static struct acpi_register read_pm_register(const struct table *fadt, uint32_t 
 // One element of the _S5_ package: an integer in byte code. Returns the bytes it takes, 0: not an integer.
 static unsigned aml_small_integer(const struct table *aml, uint32_t at, uint8_t *value) {
     switch (read8(aml, at)) {
-    case 0x00: *value = 0; return 1; // ZeroOp
-    case 0x01: *value = 1; return 1; // OneOp
-    case 0x0a: *value = read8(aml, at + 1); return 2;
-    case 0x0b: *value = read8(aml, at + 1); return 3; // little endian: the low byte comes first
-    case 0x0c: *value = read8(aml, at + 1); return 5;
-    default: return 0;
+    case 0x00:
+        *value = 0;
+        return 1; // ZeroOp
+    case 0x01:
+        *value = 1;
+        return 1; // OneOp
+    case 0x0a:
+        *value = read8(aml, at + 1);
+        return 2;
+    case 0x0b:
+        *value = read8(aml, at + 1);
+        return 3; // little endian: the low byte comes first
+    case 0x0c:
+        *value = read8(aml, at + 1);
+        return 5;
+    default:
+        return 0;
     }
 }
 

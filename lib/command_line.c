@@ -3,7 +3,9 @@
 
 #include <lib/command_line.h>
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n';
+}
 
 char *command_line_next(char **cursor, bool *closed) {
     char *from = *cursor;

@@ -70,8 +70,8 @@ void x86_ipi_mask(uint64_t cpus, unsigned vector);
 // --- boot/tsc.c: now = (rdtsc - base) * mult >> X86_CLOCK_SHIFT ---
 #define X86_CLOCK_SHIFT 32
 struct x86_clock {
-    uint64_t base; // time stamp at monotonic 0
-    uint64_t mult; // nanoseconds per tick, times 2^X86_CLOCK_SHIFT
+    uint64_t base;      // time stamp at monotonic 0
+    uint64_t mult;      // nanoseconds per tick, times 2^X86_CLOCK_SHIFT
     uint64_t frequency; // Hz
 };
 extern struct x86_clock x86_clock;

@@ -21,7 +21,9 @@ ALWAYS_INLINE uint32_t ring_used(const struct ring *ring) {
     return atomic_load_explicit(&ring->head, memory_order_acquire) -
            atomic_load_explicit(&ring->tail, memory_order_acquire);
 }
-ALWAYS_INLINE uint32_t ring_room(const struct ring *ring) { return RING_SIZE - ring_used(ring); }
+ALWAYS_INLINE uint32_t ring_room(const struct ring *ring) {
+    return RING_SIZE - ring_used(ring);
+}
 
 // Producer: as much as there is room for; returns how much.
 uint32_t ring_put(struct ring *ring, const void *bytes, size_t size);

@@ -35,8 +35,17 @@
 #define WAKE_WHEN_USED (RING_SIZE / 2) // output: tell the terminal that there is room
 #define PASSES_MAX 64u                 // through the handler: a stuck port must not hang the CPU
 
-enum { REG_DATA = 0, REG_ENABLE = 1, REG_IDENTITY = 2, REG_FIFO = 2, REG_LINE = 3, REG_MODEM = 4, REG_STATUS = 5,
-       REG_MODEM_STATUS = 6, REG_SCRATCH = 7 };
+enum {
+    REG_DATA = 0,
+    REG_ENABLE = 1,
+    REG_IDENTITY = 2,
+    REG_FIFO = 2,
+    REG_LINE = 3,
+    REG_MODEM = 4,
+    REG_STATUS = 5,
+    REG_MODEM_STATUS = 6,
+    REG_SCRATCH = 7
+};
 enum { ENABLE_INPUT = 1, ENABLE_OUTPUT = 2 };
 enum { IDENTITY_NONE = 1, FIFO_ON_AND_CLEAR = 0x07, LINE_8N1 = 0x03, MODEM_READY = 0x0b };
 enum { STATUS_INPUT = 0x01, STATUS_BREAK = 0x10, STATUS_OUTPUT_EMPTY = 0x20, STATUS_IDLE = 0x40 };
@@ -60,8 +69,12 @@ static struct {
     struct serial ports[PORTS_MAX];
 } serial;
 
-static uint8_t read_register(struct serial *port, unsigned reg) { return arch_io_read8(port->io, reg); }
-static void write_register(struct serial *port, unsigned reg, uint8_t value) { arch_io_write8(port->io, reg, value); }
+static uint8_t read_register(struct serial *port, unsigned reg) {
+    return arch_io_read8(port->io, reg);
+}
+static void write_register(struct serial *port, unsigned reg, uint8_t value) {
+    arch_io_write8(port->io, reg, value);
+}
 
 // Two may change it at once; the last to write has seen the newest value.
 static void set_enabled(struct serial *port, uint8_t set, uint8_t clear) {
@@ -178,7 +191,8 @@ static void serial_interrupt(void *context) {
     }
     if (pass == PASSES_MAX)
         atomic_store(&port->look_again, true);
-    if (pass == PASSES_MAX || ring_used(&port->input) != 0 || atomic_load_explicit(&port->breaks, memory_order_relaxed) != 0)
+    if (pass == PASSES_MAX || ring_used(&port->input) != 0 ||
+        atomic_load_explicit(&port->breaks, memory_order_relaxed) != 0)
         dpc_raise(&port->dpc);
 }
 
@@ -244,8 +258,8 @@ static status_t serial_attach(const struct platform_device *device) {
     write_register(port, REG_LINE, LINE_8N1);
     write_register(port, REG_FIFO, FIFO_ON_AND_CLEAR);
     write_register(port, REG_MODEM, MODEM_READY);
-    status_t status = tty_create(&serial_driver, port, names[device->index], MAJOR << 8 | (MINOR_FIRST + device->index),
-                                 &port->tty);
+    status_t status =
+        tty_create(&serial_driver, port, names[device->index], MAJOR << 8 | (MINOR_FIRST + device->index), &port->tty);
     if (status != 0)
         return status;
     status = arch_irq_register(device->irq, serial_interrupt, port);

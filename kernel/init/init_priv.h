@@ -8,13 +8,13 @@
 #define OPTIONS_WORDS_MAX 64
 
 struct options {
-    int log_level;       // loglevel=, as enum log_level; default: warnings and worse
-    int panic_seconds;   // panic=: reset so long after a panic; negative: at once; 0: stop
-    const char *init;    // init=: the first program; null: the usual places
-    bool selftest;       // run the kernel's own tests and switch off
-    const char *selftest_filter; // selftest=: only tests whose name begins so
-    bool no_random_maps; // norandmaps: programs at the same addresses each time
-    bool trace_calls;    // trace_calls: every system call goes to the log, at debug level
+    int log_level;                                  // loglevel=, as enum log_level; default: warnings and worse
+    int panic_seconds;                              // panic=: reset so long after a panic; negative: at once; 0: stop
+    const char *init;                               // init=: the first program; null: the usual places
+    bool selftest;                                  // run the kernel's own tests and switch off
+    const char *selftest_filter;                    // selftest=: only tests whose name begins so
+    bool no_random_maps;                            // norandmaps: programs at the same addresses each time
+    bool trace_calls;                               // trace_calls: every system call goes to the log, at debug level
     const char *arguments[OPTIONS_WORDS_MAX + 2];   // for init: [0] is for its path; null-terminated
     const char *environment[OPTIONS_WORDS_MAX + 3]; // for init; null-terminated
 };

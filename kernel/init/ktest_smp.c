@@ -27,7 +27,9 @@ struct on_cpu {
 
 static struct on_cpu runner;
 
-static void runner_gone(struct thread *thread) { atomic_store(&runner.gone, true); }
+static void runner_gone(struct thread *thread) {
+    atomic_store(&runner.gone, true);
+}
 
 static void runner_main(void *argument) {
     runner.body(runner.argument);
@@ -55,7 +57,9 @@ static bool run_on(unsigned cpu, void (*body)(void *), void *argument) {
     return true;
 }
 
-static void note_cpu(void *argument) { *(unsigned *)argument = arch_cpu_id(); }
+static void note_cpu(void *argument) {
+    *(unsigned *)argument = arch_cpu_id();
+}
 
 KTEST(smp_threads_run_on_every_cpu) {
     for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
@@ -65,7 +69,9 @@ KTEST(smp_threads_run_on_every_cpu) {
     }
 }
 
-static void bump_marked(void *argument) { this_cpu(marked) += arch_cpu_id() + 1; }
+static void bump_marked(void *argument) {
+    this_cpu(marked) += arch_cpu_id() + 1;
+}
 
 KTEST(percpu_areas_are_separate) {
     for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
@@ -91,7 +97,9 @@ KTEST(ipi_wakes_an_idle_cpu) {
         ktest_skip("one CPU");
 }
 
-static void read_clock(void *argument) { *(nsec_t *)argument = arch_clock_now(); }
+static void read_clock(void *argument) {
+    *(nsec_t *)argument = arch_clock_now();
+}
 
 KTEST(clock_agrees_between_cpus) {
     for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
@@ -115,7 +123,9 @@ static struct {
     _Atomic nsec_t fired_at;
 } timer_test;
 
-static void note_time(struct timer *timer) { atomic_store(&timer_test.fired_at, clock_now()); }
+static void note_time(struct timer *timer) {
+    atomic_store(&timer_test.fired_at, clock_now());
+}
 
 static void timer_on_this_cpu(void *argument) {
     static struct timer timer;

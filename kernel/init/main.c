@@ -50,12 +50,12 @@ static void boot_thread(void *argument) {
         selftest_run(options.selftest_filter);
     if (vfs_init() != 0) // root file system, /dev, /proc, /sys
         panic("no memory for the root file system");
-    dev_init();          // null, zero, random, kmsg …
-    tty_init();          // console, ptys
-    net_init();          // sockets
-    drivers_attach();    // serial ports
-    unpack_initrd();     // programs
-    posix_init();        // processes, /proc
+    dev_init();       // null, zero, random, kmsg …
+    tty_init();       // console, ptys
+    net_init();       // sockets
+    drivers_attach(); // serial ports
+    unpack_initrd();  // programs
+    posix_init();     // processes, /proc
     exec_set_randomize(!options.no_random_maps);
     if (options.trace_calls)
         process_trace_calls();

@@ -25,7 +25,9 @@ static struct {
     char text[1024];
 } panic_state;
 
-void panic_set_timeout(int seconds) { panic_state.seconds = seconds; }
+void panic_set_timeout(int seconds) {
+    panic_state.seconds = seconds;
+}
 
 // One record a line: a record holds no newline.
 static void print_text(char *text) {

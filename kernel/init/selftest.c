@@ -31,7 +31,9 @@ void ktest_fail(const char *file, int line, const char *what) {
     say("# %s:%d: failed: %s", file, line, what);
 }
 
-void ktest_skip(const char *why) { current.skipped = why; }
+void ktest_skip(const char *why) {
+    current.skipped = why;
+}
 
 static bool chosen(const struct ktest *test, const char *filter) {
     return strncmp(test->name, filter, strlen(filter)) == 0;

@@ -41,4 +41,6 @@ static int symbol_describe(uintptr_t address, char *to, size_t size) {
     return fmt_snprintf(to, size, "%s+0x%x", name_of(index), distance - kernel_symbol_offsets[index]);
 }
 
-void symbols_init(void) { fmt_symbol_hook = symbol_describe; }
+void symbols_init(void) {
+    fmt_symbol_hook = symbol_describe;
+}

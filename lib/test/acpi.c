@@ -6,7 +6,16 @@
 #include <tap.h>
 
 enum { BASE = 0x1000, SIZE = 0x1000 }; // the part of "physical" memory that exists
-enum { RSDP = 0x1010, XSDT = 0x1100, MADT = 0x1200, FADT = 0x1400, DSDT = 0x1600, HPET = 0x1800, MCFG = 0x1900, RSDT = 0x1a00 };
+enum {
+    RSDP = 0x1010,
+    XSDT = 0x1100,
+    MADT = 0x1200,
+    FADT = 0x1400,
+    DSDT = 0x1600,
+    HPET = 0x1800,
+    MCFG = 0x1900,
+    RSDT = 0x1a00
+};
 
 static unsigned char *memory; // on the heap, so that the sanitizer knows its end
 
@@ -91,12 +100,15 @@ static struct acpi_info parse(void) {
 static void check_all(const struct acpi_info *info, const char *how) {
     is(info->problems, 0, "%s: no problems", how);
     ok(info->have_madt && info->lapic_address == 0xfee00000, "%s: MADT", how);
-    ok(info->cpu_count == 3 && info->cpus[0] == 0 && info->cpus[1] == 2 && info->cpus[2] == 0x1234, "%s: processors", how);
-    ok(info->ioapic_count == 1 && info->ioapics[0].id == 7 && info->ioapics[0].address == 0xfec00000, "%s: I/O APIC", how);
+    ok(info->cpu_count == 3 && info->cpus[0] == 0 && info->cpus[1] == 2 && info->cpus[2] == 0x1234, "%s: processors",
+       how);
+    ok(info->ioapic_count == 1 && info->ioapics[0].id == 7 && info->ioapics[0].address == 0xfec00000, "%s: I/O APIC",
+       how);
     ok(info->override_count == 1 && info->overrides[0].isa_irq == 9 && info->overrides[0].gsi == 20 &&
            info->overrides[0].level && info->overrides[0].active_low,
        "%s: interrupt override", how);
-    ok(info->have_fadt && info->pm1a_control.space == ACPI_SPACE_IO && info->pm1a_control.address == 0x604, "%s: PM1", how);
+    ok(info->have_fadt && info->pm1a_control.space == ACPI_SPACE_IO && info->pm1a_control.address == 0x604, "%s: PM1",
+       how);
     ok(info->pm1b_control.address == 0 && info->pm_timer.address == 0x608 && info->pm_timer_32bit, "%s: PM timer", how);
     ok(info->reset.address == 0xcf9 && info->reset_value == 15 && info->reset.access_bytes == 1, "%s: reset", how);
     ok(info->have_s5 && info->s5_type_a == 5 && info->s5_type_b == 7, "%s: sleep type", how);
@@ -146,7 +158,8 @@ static void test_random(void) {
     static const struct {
         unsigned at, size;
         const char *signature;
-    } tables[] = {{MADT, 109, "APIC"}, {FADT, 244, "FACP"}, {DSDT, 100, "DSDT"}, {HPET, 56, "HPET"}, {MCFG, 60, "MCFG"}, {XSDT, 68, "XSDT"}};
+    } tables[] = {{MADT, 109, "APIC"}, {FADT, 244, "FACP"}, {DSDT, 100, "DSDT"},
+                  {HPET, 56, "HPET"},  {MCFG, 60, "MCFG"},  {XSDT, 68, "XSDT"}};
     bool good = true;
     srand(2);
     for (int round = 0; round < 100000 && good; round++) {
@@ -154,7 +167,8 @@ static void test_random(void) {
         unsigned t = (unsigned)rand() % 6, changes = 1 + (unsigned)rand() % 8;
         unsigned size = rand() % 4 ? tables[t].size : 36 + (unsigned)rand() % 300;
         for (unsigned i = 0; i < changes; i++)
-            put(tables[t].at + 36 + (unsigned)rand() % (tables[t].size - 36), (uint64_t)rand(), 1 + (unsigned)rand() % 4);
+            put(tables[t].at + 36 + (unsigned)rand() % (tables[t].size - 36), (uint64_t)rand(),
+                1 + (unsigned)rand() % 4);
         seal(tables[t].at, tables[t].signature, size);
         struct acpi_info info = parse();
         good = info.cpu_count <= ACPI_CPUS_MAX && info.ioapic_count <= ACPI_IOAPICS_MAX &&

@@ -61,7 +61,8 @@ static void test_random(void) {
 static void test_full(void) {
     reset();
     unsigned stored = 0;
-    while (stored < 1000 && boot_map_set(&map, stored * 2 * PAGE_SIZE, (stored * 2 + 1) * PAGE_SIZE, BOOT_MEMORY_RESERVED))
+    while (stored < 1000 &&
+           boot_map_set(&map, stored * 2 * PAGE_SIZE, (stored * 2 + 1) * PAGE_SIZE, BOOT_MEMORY_RESERVED))
         stored++;
     ok(stored < 1000 && map.range_count == stored && map.range_count <= BOOT_RANGES_MAX, "a full table says so");
     struct boot_info before = map;

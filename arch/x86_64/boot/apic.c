@@ -52,9 +52,13 @@ static void apic_write(uint32_t reg, uint32_t value) {
         msr_write(MSR_X2APIC_FIRST + reg / 16, value);
 }
 
-uint32_t apic_id(void) { return apic.registers != nullptr ? apic_read(REG_ID) >> 24 : apic_read(REG_ID); }
+uint32_t apic_id(void) {
+    return apic.registers != nullptr ? apic_read(REG_ID) >> 24 : apic_read(REG_ID);
+}
 
-void apic_end_of_interrupt(void) { apic_write(REG_END, 0); }
+void apic_end_of_interrupt(void) {
+    apic_write(REG_END, 0);
+}
 
 static void command(uint32_t destination, uint32_t low) {
     if (apic.registers == nullptr) {
@@ -72,9 +76,13 @@ static void command(uint32_t destination, uint32_t low) {
     arch_irq_restore(state);
 }
 
-void apic_send(uint32_t id, uint32_t low) { command(id, low); }
+void apic_send(uint32_t id, uint32_t low) {
+    command(id, low);
+}
 
-void apic_send_to_others(uint32_t low) { command(0, low | TO_ALL_BUT_SELF); }
+void apic_send_to_others(uint32_t low) {
+    command(0, low | TO_ALL_BUT_SELF);
+}
 
 void x86_ipi_mask(uint64_t cpus, unsigned vector) {
     cpus &= ~(1ull << arch_cpu_id());
@@ -82,7 +90,9 @@ void x86_ipi_mask(uint64_t cpus, unsigned vector) {
         apic_send(x86_apic_ids[__builtin_ctzll(cpus)], APIC_FIXED | vector);
 }
 
-void arch_ipi_send(unsigned cpu) { apic_send(x86_apic_ids[cpu], APIC_FIXED | VECTOR_RESCHED); }
+void arch_ipi_send(unsigned cpu) {
+    apic_send(x86_apic_ids[cpu], APIC_FIXED | VECTOR_RESCHED);
+}
 
 void apic_init_cpu(void) {
     uint64_t base = msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLE;
@@ -119,6 +129,10 @@ void apic_timer_mode(bool tsc_deadline) {
         __asm__ volatile("mfence" : : : "memory"); // the mode before the first deadline
 }
 
-void apic_timer_oneshot(uint32_t ticks) { apic_write(REG_TIMER_INITIAL, ticks); }
+void apic_timer_oneshot(uint32_t ticks) {
+    apic_write(REG_TIMER_INITIAL, ticks);
+}
 
-uint32_t apic_timer_count(void) { return apic_read(REG_TIMER_CURRENT); }
+uint32_t apic_timer_count(void) {
+    return apic_read(REG_TIMER_CURRENT);
+}

@@ -39,4 +39,6 @@ void boot_main(uint32_t magic, uint32_t info) {
     kernel_main();
 }
 
-void __stack_chk_fail(void) { panic("stack overrun in %pS", __builtin_return_address(0)); }
+void __stack_chk_fail(void) {
+    panic("stack overrun in %pS", __builtin_return_address(0));
+}

@@ -60,8 +60,8 @@ MUST_USE status_t ioapic_set(uint32_t gsi, unsigned vector, uint32_t apic_id, un
 enum { IOAPIC_ACTIVE_LOW = 1, IOAPIC_LEVEL = 2, IOAPIC_MASKED = 4 };
 
 // --- tsc.c, timer.c ---
-void clock_init(void);       // the time stamp's frequency; arch_clock_now runs
-void timer_init_cpu(void);   // this CPU's one-shot timer
+void clock_init(void);     // the time stamp's frequency; arch_clock_now runs
+void timer_init_cpu(void); // this CPU's one-shot timer
 void timer_interrupt(bool from_user);
 extern uint64_t x86_apic_timer_frequency; // Hz
 // hpet.c: 0: no such clock.

@@ -22,7 +22,6 @@ extern uint64_t relr_start[], relr_end[];
 uintptr_t __stack_chk_guard;
 uint64_t x86_early_entropy;
 
-
 static bool has_word(const char *text, size_t max, const char *word) {
     size_t length = 0;
     while (word[length] != '\0')

@@ -27,7 +27,9 @@ enum : uint64_t {
 
 struct x86_features x86_features;
 
-static bool bit(uint32_t word, unsigned n) { return (word >> n & 1) != 0; }
+static bool bit(uint32_t word, unsigned n) {
+    return (word >> n & 1) != 0;
+}
 
 static void features_read(void) {
     struct x86_features *f = &x86_features;

@@ -38,17 +38,17 @@ void gdt_init(const void *stack_top) {
         uint64_t base;
     } __attribute__((packed)) pointer = {sizeof gdt.entries - 1, (uintptr_t)entries};
     uintptr_t scratch;
-    __asm__ volatile("lgdt %[pointer]\n\t"
-                     "pushq %[code]\n\t"
-                     "leaq 1f(%%rip), %[scratch]\n\t"
-                     "pushq %[scratch]\n\t"
-                     "lretq\n"
-                     "1:\tmovl %[data], %%ds\n\t"
-                     "movl %[data], %%es\n\t"
-                     "movl %[data], %%ss\n\t"
-                     "ltr %w[tss]"
-                     : [scratch] "=&r"(scratch)
-                     : [pointer] "m"(pointer), [code] "i"(X86_KERNEL_CODE), [data] "r"(X86_KERNEL_DATA),
-                       [tss] "r"(X86_TSS)
-                     : "memory");
+    __asm__ volatile(
+        "lgdt %[pointer]\n\t"
+        "pushq %[code]\n\t"
+        "leaq 1f(%%rip), %[scratch]\n\t"
+        "pushq %[scratch]\n\t"
+        "lretq\n"
+        "1:\tmovl %[data], %%ds\n\t"
+        "movl %[data], %%es\n\t"
+        "movl %[data], %%ss\n\t"
+        "ltr %w[tss]"
+        : [scratch] "=&r"(scratch)
+        : [pointer] "m"(pointer), [code] "i"(X86_KERNEL_CODE), [data] "r"(X86_KERNEL_DATA), [tss] "r"(X86_TSS)
+        : "memory");
 }

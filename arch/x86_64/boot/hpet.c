@@ -11,7 +11,9 @@ static struct {
     volatile uint32_t *registers;
 } hpet;
 
-uint32_t hpet_read(void) { return hpet.registers[REG_COUNTER / 4]; }
+uint32_t hpet_read(void) {
+    return hpet.registers[REG_COUNTER / 4];
+}
 
 uint64_t hpet_init(void) {
     if (acpi.hpet_address == 0)

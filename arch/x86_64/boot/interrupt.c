@@ -41,7 +41,8 @@ void x86_interrupt(unsigned vector, bool from_user) {
         apic_end_of_interrupt();
         x86_tlb_interrupt();
         return;
-    case VECTOR_SPURIOUS: return; // has no end
+    case VECTOR_SPURIOUS:
+        return; // has no end
     }
     if (vector >= VECTOR_DEVICE_FIRST && vector <= VECTOR_DEVICE_LAST) {
         struct irq_slot *slot = &irq.slots[vector - VECTOR_DEVICE_FIRST];

@@ -12,7 +12,9 @@ static uint64_t read_cr4(void) {
     return cr4;
 }
 
-static bool bit(uint64_t word, unsigned n) { return (word >> n & 1) != 0; }
+static bool bit(uint64_t word, unsigned n) {
+    return (word >> n & 1) != 0;
+}
 
 KTEST(features_that_exist_are_on) {
     uint64_t cr0, cr4 = read_cr4();

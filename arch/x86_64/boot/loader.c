@@ -6,9 +6,9 @@
 #include "boot/boot_priv.h"
 #include "boot/loader_info.h"
 #include "x86_64_priv.h"
+#include <lib/assert.h>
 #include <lib/boot_map.h>
 #include <lib/log.h>
-#include <lib/assert.h>
 #include <lib/string.h>
 
 #define MEMORY_ENTRIES_MAX 512u
@@ -122,14 +122,21 @@ static void parse_memory_tag(const struct multiboot_tag *tag) {
 // Calls nothing but what the tag's size allows. `rsdp` gets the address of a copy of the RSDP within the tag.
 static void parse_tag(const struct multiboot_tag *tag, uint64_t *rsdp) {
     switch (tag->type) {
-    case MULTIBOOT_TAG_COMMAND_LINE: copy_command_line((const char *)(tag + 1), tag->size - sizeof *tag); break;
-    case MULTIBOOT_TAG_MEMORY_MAP: parse_memory_tag(tag); break;
+    case MULTIBOOT_TAG_COMMAND_LINE:
+        copy_command_line((const char *)(tag + 1), tag->size - sizeof *tag);
+        break;
+    case MULTIBOOT_TAG_MEMORY_MAP:
+        parse_memory_tag(tag);
+        break;
     case MULTIBOOT_TAG_ACPI_OLD:
         if (*rsdp == 0)
             *rsdp = (uintptr_t)(tag + 1);
         break;
-    case MULTIBOOT_TAG_ACPI_NEW: *rsdp = (uintptr_t)(tag + 1); break;
-    default: break;
+    case MULTIBOOT_TAG_ACPI_NEW:
+        *rsdp = (uintptr_t)(tag + 1);
+        break;
+    default:
+        break;
     }
 }
 
@@ -156,7 +163,8 @@ static uint64_t parse_multiboot(uint32_t info) {
 uint64_t loader_parse(uint32_t magic, uint32_t info) {
     uint64_t rsdp = magic == LOADER_MULTIBOOT2 ? parse_multiboot(info) : parse_pvh(info);
     uint64_t image = (uintptr_t)kernel_start - x86_image_offset;
-    if (!boot_map_is_usable(&boot_info, image, ALIGN_UP((uint64_t)((uintptr_t)kernel_end - x86_image_offset), PAGE_SIZE)))
+    if (!boot_map_is_usable(&boot_info, image,
+                            ALIGN_UP((uint64_t)((uintptr_t)kernel_end - x86_image_offset), PAGE_SIZE)))
         panic("boot: too little memory, or a memory map that leaves no room for the kernel");
     set_range(0, PAGE_SIZE, BOOT_MEMORY_RESERVED); // so that address 0 is nobody's
     set_range(LEGACY_LOW, LEGACY_HIGH, BOOT_MEMORY_RESERVED);

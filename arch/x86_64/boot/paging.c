@@ -53,7 +53,9 @@ static uint64_t data_bits(void) {
     return PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_GLOBAL | no_execute;
 }
 
-static paddr_t image_phys(const void *address) { return (uintptr_t)address - x86_image_offset; }
+static paddr_t image_phys(const void *address) {
+    return (uintptr_t)address - x86_image_offset;
+}
 
 static void flush_tlb(void) {
     // Including global entries, by way of CR4.PGE.
@@ -63,7 +65,9 @@ static void flush_tlb(void) {
 }
 
 // Page tables are written through the identity map until there is a direct map.
-static void *table_virt(paddr_t table) { return (void *)(x86_direct_map + table); }
+static void *table_virt(paddr_t table) {
+    return (void *)(x86_direct_map + table);
+}
 
 paddr_t boot_alloc_phys(size_t size) {
     size = ALIGN_UP(size, PAGE_SIZE);
@@ -74,7 +78,9 @@ paddr_t boot_alloc_phys(size_t size) {
     return start;
 }
 
-void *boot_alloc(size_t size) { return table_virt(boot_alloc_phys(size)); }
+void *boot_alloc(size_t size) {
+    return table_virt(boot_alloc_phys(size));
+}
 
 // The entry's table, made if need be.
 static uint64_t *next_table(uint64_t *entry) {

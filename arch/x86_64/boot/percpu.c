@@ -17,7 +17,9 @@ uintptr_t x86_percpu_base PER_CPU;
 unsigned x86_cpu_id PER_CPU;
 uintptr_t x86_percpu_bases[CPU_MAX];
 
-size_t percpu_area_size(void) { return (size_t)(percpu_end - percpu_start); }
+size_t percpu_area_size(void) {
+    return (size_t)(percpu_end - percpu_start);
+}
 
 void percpu_prepare(unsigned cpu, void *area) {
     memcpy(area, percpu_start, percpu_area_size());
@@ -26,4 +28,6 @@ void percpu_prepare(unsigned cpu, void *area) {
     cpu_local(x86_cpu_id, cpu) = cpu;
 }
 
-void percpu_load(unsigned cpu) { msr_write(MSR_GS_BASE, x86_percpu_bases[cpu]); }
+void percpu_load(unsigned cpu) {
+    msr_write(MSR_GS_BASE, x86_percpu_bases[cpu]);
+}

@@ -5,7 +5,16 @@
 #include <arch/time.h>
 #include <lib/log.h>
 
-enum { REG_SECONDS = 0, REG_MINUTES = 2, REG_HOURS = 4, REG_DAY = 7, REG_MONTH = 8, REG_YEAR = 9, REG_A = 10, REG_B = 11 };
+enum {
+    REG_SECONDS = 0,
+    REG_MINUTES = 2,
+    REG_HOURS = 4,
+    REG_DAY = 7,
+    REG_MONTH = 8,
+    REG_YEAR = 9,
+    REG_A = 10,
+    REG_B = 11
+};
 enum { A_UPDATING = 0x80, B_24_HOURS = 2, B_BINARY = 4, HOURS_PM = 0x80 };
 
 struct reading {
@@ -31,7 +40,9 @@ static bool same(const struct reading *a, const struct reading *b) {
            a->month == b->month && a->year == b->year;
 }
 
-static unsigned from_bcd(unsigned value) { return (value >> 4) * 10 + (value & 15); }
+static unsigned from_bcd(unsigned value) {
+    return (value >> 4) * 10 + (value & 15);
+}
 
 // Days from 1970-01-01 to a date of the Gregorian calendar; years counted from March put the leap day last.
 static int64_t days_since_1970(unsigned year, unsigned month, unsigned day) {

@@ -39,12 +39,12 @@ static_assert(offsetof(struct smp_start, ids) == 8 && offsetof(struct smp_start,
 static_assert(offsetof(struct smp_start, entry) == 8 + 12 * 64);
 
 static struct {
-    paddr_t trampoline;      // a page below 1 MiB
-    unsigned present;        // CPUs that have areas
+    paddr_t trampoline;       // a page below 1 MiB
+    unsigned present;         // CPUs that have areas
     _Atomic uint64_t arrived; // a bit for each that has started
     _Atomic unsigned count;   // CPUs that run; others wait for it to be set for good, and stop if not among them
     _Atomic bool counted;
-    _Atomic bool stopping;    // panic
+    _Atomic bool stopping; // panic
 } smp = {.arrived = 1, .count = 1, .present = 1};
 
 static void add_cpu(uint32_t id, size_t area_size) {
@@ -168,9 +168,13 @@ unsigned arch_smp_start(void) {
     return count;
 }
 
-unsigned arch_cpu_count(void) { return atomic_load_explicit(&smp.count, memory_order_relaxed); }
+unsigned arch_cpu_count(void) {
+    return atomic_load_explicit(&smp.count, memory_order_relaxed);
+}
 
-void *arch_smp_idle_stack(unsigned cpu) { return (char *)start.stacks[cpu] - KERNEL_STACK_SIZE; }
+void *arch_smp_idle_stack(unsigned cpu) {
+    return (char *)start.stacks[cpu] - KERNEL_STACK_SIZE;
+}
 
 // --- panic ---
 

@@ -34,7 +34,9 @@ struct reference {
     uint32_t (*read)(void);
 };
 
-static uint32_t pm_timer_read(void) { return inl((uint16_t)acpi.pm_timer.address); }
+static uint32_t pm_timer_read(void) {
+    return inl((uint16_t)acpi.pm_timer.address);
+}
 
 // Channel 2 of the PIT, which needs no interrupt: counts down from 0xffff once the gate is open.
 static void pit_start(void) {

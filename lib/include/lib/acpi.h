@@ -14,10 +14,10 @@
 #define ACPI_OVERRIDES_MAX 24
 
 enum acpi_problem {
-    ACPI_BAD_ROOT = 1,      // no RSDP, XSDT or RSDT that checks out
-    ACPI_BAD_CHECKSUM = 2,  // a table was left out
-    ACPI_BAD_LENGTH = 4,    // a table or entry contradicts itself
-    ACPI_TOO_MANY = 8,      // more entries than we have room for
+    ACPI_BAD_ROOT = 1,     // no RSDP, XSDT or RSDT that checks out
+    ACPI_BAD_CHECKSUM = 2, // a table was left out
+    ACPI_BAD_LENGTH = 4,   // a table or entry contradicts itself
+    ACPI_TOO_MANY = 8,     // more entries than we have room for
 };
 
 // A register: in I/O or memory space.
