@@ -22,7 +22,9 @@ size_t bitmap_next_clear(const uint64_t *map, size_t size, size_t from) {
     return next_different(map, size, from, ~0ull);
 }
 
-size_t bitmap_next_set(const uint64_t *map, size_t size, size_t from) { return next_different(map, size, from, 0); }
+size_t bitmap_next_set(const uint64_t *map, size_t size, size_t from) {
+    return next_different(map, size, from, 0);
+}
 
 size_t bitmap_find_clear_run(const uint64_t *map, size_t size, size_t from, size_t count) {
     for (size_t start = bitmap_next_clear(map, size, from); start < size;) {

@@ -253,8 +253,7 @@ static void populate_allowed(struct aspace *aspace, vaddr_t start, vaddr_t end) 
         uint32_t flags = done ? 0 : region->flags;
         rwlock_read_unlock(&aspace->lock);
         if (flags & REGION_PROT)
-            (void)!aspace_populate(aspace, from, to,
-                                   (flags & (REGION_WRITE | REGION_SHARED)) == REGION_WRITE);
+            (void)!aspace_populate(aspace, from, to, (flags & (REGION_WRITE | REGION_SHARED)) == REGION_WRITE);
         at = to;
     }
 }

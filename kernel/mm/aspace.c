@@ -36,7 +36,7 @@ struct aspace *aspace_create(void) {
 void region_list_free(struct region_list *dead) {
     struct region *region, *following;
     LIST_FOR_EACH_SAFE(region, following, &dead->head, vmo_node)
-        region_free(region);
+    region_free(region);
     list_init(&dead->head);
 }
 
@@ -296,8 +296,7 @@ static bool protect_slot(const struct region *region, pte_slot_t *slot, unsigned
         if (slot_replace(slot, pte, changed)) {
             if (!arch_pte_is_present(pte))
                 return false;
-            return !arch_pte_is_present(changed) ||
-                   (arch_pte_is_writable(pte) && !arch_pte_is_writable(changed)) ||
+            return !arch_pte_is_present(changed) || (arch_pte_is_writable(pte) && !arch_pte_is_writable(changed)) ||
                    (arch_pte_is_executable(pte) && !arch_pte_is_executable(changed));
         }
         pte = slot_load(slot);

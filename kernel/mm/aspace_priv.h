@@ -6,12 +6,16 @@
 
 #include <mm/aspace.h>
 
-#define MMAP_MIN_ADDRESS 0x10000ul   // nothing is mapped below (vm.mmap_min_addr)
+#define MMAP_MIN_ADDRESS 0x10000ul        // nothing is mapped below (vm.mmap_min_addr)
 #define STACK_GUARD_GAP (256 * PAGE_SIZE) // kept free below a region that grows down
-#define REGION_COUNT_MAX 65530u      // vm.max_map_count
+#define REGION_COUNT_MAX 65530u           // vm.max_map_count
 
-ALWAYS_INLINE bool region_is_private(const struct region *region) { return !(region->flags & REGION_SHARED); }
-ALWAYS_INLINE bool region_is_anonymous(const struct region *region) { return !region->vmo; }
+ALWAYS_INLINE bool region_is_private(const struct region *region) {
+    return !(region->flags & REGION_SHARED);
+}
+ALWAYS_INLINE bool region_is_anonymous(const struct region *region) {
+    return !region->vmo;
+}
 ALWAYS_INLINE uint64_t region_offset_of(const struct region *region, vaddr_t address) {
     return region->offset + (address - region->start);
 }

@@ -18,7 +18,9 @@ void buddy_init(void) {
     atomic_store_explicit(&buddy.free_pages, 0, memory_order_relaxed);
 }
 
-static uint64_t frame_of(const struct page *page) { return (uint64_t)(page - page_array); }
+static uint64_t frame_of(const struct page *page) {
+    return (uint64_t)(page - page_array);
+}
 
 static void list_block(struct page *page, unsigned order, unsigned flags) REQUIRES(&buddy.lock) {
     atomic_store_explicit(&page->flags, PAGE_BUDDY | flags, memory_order_relaxed);

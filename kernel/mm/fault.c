@@ -11,7 +11,8 @@
 // its entry set in one hold of vmo->lock (see vmo.c).
 //
 // Whose copy-on-write it is: an entry of a private region is writable only if its page has that entry as its only
-// reference; fork makes both sides read-only. A page of a VMO has the VMO's reference as well, so it never counts as sole.
+// reference; fork makes both sides read-only. A page of a VMO has the VMO's reference as well, so it never counts as
+// sole.
 #include "aspace_priv.h"
 #include "page_priv.h"
 #include "vmo_priv.h"
@@ -167,8 +168,7 @@ ALWAYS_INLINE bool map_neighbour(pte_slot_t *slot, struct page *page, unsigned p
 }
 
 // Maps what is resident around the address, empty slots only. The slot's table is the faulting one's.
-static void map_around(struct vmo *vmo, struct region *region, pte_slot_t *slot, vaddr_t address)
-    REQUIRES(&vmo->lock) {
+static void map_around(struct vmo *vmo, struct region *region, pte_slot_t *slot, vaddr_t address) REQUIRES(&vmo->lock) {
     // Without a pager nobody asks which pages of a shared mapping are dirty: writable at once.
     bool writable = !region_is_private(region) && !vmo->pager;
     unsigned prot = region_prot_read(region) | (writable ? region->flags & REGION_WRITE : 0);
@@ -310,8 +310,7 @@ static status_t ask_pager(struct vmo *vmo, uint64_t index, bool write) {
 }
 
 // After ask_pager said yes to a write: the entry becomes writable if the page is still the VMO's and dirty.
-static void finish_dirty(struct aspace *aspace, struct region *region, vaddr_t address)
-    REQUIRES_SHARED(&aspace->lock) {
+static void finish_dirty(struct aspace *aspace, struct region *region, vaddr_t address) REQUIRES_SHARED(&aspace->lock) {
     struct vmo *vmo = region->vmo;
     pte_slot_t *slot = page_slot(aspace, address);
     if (!slot)

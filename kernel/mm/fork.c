@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Fork: a copy-on-write twin of an address space.
 //
-// Every present entry is copied with one more reference on its page; entries of private regions lose their write right on
-// both sides. Pages of VMOs are copied too: a child that runs on needs them at once, and eight instructions are
+// Every present entry is copied with one more reference on its page; entries of private regions lose their write right
+// on both sides. Pages of VMOs are copied too: a child that runs on needs them at once, and eight instructions are
 // cheaper than a fault. That is done with vmo->lock held and both regions on the VMO's list, so that truncation,
 // before or after, sees either none or both.
 //

@@ -51,7 +51,9 @@ ALWAYS_INLINE bool find_slot(uintptr_t address, size_t *slot, size_t *offset) {
     return kasan.stacks && *slot < VMAP_STACK_SLOTS;
 }
 
-void kasan_stacks_are_at(vaddr_t start) { kasan.stacks = start; }
+void kasan_stacks_are_at(vaddr_t start) {
+    kasan.stacks = start;
+}
 
 ALWAYS_INLINE uint8_t *shadow_in(const struct area *area, uintptr_t address) {
     uintptr_t offset = address - area->start;
@@ -145,16 +147,23 @@ void kasan_stack_destroy(const void *stack) {
 
 static const char *reason(uint8_t shadow) {
     switch (shadow) {
-    case KASAN_FREE_PAGE: return "use of a free page";
+    case KASAN_FREE_PAGE:
+        return "use of a free page";
     case KASAN_LARGE_REDZONE:
-    case KASAN_SLAB_REDZONE: return "heap out of bounds";
-    case KASAN_SLAB_FREE: return "use after free";
-    case KASAN_GLOBAL_REDZONE: return "global out of bounds";
-    case KASAN_STACK_SCOPE: return "stack variable out of scope";
+    case KASAN_SLAB_REDZONE:
+        return "heap out of bounds";
+    case KASAN_SLAB_FREE:
+        return "use after free";
+    case KASAN_GLOBAL_REDZONE:
+        return "global out of bounds";
+    case KASAN_STACK_SCOPE:
+        return "stack variable out of scope";
     case 0xf1:
     case 0xf2:
-    case 0xf3: return "stack out of bounds";
-    default: return "out of bounds";
+    case 0xf3:
+        return "stack out of bounds";
+    default:
+        return "out of bounds";
     }
 }
 
@@ -198,11 +207,15 @@ ALWAYS_INLINE void check(uintptr_t address, size_t size, uintptr_t pc) {
 }
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
-#define ACCESS(size)                                                                                                   \
-    void __asan_load##size##_noabort(uintptr_t address);                                                               \
-    void __asan_load##size##_noabort(uintptr_t address) { check(address, size, CALLER); }                              \
-    void __asan_store##size##_noabort(uintptr_t address);                                                              \
-    void __asan_store##size##_noabort(uintptr_t address) { check(address, size, CALLER); }
+#define ACCESS(size)                                       \
+    void __asan_load##size##_noabort(uintptr_t address);   \
+    void __asan_load##size##_noabort(uintptr_t address) {  \
+        check(address, size, CALLER);                      \
+    }                                                      \
+    void __asan_store##size##_noabort(uintptr_t address);  \
+    void __asan_store##size##_noabort(uintptr_t address) { \
+        check(address, size, CALLER);                      \
+    }
 ACCESS(1)
 ACCESS(2)
 ACCESS(4)
@@ -210,9 +223,13 @@ ACCESS(8)
 ACCESS(16)
 
 void __asan_loadN_noabort(uintptr_t address, size_t size);
-void __asan_loadN_noabort(uintptr_t address, size_t size) { check(address, size, CALLER); }
+void __asan_loadN_noabort(uintptr_t address, size_t size) {
+    check(address, size, CALLER);
+}
 void __asan_storeN_noabort(uintptr_t address, size_t size);
-void __asan_storeN_noabort(uintptr_t address, size_t size) { check(address, size, CALLER); }
+void __asan_storeN_noabort(uintptr_t address, size_t size) {
+    check(address, size, CALLER);
+}
 
 void *__asan_memcpy(void *to, const void *from, size_t size);
 void *__asan_memcpy(void *to, const void *from, size_t size) {
@@ -233,9 +250,11 @@ void *__asan_memset(void *to, int byte, size_t size) {
 }
 
 // Frames: the compiler names the shadow's address as it believes it to be, (address >> 3) + 0.
-#define SET_SHADOW(value)                                                                                              \
-    void __asan_set_shadow_##value(uintptr_t shadow, size_t size);                                                     \
-    void __asan_set_shadow_##value(uintptr_t shadow, size_t size) { set_shadow(shadow << 3, size << 3, 0x##value); }
+#define SET_SHADOW(value)                                           \
+    void __asan_set_shadow_##value(uintptr_t shadow, size_t size);  \
+    void __asan_set_shadow_##value(uintptr_t shadow, size_t size) { \
+        set_shadow(shadow << 3, size << 3, 0x##value);              \
+    }
 SET_SHADOW(00)
 SET_SHADOW(01)
 SET_SHADOW(02)
@@ -251,9 +270,13 @@ SET_SHADOW(f5)
 SET_SHADOW(f8)
 
 void __asan_poison_stack_memory(const void *start, size_t size);
-void __asan_poison_stack_memory(const void *start, size_t size) { kasan_poison(start, size, KASAN_STACK_SCOPE); }
+void __asan_poison_stack_memory(const void *start, size_t size) {
+    kasan_poison(start, size, KASAN_STACK_SCOPE);
+}
 void __asan_unpoison_stack_memory(const void *start, size_t size);
-void __asan_unpoison_stack_memory(const void *start, size_t size) { kasan_unpoison(start, size); }
+void __asan_unpoison_stack_memory(const void *start, size_t size) {
+    kasan_unpoison(start, size);
+}
 
 // The frames above will never return: nothing of this stack stays poisoned.
 void __asan_handle_no_return(void);

@@ -34,6 +34,8 @@ ALWAYS_INLINE void kasan_init(void) {}
 ALWAYS_INLINE void kasan_poison(const void *start, size_t size, uint8_t why) {}
 ALWAYS_INLINE void kasan_unpoison(const void *start, size_t size) {}
 ALWAYS_INLINE void kasan_stacks_are_at(vaddr_t start) {}
-ALWAYS_INLINE bool kasan_stack_create(const void *stack) { return true; }
+ALWAYS_INLINE bool kasan_stack_create(const void *stack) {
+    return true;
+}
 ALWAYS_INLINE void kasan_stack_destroy(const void *stack) {}
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // From a memory object to the page tables that map it: what truncation, hole punching and write-back need.
 //
-// Called with vmo->lock held. That is enough to walk the tables of a region on the VMO's list: a space takes a region off
-// its VMO's list, which needs this lock, before it frees the tables under it. Entries may change
-// meanwhile (a private copy may replace one), so they are taken by exchange.
+// Called with vmo->lock held. That is enough to walk the tables of a region on the VMO's list: a space takes a region
+// off its VMO's list, which needs this lock, before it frees the tables under it. Entries may change meanwhile (a
+// private copy may replace one), so they are taken by exchange.
 #include "aspace_priv.h"
 #include "page_priv.h"
 #include "vmo_priv.h"

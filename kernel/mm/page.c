@@ -14,8 +14,8 @@
 #include "kasan_priv.h"
 #include "page_priv.h"
 
-#include <lib/string.h>
 #include <arch/smp.h>
+#include <lib/string.h>
 
 #define STACK_PAGES 192
 #define BATCH 32
@@ -81,7 +81,9 @@ static bool refill_plain(unsigned flags) {
     return stack->count > 0;
 }
 
-static void zero(struct page *page) { arch_page_zero(page_to_virt(page)); }
+static void zero(struct page *page) {
+    arch_page_zero(page_to_virt(page));
+}
 
 static NOINLINE struct page *alloc_one_slow(unsigned flags) {
     struct page_stack *plain = &this_cpu(plain_stack), *zeroed = &this_cpu(zero_stack);

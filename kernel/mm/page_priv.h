@@ -24,4 +24,4 @@ bool page_zero_some(void);
 // Fault injection (alloc_fail.c): true if this allocation must fail.
 extern bool alloc_fail_armed;
 bool alloc_fail_now(void);
-#define ALLOC_MUST_FAIL() UNLIKELY(alloc_fail_armed && alloc_fail_now())
+#define ALLOC_MUST_FAIL() UNLIKELY(alloc_fail_armed &&alloc_fail_now())

@@ -27,7 +27,9 @@ static void table_free(struct aspace *aspace, struct page *page) {
     page_free_zeroed(page);
 }
 
-static pte_slot_t *root_of(struct aspace *aspace) { return arch_phys_to_virt(aspace->arch.root); }
+static pte_slot_t *root_of(struct aspace *aspace) {
+    return arch_phys_to_virt(aspace->arch.root);
+}
 
 // The table below an empty slot; another CPU may be making one too.
 static NOINLINE pte_slot_t *add_table(struct aspace *aspace, pte_slot_t *slot) {
@@ -199,7 +201,9 @@ static pte_slot_t *kernel_slot(vaddr_t address, struct page *(*make)(void)) {
     return &table[table_index(address, 0)];
 }
 
-static struct page *kernel_table(void) { return table_alloc(nullptr); }
+static struct page *kernel_table(void) {
+    return table_alloc(nullptr);
+}
 
 status_t pagetable_kernel_map(vaddr_t address, paddr_t page, unsigned prot) {
     pte_slot_t *slot = kernel_slot(address, kernel_table);

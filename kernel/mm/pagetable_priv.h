@@ -10,25 +10,39 @@
 
 typedef _Atomic pte_t pte_slot_t;
 
-ALWAYS_INLINE pte_t slot_load(pte_slot_t *slot) { return atomic_load_explicit(slot, memory_order_relaxed); }
-ALWAYS_INLINE void slot_store(pte_slot_t *slot, pte_t pte) { atomic_store_explicit(slot, pte, memory_order_release); }
+ALWAYS_INLINE pte_t slot_load(pte_slot_t *slot) {
+    return atomic_load_explicit(slot, memory_order_relaxed);
+}
+ALWAYS_INLINE void slot_store(pte_slot_t *slot, pte_t pte) {
+    atomic_store_explicit(slot, pte, memory_order_release);
+}
 ALWAYS_INLINE bool slot_replace(pte_slot_t *slot, pte_t old, pte_t pte) {
     return atomic_compare_exchange_strong_explicit(slot, &old, pte, memory_order_acq_rel, memory_order_relaxed);
 }
-ALWAYS_INLINE pte_t slot_take(pte_slot_t *slot) { return atomic_exchange_explicit(slot, 0, memory_order_acq_rel); }
+ALWAYS_INLINE pte_t slot_take(pte_slot_t *slot) {
+    return atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
+}
 
 ALWAYS_INLINE unsigned table_index(vaddr_t address, unsigned level) {
     return address >> (PAGE_SHIFT + 9 * level) & (PTE_PER_TABLE - 1);
 }
 // Bytes that a slot of this level covers.
-ALWAYS_INLINE size_t slot_span(unsigned level) { return PAGE_SIZE << (9 * level); }
-ALWAYS_INLINE pte_slot_t *table_of(pte_t entry) { return arch_phys_to_virt(arch_pte_address(entry)); }
-ALWAYS_INLINE struct page *pte_page(pte_t pte) { return phys_to_page(arch_pte_address(pte)); }
+ALWAYS_INLINE size_t slot_span(unsigned level) {
+    return PAGE_SIZE << (9 * level);
+}
+ALWAYS_INLINE pte_slot_t *table_of(pte_t entry) {
+    return arch_phys_to_virt(arch_pte_address(entry));
+}
+ALWAYS_INLINE struct page *pte_page(pte_t pte) {
+    return phys_to_page(arch_pte_address(pte));
+}
 // A level-1 entry that is neither empty nor a table: maps 2 MiB, or hides them.
 ALWAYS_INLINE bool is_huge_leaf(pte_t block) {
     return block != 0 && (!arch_pte_is_present(block) || arch_pte_is_leaf(block, 1));
 }
-ALWAYS_INLINE bool is_table(pte_t block) { return block != 0 && !is_huge_leaf(block); }
+ALWAYS_INLINE bool is_table(pte_t block) {
+    return block != 0 && !is_huge_leaf(block);
+}
 
 // --- user tables ---
 // Where the last user table ends.
@@ -62,8 +76,8 @@ ALWAYS_INLINE unsigned skip_empty(pte_slot_t *table, unsigned i, unsigned end) {
     }
     return i;
 }
-// End of a space that nobody uses any more, region by region in ascending order: drops the pages of [start, end), and the
-// tables that reach no further than `ceiling`, where the next region starts. Flushes nothing.
+// End of a space that nobody uses any more, region by region in ascending order: drops the pages of [start, end), and
+// the tables that reach no further than `ceiling`, where the next region starts. Flushes nothing.
 void pagetable_drop(struct aspace *aspace, vaddr_t start, vaddr_t end, vaddr_t ceiling);
 
 // --- kernel tables: under the callers' locks ---

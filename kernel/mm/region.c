@@ -11,10 +11,16 @@
 
 SLAB_CACHE(region_cache, struct region);
 
-static struct region *region_of(struct rb_node *node) { return node ? RB_ENTRY(node, struct region, node) : nullptr; }
+static struct region *region_of(struct rb_node *node) {
+    return node ? RB_ENTRY(node, struct region, node) : nullptr;
+}
 
-struct region *region_next(const struct region *region) { return region_of(rb_next(&region->node)); }
-struct region *region_prev(const struct region *region) { return region_of(rb_prev(&region->node)); }
+struct region *region_next(const struct region *region) {
+    return region_of(rb_next(&region->node));
+}
+struct region *region_prev(const struct region *region) {
+    return region_of(rb_prev(&region->node));
+}
 
 struct region *region_from(struct aspace *aspace, vaddr_t address) {
     struct region *found = nullptr;

@@ -91,8 +91,7 @@ static status_t grow_or_move(struct aspace *aspace, const struct remap_request *
                              struct region_list *dead) REQUIRES(&aspace->lock) {
     struct region *region = move->region;
     bool fixed = request->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
-    if (move->new_size > move->old_size &&
-        !aspace_may_grow(aspace, region->flags, move->new_size - move->old_size))
+    if (move->new_size > move->old_size && !aspace_may_grow(aspace, region->flags, move->new_size - move->old_size))
         return -ENOMEM;
     vaddr_t new_end = move->old + move->new_size;
     if (!fixed && move->old_size && can_extend(region, move->old + move->old_size, new_end)) {

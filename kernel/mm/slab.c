@@ -16,10 +16,10 @@
 
 struct slab {
     struct slab_cache *cache;
-    struct list_node node;    // cache->partial, unless full; under cache->lock, as all below
-    void *free;               // chain of free objects
-    uint32_t used;            // objects handed out
-    uint32_t untouched;       // objects at the end that were never handed out: not in the chain
+    struct list_node node; // cache->partial, unless full; under cache->lock, as all below
+    void *free;            // chain of free objects
+    uint32_t used;         // objects handed out
+    uint32_t untouched;    // objects at the end that were never handed out: not in the chain
 };
 
 #define SLAB_HEADER 64ul
@@ -27,15 +27,16 @@ static_assert(sizeof(struct slab) <= SLAB_HEADER);
 #define SLAB_ORDER_MAX 3
 #define SLAB_KEEP_EMPTY 1 // empty slabs that a cache keeps
 
-static struct slab_cache magazine_cache =
-    SLAB_CACHE_INIT(magazine_cache, "magazine", sizeof(struct slab_magazine), 8);
+static struct slab_cache magazine_cache = SLAB_CACHE_INIT(magazine_cache, "magazine", sizeof(struct slab_magazine), 8);
 
 static struct {
     struct spinlock lock;
     struct list_node caches GUARDED_BY(&lock); // struct slab_cache.all
 } all = {.caches = LIST_INIT(all.caches)};
 
-static size_t slab_bytes(unsigned order) { return PAGE_SIZE << order; }
+static size_t slab_bytes(unsigned order) {
+    return PAGE_SIZE << order;
+}
 
 // Chooses slab order and batch. Under the cache's lock.
 static void set_up(struct slab_cache *cache) REQUIRES(&cache->lock) {
@@ -113,7 +114,9 @@ static void *take_locked(struct slab_cache *cache) REQUIRES(&cache->lock) {
     return object;
 }
 
-static struct slab *slab_of(const void *object) { return virt_to_page(object)->slab; }
+static struct slab *slab_of(const void *object) {
+    return virt_to_page(object)->slab;
+}
 
 static void give_locked(struct slab_cache *cache, void *object) REQUIRES(&cache->lock) {
     struct slab *slab = slab_of(object);
@@ -228,7 +231,9 @@ void slab_free(struct slab_cache *cache, void *object) {
 #endif
 }
 
-struct slab_cache *slab_cache_of(const void *object) { return slab_of(object)->cache; }
+struct slab_cache *slab_cache_of(const void *object) {
+    return slab_of(object)->cache;
+}
 
 uint64_t slab_in_use(struct slab_cache *cache) {
     spin_lock(&cache->lock);

@@ -10,10 +10,10 @@ struct place {
     uint32_t line, column;
 };
 
-#define HANDLER(name)                                                                                                  \
-    void __ubsan_handle_##name(const struct place *place);                                                             \
-    void __ubsan_handle_##name(const struct place *place) {                                                            \
-        panic("ubsan: " #name " at %s:%u:%u", place->file, place->line, place->column);                                \
+#define HANDLER(name)                                                                   \
+    void __ubsan_handle_##name(const struct place *place);                              \
+    void __ubsan_handle_##name(const struct place *place) {                             \
+        panic("ubsan: " #name " at %s:%u:%u", place->file, place->line, place->column); \
     }
 
 HANDLER(type_mismatch_v1)

@@ -55,11 +55,17 @@ static size_t zero_step(uintptr_t base, void *data, size_t size, bool kernel) {
     return 0;
 }
 
-size_t uio_write(struct uio *uio, const void *from, size_t size) { return walk(uio, (char *)from, size, write_step); }
+size_t uio_write(struct uio *uio, const void *from, size_t size) {
+    return walk(uio, (char *)from, size, write_step);
+}
 
-size_t uio_read(struct uio *uio, void *to, size_t size) { return walk(uio, to, size, read_step); }
+size_t uio_read(struct uio *uio, void *to, size_t size) {
+    return walk(uio, to, size, read_step);
+}
 
-size_t uio_write_zeros(struct uio *uio, size_t size) { return walk(uio, nullptr, size, zero_step); }
+size_t uio_write_zeros(struct uio *uio, size_t size) {
+    return walk(uio, nullptr, size, zero_step);
+}
 
 // Touches one byte of each page. Writing back what was read would race with other threads; a zero-byte exchange is not
 // to be had, so for_write adds 0 by compare-and-exchange on an aligned word.

@@ -72,7 +72,9 @@ ALWAYS_INLINE void take_slot(struct unmap *unmap, pte_slot_t *slot, vaddr_t addr
     note_range(unmap, address, address + PAGE_SIZE);
 }
 
-void unmap_slot(struct unmap *unmap, pte_slot_t *slot, vaddr_t address) { take_slot(unmap, slot, address); }
+void unmap_slot(struct unmap *unmap, pte_slot_t *slot, vaddr_t address) {
+    take_slot(unmap, slot, address);
+}
 
 static void unmap_pages(struct unmap *unmap, pte_slot_t *table, vaddr_t start, vaddr_t end) {
     pte_slot_t *slot = &table[table_index(start, 0)];
@@ -83,7 +85,7 @@ static void unmap_pages(struct unmap *unmap, pte_slot_t *table, vaddr_t start, v
 
 status_t unmap_range(struct unmap *unmap, vaddr_t start, vaddr_t end) {
     pte_slot_t *slot;
-    for (vaddr_t at = start; (slot = next_block(unmap->aspace, &at, end)); ) {
+    for (vaddr_t at = start; (slot = next_block(unmap->aspace, &at, end));) {
         vaddr_t block = ALIGN_DOWN(at, HUGE_PAGE_SIZE), stop = MIN(block + HUGE_PAGE_SIZE, end);
         pte_t entry = slot_load(slot);
         if (is_huge_leaf(entry) && at == block && stop - at == HUGE_PAGE_SIZE) {

@@ -14,4 +14,6 @@ void *arch_vector_area_alloc(size_t size) {
     return slab_alloc(&areas);
 }
 
-void arch_vector_area_free(void *area, size_t size) { slab_free(&areas, area); }
+void arch_vector_area_free(void *area, size_t size) {
+    slab_free(&areas, area);
+}

@@ -53,7 +53,9 @@ void vmap_init(void) {
     ASSERT(vmap.devices + DEVICE_PAGES * PAGE_SIZE <= arch_vmap_end());
 }
 
-static void *slot_stack(size_t slot) { return (void *)(vmap.stacks + slot * SLOT_SIZE + SLOT_SIZE - KERNEL_STACK_SIZE); }
+static void *slot_stack(size_t slot) {
+    return (void *)(vmap.stacks + slot * SLOT_SIZE + SLOT_SIZE - KERNEL_STACK_SIZE);
+}
 
 // Unmaps what was mapped of a stack, flushes, frees the pages and the slot.
 static void stack_destroy(void *stack) {

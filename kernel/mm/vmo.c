@@ -16,8 +16,12 @@
 SLAB_CACHE(vmo_cache, struct vmo);
 SLAB_CACHE(radix_node_cache, struct radix_node);
 
-struct radix_node *radix_node_alloc(void) { return slab_alloc_zero(&radix_node_cache); }
-void radix_node_free(struct radix_node *node) { slab_free(&radix_node_cache, node); }
+struct radix_node *radix_node_alloc(void) {
+    return slab_alloc_zero(&radix_node_cache);
+}
+void radix_node_free(struct radix_node *node) {
+    slab_free(&radix_node_cache, node);
+}
 
 struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, void *context) {
     struct vmo *vmo = slab_alloc_zero(&vmo_cache);
@@ -31,7 +35,9 @@ struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, v
     return vmo;
 }
 
-struct vmo *vmo_create(uint64_t size) { return vmo_create_paged(size, nullptr, nullptr); }
+struct vmo *vmo_create(uint64_t size) {
+    return vmo_create_paged(size, nullptr, nullptr);
+}
 
 void vmo_put(struct vmo *vmo) {
     if (!refcount_down(&vmo->ref))

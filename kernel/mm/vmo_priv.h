@@ -8,8 +8,7 @@ ALWAYS_INLINE struct page *vmo_peek(struct vmo *vmo, uint64_t index) REQUIRES(&v
     return radix_get(&vmo->pages, index);
 }
 // The pages from `index` on, as radix_slots gives them.
-ALWAYS_INLINE struct page *const *vmo_peek_many(struct vmo *vmo, uint64_t index, unsigned *count)
-    REQUIRES(&vmo->lock) {
+ALWAYS_INLINE struct page *const *vmo_peek_many(struct vmo *vmo, uint64_t index, unsigned *count) REQUIRES(&vmo->lock) {
     return (struct page *const *)radix_slots(&vmo->pages, index, count);
 }
 // As vmo_get_page with create, and tells the pager that the page becomes dirty.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Memory objects: operations on ranges. Truncation, holes, preallocation, write-back, seals.
 //
-// Removing pages: under vmo->lock the pages leave the tree, then every mapping of the range is cleared and flushed, then the
-// pages are dropped. A fault that had looked one up before waits for the lock and finds it gone.
+// Removing pages: under vmo->lock the pages leave the tree, then every mapping of the range is cleared and flushed,
+// then the pages are dropped. A fault that had looked one up before waits for the lock and finds it gone.
 #include "page_priv.h"
 #include "vmo_priv.h"
 

@@ -8,11 +8,19 @@
 #include <mm/upcall.h>
 #include <posix/process.h>
 
-void region_file_get(struct object *file) { object_get(file); }
-void region_file_put(struct object *file) { object_put(file); }
+void region_file_get(struct object *file) {
+    object_get(file);
+}
+void region_file_put(struct object *file) {
+    object_put(file);
+}
 
-static bool may_lock_unlimited(void) { return cred_has_cap(cred_current(), CAP_IPC_LOCK); }
-static bool may_lock(void) { return may_lock_unlimited() || rlimit_current(RLIMIT_MEMLOCK) != 0; }
+static bool may_lock_unlimited(void) {
+    return cred_has_cap(cred_current(), CAP_IPC_LOCK);
+}
+static bool may_lock(void) {
+    return may_lock_unlimited() || rlimit_current(RLIMIT_MEMLOCK) != 0;
+}
 
 // Whether `size` more bytes may be locked.
 static bool lock_fits(struct aspace *aspace, uint64_t size) {
@@ -26,8 +34,8 @@ static_assert(REGION_READ == PROT_READ && REGION_WRITE == PROT_WRITE && REGION_E
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 // What MAP_SHARED_VALIDATE accepts.
-#define MAP_VALID                                                                                                      \
-    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |  \
+#define MAP_VALID                                                                                                     \
+    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
 static void set_flags(struct map_request *request, unsigned long prot, unsigned long flags) {
@@ -99,8 +107,7 @@ static status_t check_request(const struct map_request *request) {
         return -EINVAL;
     if (ALIGN_UP(request->size, PAGE_SIZE) == 0)
         return -ENOMEM;
-    if ((request->offset >> PAGE_SHIFT) + (ALIGN_UP(request->size, PAGE_SIZE) >> PAGE_SHIFT) >
-        UINT64_MAX >> PAGE_SHIFT)
+    if ((request->offset >> PAGE_SHIFT) + (ALIGN_UP(request->size, PAGE_SIZE) >> PAGE_SHIFT) > UINT64_MAX >> PAGE_SHIFT)
         return -EOVERFLOW;
     if (!(request->flags & REGION_LOCKED))
         return 0;
@@ -136,7 +143,9 @@ long sys_mmap(unsigned long address, size_t size, unsigned long prot, unsigned l
     return status < 0 ? status : (long)result;
 }
 
-long sys_munmap(unsigned long address, size_t size) { return aspace_unmap(aspace_current(), address, size); }
+long sys_munmap(unsigned long address, size_t size) {
+    return aspace_unmap(aspace_current(), address, size);
+}
 
 long sys_mprotect(unsigned long address, size_t size, unsigned long prot) {
     unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
@@ -156,7 +165,9 @@ long sys_mremap(unsigned long address, size_t old_size, size_t new_size, unsigne
     return status < 0 ? status : (long)result;
 }
 
-long sys_brk(unsigned long address) { return (long)aspace_brk(aspace_current(), address); }
+long sys_brk(unsigned long address) {
+    return (long)aspace_brk(aspace_current(), address);
+}
 
 long sys_madvise(unsigned long address, size_t size, int advice) {
     return aspace_advise(aspace_current(), address, size, advice);
@@ -208,7 +219,9 @@ static long lock_range(unsigned long address, size_t size, enum lock_mode mode) 
     return address + size > USER_TOP ? -ENOMEM : aspace_lock(aspace_current(), address, size, mode);
 }
 
-long sys_mlock(unsigned long address, size_t size) { return may_lock() ? lock_range(address, size, LOCK_NOW) : -EPERM; }
+long sys_mlock(unsigned long address, size_t size) {
+    return may_lock() ? lock_range(address, size, LOCK_NOW) : -EPERM;
+}
 
 long sys_mlock2(unsigned long address, size_t size, int flags) {
     if (flags & ~MLOCK_ONFAULT)
@@ -218,7 +231,9 @@ long sys_mlock2(unsigned long address, size_t size, int flags) {
     return lock_range(address, size, flags & MLOCK_ONFAULT ? LOCK_ON_FAULT : LOCK_NOW);
 }
 
-long sys_munlock(unsigned long address, size_t size) { return lock_range(address, size, LOCK_NONE); }
+long sys_munlock(unsigned long address, size_t size) {
+    return lock_range(address, size, LOCK_NONE);
+}
 
 long sys_mlockall(int flags) {
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)

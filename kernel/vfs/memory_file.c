@@ -10,7 +10,9 @@
 
 static struct path hidden; // the root of that tmpfs
 
-status_t memory_files_init(void) { return mount_hidden("tmpfs", &hidden); }
+status_t memory_files_init(void) {
+    return mount_hidden("tmpfs", &hidden);
+}
 
 status_t vfs_make_memory_file(const char *name, uint32_t flags, struct object **out) {
     struct vnode *root = path_vnode(&hidden), *vnode;

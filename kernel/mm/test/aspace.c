@@ -39,7 +39,9 @@ static struct {
     unsigned size; // pages
 } objects[OBJECTS];
 
-static vaddr_t address_of(unsigned page) { return BASE + page * PAGE_SIZE; }
+static vaddr_t address_of(unsigned page) {
+    return BASE + page * PAGE_SIZE;
+}
 
 static uint32_t *model_value(struct model_page *page) {
     return page->object < 0 || page->copied ? &page->value : &objects[page->object].value[page->index];
@@ -178,8 +180,9 @@ static bool step_remap(struct space *space) {
     struct range r = random_range();
     unsigned to = (unsigned)random() % PAGES;
     if (!space->pages[r.first].mapped)
-        return aspace_remap(space->aspace, &(struct remap_request){address_of(r.first), PAGE_SIZE, 2 * PAGE_SIZE,
-                            MREMAP_MAYMOVE, 0}, &(vaddr_t){0}) == -EFAULT;
+        return aspace_remap(space->aspace,
+                            &(struct remap_request){address_of(r.first), PAGE_SIZE, 2 * PAGE_SIZE, MREMAP_MAYMOVE, 0},
+                            &(vaddr_t){0}) == -EFAULT;
     if (to == r.first)
         return true;
     struct remap_request request = {address_of(r.first), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -260,20 +263,29 @@ static const char *random_step(void) {
     case 0:
     case 1:
     case 2:
-    case 3: return step_map(space) ? nullptr : "map";
+    case 3:
+        return step_map(space) ? nullptr : "map";
     case 4:
-    case 5: return step_unmap(space) ? nullptr : "unmap";
+    case 5:
+        return step_unmap(space) ? nullptr : "unmap";
     case 6:
     case 7:
-    case 8: return step_protect(space) ? nullptr : "protect";
-    case 9: return step_discard(space) ? nullptr : "discard";
+    case 8:
+        return step_protect(space) ? nullptr : "protect";
+    case 9:
+        return step_discard(space) ? nullptr : "discard";
     case 10:
-    case 11: return step_remap(space) ? nullptr : "remap";
-    case 12: return random() % 4 || step_truncate() ? nullptr : "truncate";
-    case 13: return random() % 3 || step_fork(space) ? nullptr : "fork";
+    case 11:
+        return step_remap(space) ? nullptr : "remap";
+    case 12:
+        return random() % 4 || step_truncate() ? nullptr : "truncate";
+    case 13:
+        return random() % 3 || step_fork(space) ? nullptr : "fork";
     case 14:
-    case 15: return step_fault(space) ? nullptr : "fault";
-    default: return step_touch(space) ? nullptr : "touch";
+    case 15:
+        return step_fault(space) ? nullptr : "fault";
+    default:
+        return step_touch(space) ? nullptr : "touch";
     }
 }
 
@@ -285,8 +297,8 @@ static bool check_everything(void) {
         for (unsigned i = 0; i < PAGES; i++) {
             if (!check_read(&spaces[s], i)) {
                 struct model_page *p = &spaces[s].pages[i];
-                printf("# space %u page %u: mapped %d prot %d shared %d object %d index %u copied %d\n", s, i, p->mapped,
-                       p->prot, p->shared, p->object, p->index, p->copied);
+                printf("# space %u page %u: mapped %d prot %d shared %d object %d index %u copied %d\n", s, i,
+                       p->mapped, p->prot, p->shared, p->object, p->index, p->copied);
                 return false;
             }
             mapped += spaces[s].pages[i].mapped;

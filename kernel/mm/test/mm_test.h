@@ -7,7 +7,9 @@
 #include <mm/slab.h>
 #include <tap.h>
 
-[[maybe_unused]] static void mm_test_boot(void) { page_init(); }
+[[maybe_unused]] static void mm_test_boot(void) {
+    page_init();
+}
 
 struct mm_test_counts {
     uint64_t anonymous, cached, tables;

@@ -14,7 +14,9 @@ static struct {
     uint64_t stamp;
 } slots[SLOTS];
 
-static uint64_t *words(unsigned slot) { return page_to_virt(slots[slot].page); }
+static uint64_t *words(unsigned slot) {
+    return page_to_virt(slots[slot].page);
+}
 
 static bool fill(unsigned slot) {
     size_t count = (PAGE_SIZE << slots[slot].order) / 8;

@@ -71,7 +71,6 @@ static void test_kmalloc(void) {
     ok(good, "random sizes never overlap, and krealloc keeps the contents");
     for (unsigned i = 0; i < SLOTS; i++)
         kfree(slots[i].memory);
-
 }
 
 static void test_limits(void) {

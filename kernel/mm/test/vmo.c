@@ -4,9 +4,9 @@
 
 #include "mm_test.h"
 
+#include <mm/uio.h>
 #include <mm/upcall.h>
 #include <mm/vmo.h>
-#include <mm/uio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,7 +144,9 @@ static status_t write_page(struct vmo *vmo, uint64_t index, struct page *page) {
     return 0;
 }
 
-static void destroy(struct vmo *vmo) { destroyed = true; }
+static void destroy(struct vmo *vmo) {
+    destroyed = true;
+}
 
 static void test_pager(void) {
     static const struct vmo_pager_ops ops = {.read_page = read_page, .write_page = write_page, .destroy = destroy};

@@ -6,9 +6,15 @@
 
 #define BITMAP_WORDS(bits) (((bits) + 63) / 64)
 
-ALWAYS_INLINE bool bitmap_test(const uint64_t *map, size_t bit) { return map[bit / 64] >> (bit % 64) & 1; }
-ALWAYS_INLINE void bitmap_set(uint64_t *map, size_t bit) { map[bit / 64] |= 1ull << (bit % 64); }
-ALWAYS_INLINE void bitmap_clear(uint64_t *map, size_t bit) { map[bit / 64] &= ~(1ull << (bit % 64)); }
+ALWAYS_INLINE bool bitmap_test(const uint64_t *map, size_t bit) {
+    return map[bit / 64] >> (bit % 64) & 1;
+}
+ALWAYS_INLINE void bitmap_set(uint64_t *map, size_t bit) {
+    map[bit / 64] |= 1ull << (bit % 64);
+}
+ALWAYS_INLINE void bitmap_clear(uint64_t *map, size_t bit) {
+    map[bit / 64] &= ~(1ull << (bit % 64));
+}
 
 // The first clear / set bit in [from, size), or `size`.
 size_t bitmap_next_clear(const uint64_t *map, size_t size, size_t from);

@@ -25,13 +25,17 @@ struct radix {
 
 #define RADIX_INIT {nullptr, 0}
 
-ALWAYS_INLINE void radix_init(struct radix *tree) { *tree = (struct radix)RADIX_INIT; }
-ALWAYS_INLINE bool radix_is_empty(const struct radix *tree) { return tree->root == nullptr; }
+ALWAYS_INLINE void radix_init(struct radix *tree) {
+    *tree = (struct radix)RADIX_INIT;
+}
+ALWAYS_INLINE bool radix_is_empty(const struct radix *tree) {
+    return tree->root == nullptr;
+}
 
 // The value at `index`, or nullptr.
 void *radix_get(const struct radix *tree, uint64_t index);
-// The slots from `index` to the end of its lowest node, to look at neighbours without a walk for each; *count: how many.
-// nullptr: there is no such node, so *count indexes from this one on are empty.
+// The slots from `index` to the end of its lowest node, to look at neighbours without a walk for each; *count: how
+// many. nullptr: there is no such node, so *count indexes from this one on are empty.
 void *const *radix_slots(const struct radix *tree, uint64_t index, unsigned *count);
 // Stores a value (not null), replacing what is there. -ENOMEM: nothing changed; never if the index is occupied.
 MUST_USE status_t radix_set(struct radix *tree, uint64_t index, void *value);

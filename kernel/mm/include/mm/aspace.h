@@ -23,13 +23,13 @@ enum region_flags {
     REGION_SHARED = 8,
     REGION_GROWS_DOWN = 16, // a stack
     REGION_LOCKED = 32,
-    REGION_NO_FORK = 64,      // MADV_DONTFORK
+    REGION_NO_FORK = 64, // MADV_DONTFORK
     REGION_WIPE_ON_FORK = 128,
     REGION_NO_DUMP = 256,
-    REGION_SPECIAL = 512,     // vDSO: not split, not moved by others
+    REGION_SPECIAL = 512, // vDSO: not split, not moved by others
     REGION_NO_HUGE = 1024,
-    REGION_HUGE = 2048,       // MADV_HUGEPAGE
-    REGION_MAY_WRITE = 4096,  // mprotect may add WRITE (false: shared mapping of a read-only handle)
+    REGION_HUGE = 2048,      // MADV_HUGEPAGE
+    REGION_MAY_WRITE = 4096, // mprotect may add WRITE (false: shared mapping of a read-only handle)
     REGION_NORESERVE = 8192,
 };
 
@@ -37,8 +37,8 @@ struct region {
     struct rb_node node; // by start
     vaddr_t start, end;  // page-aligned
     uint32_t flags;
-    struct vmo *vmo;     // one reference; null: private anonymous
-    uint64_t offset;     // in the VMO, bytes
+    struct vmo *vmo;           // one reference; null: private anonymous
+    uint64_t offset;           // in the VMO, bytes
     struct list_node vmo_node; // vmo->mappings
     struct aspace *aspace;
     struct object *file; // one reference: what was mapped, for /proc/PID/maps; may be null
@@ -55,20 +55,22 @@ struct aspace {
     // Where the search for room goes on (0: at mmap_top): no gap above it is larger than gap_passed.
     vaddr_t gap_from GUARDED_BY(&lock);
     size_t gap_passed GUARDED_BY(&lock);
-    vaddr_t mmap_top;            // allocation goes downwards from here (randomised)
+    vaddr_t mmap_top; // allocation goes downwards from here (randomised)
     vaddr_t brk_start, brk_end;
     vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
     _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, data_pages;
-    int64_t peak_resident; // as last seen; aspace_peak_resident() is up to date
+    int64_t peak_resident;                  // as last seen; aspace_peak_resident() is up to date
     bool lock_future, lock_future_on_fault; // mlockall(MCL_FUTURE), MCL_ONFAULT
     uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
-    _Atomic uint32_t membarrier; // commands that the process registered for
-    uint64_t auxv[48]; // for /proc/PID/auxv
+    _Atomic uint32_t membarrier;                                         // commands that the process registered for
+    uint64_t auxv[48];                                                   // for /proc/PID/auxv
 };
 
 // nullptr: no memory. One reference.
 struct aspace *aspace_create(void);
-ALWAYS_INLINE void aspace_get(struct aspace *aspace) { refcount_up(&aspace->ref); }
+ALWAYS_INLINE void aspace_get(struct aspace *aspace) {
+    refcount_up(&aspace->ref);
+}
 // The last one unmaps all. Blocks.
 void aspace_put(struct aspace *aspace);
 // Fork: a copy-on-write twin. nullptr: no memory.
@@ -77,14 +79,14 @@ struct aspace *aspace_fork(struct aspace *parent);
 struct aspace *aspace_current(void);
 
 struct map_request {
-    vaddr_t address;  // hint, or exact if fixed
-    size_t size;      // bytes, rounded up to pages
-    uint32_t flags;   // REGION_*
-    bool fixed;       // replace what is there
-    bool no_replace;  // with fixed: -EEXIST if something is there
-    bool populate;    // fault everything in now
-    bool low;         // MAP_32BIT
-    struct vmo *vmo;  // not consumed; null: private anonymous
+    vaddr_t address; // hint, or exact if fixed
+    size_t size;     // bytes, rounded up to pages
+    uint32_t flags;  // REGION_*
+    bool fixed;      // replace what is there
+    bool no_replace; // with fixed: -EEXIST if something is there
+    bool populate;   // fault everything in now
+    bool low;        // MAP_32BIT
+    struct vmo *vmo; // not consumed; null: private anonymous
     uint64_t offset;
     struct object *file; // not consumed
     const char *name;
@@ -124,14 +126,19 @@ MUST_USE status_t aspace_get_page(struct aspace *aspace, vaddr_t address, bool w
 
 // The largest resident_pages seen (VmHWM, ru_maxrss).
 int64_t aspace_peak_resident(struct aspace *aspace);
-// Calls `visit` for each region in order until it returns false (/proc/PID/maps, core files). The lock is held for reading: visit must not
-// fault in user memory, nor block for long.
-struct region_usage { uint64_t resident, anonymous, shared, dirty; }; // pages
+// Calls `visit` for each region in order until it returns false (/proc/PID/maps, core files). The lock is held for
+// reading: visit must not fault in user memory, nor block for long.
+struct region_usage {
+    uint64_t resident, anonymous, shared, dirty;
+}; // pages
 void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct region *region, void *context),
                             void *context);
 // Counts pages by walking the tables (smaps). For use in `visit`.
 void region_usage(const struct region *region, struct region_usage *out);
 
 // Where a shared futex lives: (vmo, offset) for shared regions, (aspace, address) for private ones.
-struct memory_key { const void *object; uint64_t offset; };
+struct memory_key {
+    const void *object;
+    uint64_t offset;
+};
 MUST_USE status_t aspace_memory_key(struct aspace *aspace, vaddr_t address, struct memory_key *key);

@@ -9,14 +9,14 @@
 struct vmo;
 
 enum page_flags {
-    PAGE_ZEROED = 1, // on a free list: known to be all zero
-    PAGE_SLAB = 2,   // belongs to a slab
-    PAGE_TABLE = 4,  // is a page table
-    PAGE_DIRTY = 8,  // page cache: differs from the backing store
-    PAGE_HEAD = 16,  // first page of a block of `order`
-    PAGE_RESERVED = 32, // never freed (kernel image, firmware, the shared zero page)
-    PAGE_BUDDY = 64,    // head of a block on one of the buddy's free lists
-    PAGE_RAW = 128,     // with PAGE_BUDDY: the block's other struct pages were never written yet
+    PAGE_ZEROED = 1,      // on a free list: known to be all zero
+    PAGE_SLAB = 2,        // belongs to a slab
+    PAGE_TABLE = 4,       // is a page table
+    PAGE_DIRTY = 8,       // page cache: differs from the backing store
+    PAGE_HEAD = 16,       // first page of a block of `order`
+    PAGE_RESERVED = 32,   // never freed (kernel image, firmware, the shared zero page)
+    PAGE_BUDDY = 64,      // head of a block on one of the buddy's free lists
+    PAGE_RAW = 128,       // with PAGE_BUDDY: the block's other struct pages were never written yet
     PAGE_ANONYMOUS = 256, // private memory of processes (counted)
 };
 
@@ -44,18 +44,26 @@ static_assert(sizeof(struct page) == 32);
 
 extern struct page *page_array; // indexed by page frame number; has holes where there is no RAM
 
-ALWAYS_INLINE paddr_t page_to_phys(const struct page *page) { return (paddr_t)(page - page_array) << PAGE_SHIFT; }
-ALWAYS_INLINE struct page *phys_to_page(paddr_t paddr) { return &page_array[paddr >> PAGE_SHIFT]; }
-ALWAYS_INLINE void *page_to_virt(const struct page *page) { return arch_phys_to_virt(page_to_phys(page)); }
-ALWAYS_INLINE struct page *virt_to_page(const void *address) { return phys_to_page(arch_virt_to_phys(address)); }
+ALWAYS_INLINE paddr_t page_to_phys(const struct page *page) {
+    return (paddr_t)(page - page_array) << PAGE_SHIFT;
+}
+ALWAYS_INLINE struct page *phys_to_page(paddr_t paddr) {
+    return &page_array[paddr >> PAGE_SHIFT];
+}
+ALWAYS_INLINE void *page_to_virt(const struct page *page) {
+    return arch_phys_to_virt(page_to_phys(page));
+}
+ALWAYS_INLINE struct page *virt_to_page(const void *address) {
+    return phys_to_page(arch_virt_to_phys(address));
+}
 
 // True if the address has a struct page: it is RAM (usable, the kernel image or the initrd).
 bool phys_is_ram(paddr_t paddr);
 
 enum alloc_flags {
-    ALLOC_ZERO = 1,    // pages are zero (from the pre-zeroed pool if possible)
-    ALLOC_ATOMIC = 2,  // may use the reserve; never blocks (dpc context)
-    ALLOC_USER = 4,    // counts against limits: fails earlier, leaves the kernel its reserve
+    ALLOC_ZERO = 1,   // pages are zero (from the pre-zeroed pool if possible)
+    ALLOC_ATOMIC = 2, // may use the reserve; never blocks (dpc context)
+    ALLOC_USER = 4,   // counts against limits: fails earlier, leaves the kernel its reserve
 };
 
 #define PAGE_ORDER_MAX 10 // 4 MiB
@@ -64,7 +72,9 @@ enum alloc_flags {
 struct page *page_alloc(unsigned order, unsigned flags);
 // A single page: the per-CPU fast path.
 struct page *page_alloc_one(unsigned flags);
-ALWAYS_INLINE void page_get(struct page *page) { refcount_up(&page->ref); }
+ALWAYS_INLINE void page_get(struct page *page) {
+    refcount_up(&page->ref);
+}
 void page_free(struct page *page); // the last reference is gone
 ALWAYS_INLINE void page_put(struct page *page) {
     if (refcount_down(&page->ref))

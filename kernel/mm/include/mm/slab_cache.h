@@ -17,9 +17,9 @@ struct slab_magazine {
 struct slab_cache {
     struct slab_magazine *magazines[CPU_MAX]; // each touched by its own CPU only; null until first used there
     const char *name;
-    uint32_t size;             // of an object, bytes
+    uint32_t size; // of an object, bytes
     uint32_t align;
-    uint32_t stride;           // from one object to the next
+    uint32_t stride; // from one object to the next
     struct spinlock lock;
     struct list_node partial GUARDED_BY(&lock); // slabs with free objects, struct slab.node
     uint64_t taken GUARDED_BY(&lock);           // objects not in slabs: in use, or in magazines
@@ -30,11 +30,11 @@ struct slab_cache {
     uint8_t capacity;          // of a magazine
     struct list_node all;      // list of caches; under the list's lock
 #ifdef TESSERA_KASAN
-    uint64_t quarantined;      // freed, but kept poisoned for a while; under the quarantine's lock
+    uint64_t quarantined; // freed, but kept poisoned for a while; under the quarantine's lock
 #endif
 };
 
-#define SLAB_CACHE_INIT(variable, text, bytes, alignment)                                                              \
+#define SLAB_CACHE_INIT(variable, text, bytes, alignment) \
     {.name = (text), .size = (bytes), .align = (alignment), .partial = LIST_INIT((variable).partial)}
-#define SLAB_CACHE(variable, type)                                                                                     \
+#define SLAB_CACHE(variable, type) \
     static struct slab_cache variable = SLAB_CACHE_INIT(variable, #type, sizeof(type), alignof(type))

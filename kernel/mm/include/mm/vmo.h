@@ -27,7 +27,7 @@ struct vmo_pager_ops {
 
 struct vmo {
     struct refcount ref;
-    uint32_t seals; // F_SEAL_*
+    uint32_t seals;                    // F_SEAL_*
     const struct vmo_pager_ops *pager; // null: anonymous
     void *pager_context;
     struct spinlock lock;
@@ -42,7 +42,9 @@ struct vmo {
 // nullptr: no memory. One reference.
 struct vmo *vmo_create(uint64_t size);
 struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, void *context);
-ALWAYS_INLINE void vmo_get(struct vmo *vmo) { refcount_up(&vmo->ref); }
+ALWAYS_INLINE void vmo_get(struct vmo *vmo) {
+    refcount_up(&vmo->ref);
+}
 void vmo_put(struct vmo *vmo);
 
 // The page at `index`, with a reference for the caller. create: make it if absent (else *page is
