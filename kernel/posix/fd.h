@@ -44,7 +44,8 @@ struct at_path {
 MUST_USE status_t at_path_get(struct at_path *path, int dirfd, const char __user *text);
 void at_path_put(struct at_path *path);
 
-// The place that (dirfd, text, AT_*) names: AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH. `follow`: by default.
+// The place that (dirfd, text, AT_*) names: AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH. `follow`: by
+// default.
 MUST_USE status_t at_lookup(int dirfd, const char __user *text, int flags, bool follow, struct path *out);
 
 // A descriptor that is not O_PATH.

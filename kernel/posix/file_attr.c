@@ -33,7 +33,9 @@ long sys_fchmodat(int dirfd, const char __user *text, uint32_t mode) {
     return set_at(dirfd, text, 0, &(struct attributes){.valid = ATTR_MODE, .mode = mode}, false);
 }
 
-long sys_chmod(const char __user *text, uint32_t mode) { return sys_fchmodat(AT_FDCWD, text, mode); }
+long sys_chmod(const char __user *text, uint32_t mode) {
+    return sys_fchmodat(AT_FDCWD, text, mode);
+}
 
 long sys_fchmod(int fd, uint32_t mode) {
     return set_open(fd, &(struct attributes){.valid = ATTR_MODE, .mode = mode}, false, false);
@@ -41,8 +43,8 @@ long sys_fchmod(int fd, uint32_t mode) {
 
 // -1 leaves an id as it is.
 static struct attributes owner(uint32_t uid, uint32_t gid) {
-    return (struct attributes){.valid = (uid != UINT32_MAX ? ATTR_UID : 0u) | (gid != UINT32_MAX ? ATTR_GID : 0u),
-                               .uid = uid, .gid = gid};
+    return (struct attributes){
+        .valid = (uid != UINT32_MAX ? ATTR_UID : 0u) | (gid != UINT32_MAX ? ATTR_GID : 0u), .uid = uid, .gid = gid};
 }
 
 long sys_fchownat(int dirfd, const char __user *text, uint32_t uid, uint32_t gid, int flags) {
@@ -128,7 +130,9 @@ long sys_futimesat(int dirfd, const char __user *text, const void __user *user) 
     return set_times(dirfd, text, 0, times);
 }
 
-long sys_utimes(const char __user *text, const void __user *user) { return sys_futimesat(AT_FDCWD, text, user); }
+long sys_utimes(const char __user *text, const void __user *user) {
+    return sys_futimesat(AT_FDCWD, text, user);
+}
 
 // struct utimbuf: seconds.
 long sys_utime(const char __user *text, const void __user *user) {
@@ -163,7 +167,8 @@ long sys_ftruncate(int fd, loff_t size) {
     if (status != 0)
         return status;
     struct object *object = ref.object;
-    status = ref.rights & RIGHT_WRITE && object->ops->truncate ? object->ops->truncate(object, (uint64_t)size) : -EINVAL;
+    status =
+        ref.rights & RIGHT_WRITE && object->ops->truncate ? object->ops->truncate(object, (uint64_t)size) : -EINVAL;
     handle_release(&ref);
     return status;
 }

@@ -76,8 +76,12 @@ static ssize_t copy_all(struct copy *copy, loff_t *in_at, loff_t *out_at, size_t
 }
 
 // Without an offset of the user's the file's own position counts, and moves.
-static loff_t position_of(struct object *object) { return object->ops->seek(object, 0, SEEK_CUR); }
-static void set_position(struct object *object, loff_t position) { object->ops->seek(object, position, SEEK_SET); }
+static loff_t position_of(struct object *object) {
+    return object->ops->seek(object, 0, SEEK_CUR);
+}
+static void set_position(struct object *object, loff_t position) {
+    object->ops->seek(object, position, SEEK_SET);
+}
 
 long sys_sendfile(int out, int in, loff_t __user *user_offset, size_t count) {
     struct copy copy;

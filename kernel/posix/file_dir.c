@@ -63,8 +63,8 @@ static long getdents(int fd, void __user *out, unsigned size, bool old_format) {
     struct file *file = file_of(ref.object);
     if (!file || !S_ISTYPE(file->vnode->mode, S_IFDIR))
         goto release;
-    struct dirent_sink sink = {.sink = {emit}, .size = ALIGN_DOWN(MIN(size, (unsigned)BUFFER_MAX), 8),
-                               .old_format = old_format};
+    struct dirent_sink sink = {
+        .sink = {emit}, .size = ALIGN_DOWN(MIN(size, (unsigned)BUFFER_MAX), 8), .old_format = old_format};
     result = -EINVAL;
     if (sink.size < 24)
         goto release;
@@ -76,8 +76,12 @@ release:
     return result;
 }
 
-long sys_getdents64(unsigned fd, void __user *out, unsigned size) { return getdents((int)fd, out, size, false); }
-long sys_getdents(unsigned fd, void __user *out, unsigned size) { return getdents((int)fd, out, size, true); }
+long sys_getdents64(unsigned fd, void __user *out, unsigned size) {
+    return getdents((int)fd, out, size, false);
+}
+long sys_getdents(unsigned fd, void __user *out, unsigned size) {
+    return getdents((int)fd, out, size, true);
+}
 
 // ---------------------------------------------------------------- the working directory
 

@@ -13,7 +13,8 @@ long sys_read(int fd, void __user *buffer, size_t size) {
     struct uio uio;
     uio_init_user(&uio, buffer, MIN(size, IO_SIZE_MAX));
     struct object *object = ref.object;
-    ssize_t done = LIKELY(object->ops->read != nullptr) ? object->ops->read(object, &uio, nullptr, io_flags(object)) : -EINVAL;
+    ssize_t done =
+        LIKELY(object->ops->read != nullptr) ? object->ops->read(object, &uio, nullptr, io_flags(object)) : -EINVAL;
     handle_release(&ref);
     return done;
 }
@@ -33,7 +34,9 @@ long sys_write(int fd, const void __user *buffer, size_t size) {
 }
 
 // Positioned transfers need an object that has positions.
-static bool has_positions(struct object *object) { return object->ops->seek != nullptr; }
+static bool has_positions(struct object *object) {
+    return object->ops->seek != nullptr;
+}
 
 static ssize_t transfer_at(struct object *object, struct uio *uio, loff_t offset, unsigned flags, bool write) {
     if (offset < 0)
@@ -144,17 +147,19 @@ long sys_preadv(int fd, const void __user *iov, unsigned long count, unsigned lo
 }
 
 long sys_pwritev(int fd, const void __user *iov, unsigned long count, unsigned long low, unsigned long high) {
-    return transfer_vector(&(struct vector_call){.fd = fd, .write = true, .positioned = true, .offset = (loff_t)low}, iov,
-                           count);
+    return transfer_vector(&(struct vector_call){.fd = fd, .write = true, .positioned = true, .offset = (loff_t)low},
+                           iov, count);
 }
 
 // Offset -1: the current position.
-long sys_preadv2(int fd, const void __user *iov, unsigned long count, unsigned long low, unsigned long high, int flags) {
+long sys_preadv2(int fd, const void __user *iov, unsigned long count, unsigned long low, unsigned long high,
+                 int flags) {
     bool positioned = (loff_t)low != -1;
     return transfer_vector(&(struct vector_call){fd, false, positioned, (loff_t)low, flags}, iov, count);
 }
 
-long sys_pwritev2(int fd, const void __user *iov, unsigned long count, unsigned long low, unsigned long high, int flags) {
+long sys_pwritev2(int fd, const void __user *iov, unsigned long count, unsigned long low, unsigned long high,
+                  int flags) {
     bool positioned = (loff_t)low != -1;
     return transfer_vector(&(struct vector_call){fd, true, positioned, (loff_t)low, flags}, iov, count);
 }

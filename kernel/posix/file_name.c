@@ -12,7 +12,9 @@ long sys_mkdirat(int dirfd, const char __user *text, uint32_t mode) {
     return status;
 }
 
-long sys_mkdir(const char __user *text, uint32_t mode) { return sys_mkdirat(AT_FDCWD, text, mode); }
+long sys_mkdir(const char __user *text, uint32_t mode) {
+    return sys_mkdirat(AT_FDCWD, text, mode);
+}
 
 long sys_mknodat(int dirfd, const char __user *text, uint32_t mode, uint32_t device) {
     struct at_path path;
@@ -43,7 +45,9 @@ long sys_symlinkat(const char __user *target_user, int dirfd, const char __user 
     return status;
 }
 
-long sys_symlink(const char __user *target, const char __user *path) { return sys_symlinkat(target, AT_FDCWD, path); }
+long sys_symlink(const char __user *target, const char __user *path) {
+    return sys_symlinkat(target, AT_FDCWD, path);
+}
 
 long sys_linkat(int from_dirfd, const char __user *from, int to_dirfd, const char __user *to, int flags) {
     struct path target;
@@ -64,7 +68,9 @@ long sys_linkat(int from_dirfd, const char __user *from, int to_dirfd, const cha
     return status;
 }
 
-long sys_link(const char __user *from, const char __user *to) { return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+long sys_link(const char __user *from, const char __user *to) {
+    return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 long sys_unlinkat(int dirfd, const char __user *text, int flags) {
     struct at_path path;
@@ -78,8 +84,12 @@ long sys_unlinkat(int dirfd, const char __user *text, int flags) {
     return status;
 }
 
-long sys_unlink(const char __user *text) { return sys_unlinkat(AT_FDCWD, text, 0); }
-long sys_rmdir(const char __user *text) { return sys_unlinkat(AT_FDCWD, text, AT_REMOVEDIR); }
+long sys_unlink(const char __user *text) {
+    return sys_unlinkat(AT_FDCWD, text, 0);
+}
+long sys_rmdir(const char __user *text) {
+    return sys_unlinkat(AT_FDCWD, text, AT_REMOVEDIR);
+}
 
 long sys_renameat2(int from_dirfd, const char __user *from, int to_dirfd, const char __user *to, unsigned flags) {
     struct at_path from_path, to_path;
@@ -88,7 +98,8 @@ long sys_renameat2(int from_dirfd, const char __user *from, int to_dirfd, const 
         return status;
     status = at_path_get(&to_path, to_dirfd, to);
     if (status == 0) {
-        struct rename_request request = {from_path.at.path, to_path.at.path, from_path.text.text, to_path.text.text, flags};
+        struct rename_request request = {from_path.at.path, to_path.at.path, from_path.text.text, to_path.text.text,
+                                         flags};
         status = vfs_rename(&request);
         at_path_put(&to_path);
     }

@@ -50,7 +50,9 @@ long sys_openat(int dirfd, const char __user *path, int flags, uint32_t mode) {
     return open_user(dirfd, path, &request);
 }
 
-long sys_open(const char __user *path, int flags, uint32_t mode) { return sys_openat(AT_FDCWD, path, flags, mode); }
+long sys_open(const char __user *path, int flags, uint32_t mode) {
+    return sys_openat(AT_FDCWD, path, flags, mode);
+}
 
 long sys_creat(const char __user *path, uint32_t mode) {
     return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
@@ -74,8 +76,10 @@ static status_t check_how(const struct abi_open_how *how) {
 long sys_openat2(int dirfd, const char __user *path, const void __user *how_user, size_t size) {
     static const struct {
         unsigned resolve, lookup;
-    } map[] = {{RESOLVE_NO_XDEV, LOOKUP_NO_XDEV},         {RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGIC},
-               {RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS}, {RESOLVE_BENEATH, LOOKUP_BENEATH},
+    } map[] = {{RESOLVE_NO_XDEV, LOOKUP_NO_XDEV},
+               {RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGIC},
+               {RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS},
+               {RESOLVE_BENEATH, LOOKUP_BENEATH},
                {RESOLVE_IN_ROOT, LOOKUP_IN_ROOT}};
     struct abi_open_how how;
     if (size < sizeof how)
@@ -103,7 +107,9 @@ long sys_openat2(int dirfd, const char __user *path, const void __user *how_user
 
 // ---------------------------------------------------------------- close, dup
 
-long sys_close(int fd) { return handle_close(fd); }
+long sys_close(int fd) {
+    return handle_close(fd);
+}
 
 long sys_close_range(unsigned first, unsigned last, unsigned flags) {
     enum { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4 };
@@ -118,7 +124,9 @@ long sys_close_range(unsigned first, unsigned last, unsigned flags) {
     return 0;
 }
 
-long sys_dup(int fd) { return handle_duplicate(fd, UINT32_MAX, 0, 0); }
+long sys_dup(int fd) {
+    return handle_duplicate(fd, UINT32_MAX, 0, 0);
+}
 
 long sys_dup3(int from, int to, int flags) {
     if (from == to || flags & ~O_CLOEXEC)
@@ -163,4 +171,6 @@ unreserve_read:
     return status;
 }
 
-long sys_pipe(int __user *fds) { return sys_pipe2(fds, 0); }
+long sys_pipe(int __user *fds) {
+    return sys_pipe2(fds, 0);
+}

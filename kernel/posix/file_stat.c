@@ -31,8 +31,8 @@ static long put_stat(const struct stat_info *info, void __user *out) {
 static status_t object_stat(struct object *object, struct stat_info *info) {
     if (LIKELY(object->ops->stat != nullptr))
         return object->ops->stat(object, info);
-    *info = (struct stat_info){.device = abi_make_device(0, 13), .inode = object->id, .mode = 0600, .links = 1,
-                               .block_size = PAGE_SIZE};
+    *info = (struct stat_info){
+        .device = abi_make_device(0, 13), .inode = object->id, .mode = 0600, .links = 1, .block_size = PAGE_SIZE};
     return 0;
 }
 
@@ -183,8 +183,8 @@ long sys_statfs(const char __user *text, void __user *out) {
 
 // Pipes and sockets: a file system of their own without anything in it.
 static long put_pipefs(void __user *out) {
-    struct abi_statfs statfs = {.type = 0x50495045, .block_size = PAGE_SIZE, .fragment_size = PAGE_SIZE,
-                                .name_length = NAME_MAX};
+    struct abi_statfs statfs = {
+        .type = 0x50495045, .block_size = PAGE_SIZE, .fragment_size = PAGE_SIZE, .name_length = NAME_MAX};
     return copy_to_user(out, &statfs, sizeof statfs);
 }
 
@@ -254,5 +254,9 @@ long sys_faccessat2(int dirfd, const char __user *text, int mode, int flags) {
     return result;
 }
 
-long sys_faccessat(int dirfd, const char __user *text, int mode) { return sys_faccessat2(dirfd, text, mode, 0); }
-long sys_access(const char __user *text, int mode) { return sys_faccessat2(AT_FDCWD, text, mode, 0); }
+long sys_faccessat(int dirfd, const char __user *text, int mode) {
+    return sys_faccessat2(dirfd, text, mode, 0);
+}
+long sys_access(const char __user *text, int mode) {
+    return sys_faccessat2(AT_FDCWD, text, mode, 0);
+}

@@ -2,7 +2,6 @@
 // Writing back, reserving room, advice.
 #include "fd.h"
 
-
 static long sync_fd(int fd, bool data_only) {
     struct handle_ref ref;
     status_t status = fd_get(fd, 0, &ref);
@@ -14,8 +13,12 @@ static long sync_fd(int fd, bool data_only) {
     return status;
 }
 
-long sys_fsync(int fd) { return sync_fd(fd, false); }
-long sys_fdatasync(int fd) { return sync_fd(fd, true); }
+long sys_fsync(int fd) {
+    return sync_fd(fd, false);
+}
+long sys_fdatasync(int fd) {
+    return sync_fd(fd, true);
+}
 
 long sys_sync(void) {
     vfs_sync_all();

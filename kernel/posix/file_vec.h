@@ -15,4 +15,6 @@ struct vector {
 
 // The total is cut at the largest transfer of one call. -EINVAL, -EFAULT, -ENOMEM.
 MUST_USE status_t vector_get(struct vector *vector, const void __user *iov, unsigned long count);
-ALWAYS_INLINE void vector_put(struct vector *vector) { kfree(vector->heap); }
+ALWAYS_INLINE void vector_put(struct vector *vector) {
+    kfree(vector->heap);
+}

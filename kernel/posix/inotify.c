@@ -16,7 +16,9 @@ long sys_inotify_init1(int flags) {
     return fd;
 }
 
-long sys_inotify_init(void) { return sys_inotify_init1(0); }
+long sys_inotify_init(void) {
+    return sys_inotify_init1(0);
+}
 
 long sys_inotify_add_watch(int fd, const char __user *text, uint32_t mask) {
     struct handle_ref ref;
@@ -26,8 +28,8 @@ long sys_inotify_add_watch(int fd, const char __user *text, uint32_t mask) {
     long result = fd_get(fd, 0, &ref);
     if (result != 0)
         return result;
-    unsigned lookup = (mask & NOTIFY_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
-                      (mask & NOTIFY_ONLY_DIRECTORY ? LOOKUP_DIRECTORY : 0);
+    unsigned lookup =
+        (mask & NOTIFY_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) | (mask & NOTIFY_ONLY_DIRECTORY ? LOOKUP_DIRECTORY : 0);
     result = path_lookup_user(AT_FDCWD, text, lookup, &path);
     if (result != 0)
         goto release;

@@ -214,4 +214,6 @@ long sys_listxattr(const char __user *path, char __user *out, size_t size) {
 long sys_llistxattr(const char __user *path, char __user *out, size_t size) {
     return path ? list(path, -1, false, out, size) : -EFAULT;
 }
-long sys_flistxattr(int fd, char __user *out, size_t size) { return list(nullptr, fd, false, out, size); }
+long sys_flistxattr(int fd, char __user *out, size_t size) {
+    return list(nullptr, fd, false, out, size);
+}

@@ -7,8 +7,9 @@ void vnode_stat(struct vnode *vnode, struct stat_info *out) {
     out->device = vnode->super->device;
     out->inode = vnode->inode;
     out->special_device = vnode->device;
-    out->size = data ? atomic_load_explicit(&data->size, memory_order_relaxed)
-                : vnode->link_target ? strlen(vnode->link_target) : 0;
+    out->size = data                 ? atomic_load_explicit(&data->size, memory_order_relaxed)
+                : vnode->link_target ? strlen(vnode->link_target)
+                                     : 0;
     out->blocks = data ? atomic_load_explicit(&data->resident, memory_order_relaxed) * (PAGE_SIZE / 512) : 0;
     out->mode = vnode->mode;
     out->links = vnode->links;
@@ -32,7 +33,9 @@ static bool owns(const struct vnode *vnode, const struct cred *cred) {
     return cred->fsuid == vnode->uid || cred_has_cap(cred, CAP_FOWNER);
 }
 
-static bool in_group(const struct cred *cred, uint32_t gid) { return cred->fsgid == gid || cred_in_group(cred, gid); }
+static bool in_group(const struct cred *cred, uint32_t gid) {
+    return cred->fsgid == gid || cred_in_group(cred, gid);
+}
 
 // chown: root gives files away; the owner may choose among his groups.
 static status_t may_chown(const struct vnode *vnode, const struct attributes *a, const struct cred *cred) {
@@ -202,8 +205,8 @@ status_t vfs_access(const struct path *path, const struct cred *cred, unsigned a
     struct vnode *vnode = path_vnode(path);
     if (!vnode)
         return -ENOENT;
-    if (access & W_OK && (S_ISTYPE(vnode->mode, S_IFREG) || S_ISTYPE(vnode->mode, S_IFDIR) ||
-                          S_ISTYPE(vnode->mode, S_IFLNK))) {
+    if (access & W_OK &&
+        (S_ISTYPE(vnode->mode, S_IFREG) || S_ISTYPE(vnode->mode, S_IFDIR) || S_ISTYPE(vnode->mode, S_IFLNK))) {
         status_t status = path_check_writable(path);
         if (status != 0)
             return status;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // Parser of cpio archives in the "newc" format (070701, and 070702 with checksums).
 //
-// A member is a header of 110 characters, hexadecimal numbers of eight digits each, its name with a NUL, padding to four bytes,
-// its data, padding again. Padding counts from the start of the archive, which Linux takes as the start of the
-// whole initramfs; archives in it begin at multiples of four.
+// A member is a header of 110 characters, hexadecimal numbers of eight digits each, its name with a NUL, padding to
+// four bytes, its data, padding again. Padding counts from the start of the archive, which Linux takes as the start of
+// the whole initramfs; archives in it begin at multiples of four.
 #include "cpio_priv.h"
 
 #include <lib/string.h>
@@ -35,7 +35,9 @@ static bool header_fields(const uint8_t *header, uint32_t field[FIELD_COUNT]) {
     return true;
 }
 
-static size_t padding(const uint8_t *base, const uint8_t *at) { return -(size_t)(at - base) & 3; }
+static size_t padding(const uint8_t *base, const uint8_t *at) {
+    return -(size_t)(at - base) & 3;
+}
 
 enum cpio_result cpio_next(const uint8_t *base, const uint8_t **at, const uint8_t *end, struct cpio_member *member) {
     const uint8_t *p = *at;

@@ -5,7 +5,7 @@
 #include <lib/types.h>
 
 struct cpio_member {
-    const char *name;    // NUL-terminated within the archive
+    const char *name; // NUL-terminated within the archive
     size_t name_length;
     const uint8_t *data;
     uint32_t inode, mode, uid, gid, links, mtime, size;

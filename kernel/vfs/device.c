@@ -12,7 +12,6 @@ struct device {
     const struct device_ops *ops;
 };
 
-
 static struct {
     struct mutex mutex;
     struct list_node list GUARDED_BY(&mutex);
@@ -54,11 +53,11 @@ status_t device_register(const struct device_ops *ops) {
     device->ops = ops;
     mutex_lock(&devices.mutex);
     LIST_FOR_EACH(other, &devices.list, node)
-        if (other->ops->device == ops->device) {
-            mutex_unlock(&devices.mutex);
-            slab_free(&device_slab, device);
-            return -EEXIST;
-        }
+    if (other->ops->device == ops->device) {
+        mutex_unlock(&devices.mutex);
+        slab_free(&device_slab, device);
+        return -EEXIST;
+    }
     list_push_back(&devices.list, &device->node);
     struct path root = devices.root;
     mutex_unlock(&devices.mutex);
@@ -71,8 +70,8 @@ void device_unregister(const struct device_ops *ops) {
     struct device *device, *found = nullptr;
     mutex_lock(&devices.mutex);
     LIST_FOR_EACH(device, &devices.list, node)
-        if (device->ops == ops)
-            found = device;
+    if (device->ops == ops)
+        found = device;
     if (found)
         list_remove(&found->node);
     struct path root = devices.root;
@@ -89,10 +88,10 @@ status_t device_open(uint64_t number, uint32_t flags, struct object **out) {
     const struct device_ops *ops = nullptr;
     mutex_lock(&devices.mutex);
     LIST_FOR_EACH(device, &devices.list, node)
-        if (device->ops->device == number) {
-            ops = device->ops;
-            break;
-        }
+    if (device->ops->device == number) {
+        ops = device->ops;
+        break;
+    }
     mutex_unlock(&devices.mutex);
     return ops ? ops->open(ops, flags, out) : -ENXIO;
 }
@@ -105,8 +104,10 @@ status_t devfs_add_link(const char *name, const char *target) {
 }
 
 void devfs_init(void) {
-    static const char *const links[][2] = {
-        {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}};
+    static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+                                           {"stdin", "/proc/self/fd/0"},
+                                           {"stdout", "/proc/self/fd/1"},
+                                           {"stderr", "/proc/self/fd/2"}};
     struct path root;
     status_t status = mount_hidden("devtmpfs", &root);
     if (status != 0)
@@ -115,7 +116,7 @@ void devfs_init(void) {
     devices.root = root;
     struct device *device;
     LIST_FOR_EACH(device, &devices.list, node)
-        add_node(&root, device->ops);
+    add_node(&root, device->ops);
     mutex_unlock(&devices.mutex);
     for (unsigned i = 0; i < ARRAY_SIZE(links); i++)
         log_failure("link", links[i][0], devfs_add_link(links[i][0], links[i][1]));

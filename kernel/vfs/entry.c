@@ -7,8 +7,8 @@
 //
 // References. The cache owns one of every hashed entry, so a count of 1 means that nobody uses it. To evict or to turn
 // an entry negative, its count is exchanged from exactly that to 0: whoever tries to take a reference meanwhile fails
-// and goes the slow way, through the directory's lock. Hence the rule that the walk depends on: an entry to which you hold a
-// reference, and which has a vnode, keeps it.
+// and goes the slow way, through the directory's lock. Hence the rule that the walk depends on: an entry to which you
+// hold a reference, and which has a vnode, keeps it.
 //
 // A rename changes parent and name of an entry in place, since open files and working directories hold it. It makes
 // tree.sequence odd meanwhile, and the walk starts again if the number has changed.
@@ -96,7 +96,9 @@ struct entry *entry_peek(struct entry *parent, const struct name *name) {
     return entry;
 }
 
-void entry_count_hits(unsigned count) { this_cpu(cache_counts).hits += count; }
+void entry_count_hits(unsigned count) {
+    this_cpu(cache_counts).hits += count;
+}
 
 struct entry *entry_find(struct entry *parent, const struct name *name) {
     struct entry *entry = entry_peek(parent, name);
@@ -107,7 +109,9 @@ struct entry *entry_find(struct entry *parent, const struct name *name) {
     return entry;
 }
 
-static struct entry_name *own_name(struct entry *entry) { return (struct entry_name *)entry->own_name; }
+static struct entry_name *own_name(struct entry *entry) {
+    return (struct entry_name *)entry->own_name;
+}
 
 static void reclaim(struct rcu_head *head) {
     struct entry *entry = CONTAINER_OF(head, struct entry, rcu);
@@ -235,7 +239,9 @@ static void free_chain(struct entry *dead) {
     }
 }
 
-static bool try_get(struct entry *entry) { return refcount_try_up(&entry->ref); }
+static bool try_get(struct entry *entry) {
+    return refcount_try_up(&entry->ref);
+}
 
 struct entry *entry_insert(struct entry *entry) {
     const struct entry_name *own = entry_name(entry);
@@ -324,8 +330,8 @@ static void forget_children(struct entry *entry) {
     free_chain(dead);
 }
 
-// If only the caller uses the entry it becomes negative in place, which saves the next creation a lookup. Else it leaves the
-// cache and stays positive for those who hold it: an open file whose name is gone.
+// If only the caller uses the entry it becomes negative in place, which saves the next creation a lookup. Else it
+// leaves the cache and stays positive for those who hold it: an open file whose name is gone.
 void entry_removed(struct entry *entry) {
     forget_children(entry);
     uint32_t unused = 2; // the cache's and the caller's
@@ -347,7 +353,9 @@ void entry_removed(struct entry *entry) {
         entry_put(entry);
 }
 
-static void reclaim_name(struct rcu_head *head) { kfree(CONTAINER_OF(head, struct entry_name, rcu)); }
+static void reclaim_name(struct rcu_head *head) {
+    kfree(CONTAINER_OF(head, struct entry_name, rcu));
+}
 
 static void publish_name(struct entry *entry, struct entry_name *name) {
     struct entry_name *old = atomic_load_explicit(&entry->name, memory_order_relaxed);

@@ -2,8 +2,8 @@
 // The object behind open(2): reading, writing, seeking; everything that needs a position.
 //
 // Contents of regular files are the vnode's VMO. Reading takes no lock but the one of the position. Writing holds the
-// vnode's lock, which makes appends and size changes atomic; the size grows after the bytes are there, so no reader sees
-// zeros that nobody wrote.
+// vnode's lock, which makes appends and size changes atomic; the size grows after the bytes are there, so no reader
+// sees zeros that nobody wrote.
 #include "notify_priv.h"
 
 #include <mm/aspace.h>
@@ -204,7 +204,9 @@ static status_t file_map(struct object *object, struct map_request *request) {
     return 0;
 }
 
-status_t file_stat(struct object *object, struct stat_info *out) { return vfs_stat(to_file(object)->vnode, out); }
+status_t file_stat(struct object *object, struct stat_info *out) {
+    return vfs_stat(to_file(object)->vnode, out);
+}
 
 static status_t file_sync(struct object *object, bool data_only) {
     struct file *file = to_file(object);

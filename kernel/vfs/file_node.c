@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-// Open nodes: files with the object of a device or a FIFO end behind them. The file knows the path and the flags; everything
-// else is the inner object's. The file counts as one handle of it, so that the object learns when it is closed.
+// Open nodes: files with the object of a device or a FIFO end behind them. The file knows the path and the flags;
+// everything else is the inner object's. The file counts as one handle of it, so that the object learns when it is
+// closed.
 #include "vfs_priv.h"
 
-ALWAYS_INLINE struct object *inner_of(struct object *object) { return to_file(object)->inner; }
+ALWAYS_INLINE struct object *inner_of(struct object *object) {
+    return to_file(object)->inner;
+}
 
 static ssize_t node_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct object *inner = inner_of(object);
@@ -40,7 +43,9 @@ static status_t node_set_flags(struct object *object, uint32_t flags) {
     return inner->ops->set_flags ? inner->ops->set_flags(inner, flags) : 0;
 }
 
-static struct object *node_wait_target(struct object *object) { return object_wait_target(inner_of(object)); }
+static struct object *node_wait_target(struct object *object) {
+    return object_wait_target(inner_of(object));
+}
 
 static int node_describe(struct object *object, char *to, size_t size) {
     struct object *inner = inner_of(object);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // Unpacks the initramfs into the root file system.
 //
-// Members come in the order of the archive; hard links share an inode number, and the data comes with the last (GNU cpio) or
-// the first of them. A member that cannot be made is logged and skipped. Directories get their times at the end, when
-// nothing is put into them any more. A corrupt header ends the unpacking: what came before stays.
+// Members come in the order of the archive; hard links share an inode number, and the data comes with the last (GNU
+// cpio) or the first of them. A member that cannot be made is logged and skipped. Directories get their times at the
+// end, when nothing is put into them any more. A corrupt header ends the unpacking: what came before stays.
 #include "cpio_priv.h"
 #include "vfs_priv.h"
 
@@ -40,7 +40,8 @@ static void set_owner_and_time(const struct path *path, const struct cpio_member
 
 static status_t write_all(const char *name, const struct cpio_member *member) {
     struct object *object;
-    status_t status = vfs_open(nullptr, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, member->mode & S_IALLUGO, &object);
+    status_t status =
+        vfs_open(nullptr, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, member->mode & S_IALLUGO, &object);
     if (status != 0)
         return status;
     struct uio uio;
@@ -73,8 +74,7 @@ static status_t make_file(struct unpack *unpack, const struct cpio_member *membe
         link = kmalloc(sizeof *link);
         if (!link)
             return -ENOMEM;
-        *link = (struct hard_link){unpack->links, member->inode, member->device_major, member->device_minor,
-                                   name};
+        *link = (struct hard_link){unpack->links, member->inode, member->device_major, member->device_minor, name};
         unpack->links = link;
     }
     return write_all(name, member);
@@ -141,8 +141,7 @@ static status_t make_member(struct unpack *unpack, const struct cpio_member *mem
     case S_IFBLK:
     case S_IFIFO:
     case S_IFSOCK:
-        status = vfs_mknod(nullptr, name, member->mode,
-                           abi_make_device(member->special_major, member->special_minor));
+        status = vfs_mknod(nullptr, name, member->mode, abi_make_device(member->special_major, member->special_minor));
         break;
     default:
         return -EINVAL;

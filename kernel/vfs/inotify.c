@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 // inotify: watches on vnodes, and queues of events.
 //
-// Something happens to a vnode, or to a name in a directory: whoever did it calls notify_vnode, notify_name or notify_path,
-// which cost one load while nobody watches anything. Watches are found by a hash of the vnode's address; they hold
-// a reference to the vnode, and are referenced by their queue only. One spinlock protects all watches and queues:
-// events are rare next to what makes them.
+// Something happens to a vnode, or to a name in a directory: whoever did it calls notify_vnode, notify_name or
+// notify_path, which cost one load while nobody watches anything. Watches are found by a hash of the vnode's address;
+// they hold a reference to the vnode, and are referenced by their queue only. One spinlock protects all watches and
+// queues: events are rare next to what makes them.
 #include "notify_priv.h"
 
 #include <abi/fcntl.h>
@@ -107,8 +107,8 @@ static void unlink_watch(struct watch *watch) REQUIRES(&notify.lock) {
     atomic_fetch_sub(&notify_watch_count, 1);
     struct watch *other;
     LIST_FOR_EACH(other, bucket_of(watch->vnode), hash_node)
-        if (other->vnode == watch->vnode)
-            return;
+    if (other->vnode == watch->vnode)
+        return;
     atomic_fetch_and(&watch->vnode->flags, ~(uint32_t)VNODE_WATCHED);
 }
 
@@ -192,12 +192,12 @@ int notify_add(struct object *object, struct vnode *vnode, uint32_t mask) {
     int number = 0;
     spin_lock(&notify.lock);
     LIST_FOR_EACH(watch, bucket_of(vnode), hash_node)
-        if (watch->vnode == vnode && watch->queue == queue) {
-            number = mask & NOTIFY_MASK_CREATE ? -EEXIST : watch->number;
-            if (number > 0)
-                watch->mask = mask & NOTIFY_MASK_ADD ? watch->mask | mask : mask;
-            break;
-        }
+    if (watch->vnode == vnode && watch->queue == queue) {
+        number = mask & NOTIFY_MASK_CREATE ? -EEXIST : watch->number;
+        if (number > 0)
+            watch->mask = mask & NOTIFY_MASK_ADD ? watch->mask | mask : mask;
+        break;
+    }
     if (number == 0) {
         vnode_get(vnode);
         *new = (struct watch){.queue = queue, .vnode = vnode, .number = queue->next_number++, .mask = mask};
@@ -221,12 +221,12 @@ status_t notify_remove(struct object *object, int number) {
         return -EINVAL;
     spin_lock(&notify.lock);
     LIST_FOR_EACH(watch, &queue->watches, queue_node)
-        if (watch->number == number) {
-            put_event(queue, number, NOTIFY_IGNORED, 0, nullptr);
-            unlink_watch(watch);
-            list_push_back(&dead, &watch->queue_node);
-            break;
-        }
+    if (watch->number == number) {
+        put_event(queue, number, NOTIFY_IGNORED, 0, nullptr);
+        unlink_watch(watch);
+        list_push_back(&dead, &watch->queue_node);
+        break;
+    }
     spin_unlock(&notify.lock);
     bool found = !list_is_empty(&dead);
     free_watches(&dead);
@@ -279,9 +279,8 @@ static ssize_t queue_read(struct object *object, struct uio *uio, loff_t *pos, u
         return -ESPIPE;
     spin_lock(&notify.lock);
     while (list_is_empty(&queue->events) && status == 0)
-        status = flags & IO_NONBLOCK
-                     ? -EAGAIN
-                     : wait_queue_sleep(&queue->readers, &notify.lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
+        status = flags & IO_NONBLOCK ? -EAGAIN
+                                     : wait_queue_sleep(&queue->readers, &notify.lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
     if (status == 0)
         take_events(queue, uio->resid, &taken, &too_small);
     spin_unlock(&notify.lock);
@@ -297,7 +296,9 @@ static long queue_ioctl(struct object *object, unsigned command, unsigned long a
     return put_user((int)queue->bytes, (int __user *)argument) == 0 ? 0 : -EFAULT;
 }
 
-static status_t queue_set_flags(struct object *object, uint32_t flags) { return 0; }
+static status_t queue_set_flags(struct object *object, uint32_t flags) {
+    return 0;
+}
 
 static void queue_destroy(struct object *object) {
     struct queue *queue = queue_of(object);

@@ -66,8 +66,8 @@ static bool would_deadlock(const void *owner, const void *blocker) REQUIRES(&loc
         struct waiting *at;
         const void *next = nullptr;
         LIST_FOR_EACH(at, &locks.waiting, node)
-            if (at->owner == blocker)
-                next = at->blocker;
+        if (at->owner == blocker)
+            next = at->blocker;
         if (!next)
             return false;
         blocker = next;
@@ -142,8 +142,8 @@ status_t vfs_flock(struct file *file, int type, bool wait) {
         struct range_lock *old;
         bool same = false, other = false;
         LIST_FOR_EACH(old, &atomic_load(&file->vnode->locks)->flocks, node)
-            if (old->lock.owner == request.owner)
-                *(old->lock.type == type ? &same : &other) = true;
+        if (old->lock.owner == request.owner)
+            *(old->lock.type == type ? &same : &other) = true;
         spin_unlock(&locks.lock);
         if (same)
             return 0;
@@ -165,10 +165,10 @@ static void drop_all(struct vnode *vnode, const void *owner, bool flocks) {
     for (int i = 0; i < 1 + flocks; i++) {
         struct range_lock *at, *next;
         LIST_FOR_EACH_SAFE(at, next, lists[i], node)
-            if (at->lock.owner == owner) {
-                list_remove(&at->node);
-                list_push_back(&freed, &at->node);
-            }
+        if (at->lock.owner == owner) {
+            list_remove(&at->node);
+            list_push_back(&freed, &at->node);
+        }
     }
     if (!list_is_empty(&freed))
         wait_queue_wake_all(&set->wait);
@@ -176,5 +176,9 @@ static void drop_all(struct vnode *vnode, const void *owner, bool flocks) {
     free_ranges(&freed);
 }
 
-void locks_task_closed(struct vnode *vnode, struct task *task) { drop_all(vnode, task, false); }
-void locks_file_closed(struct vnode *vnode, struct object *file) { drop_all(vnode, file, true); }
+void locks_task_closed(struct vnode *vnode, struct task *task) {
+    drop_all(vnode, task, false);
+}
+void locks_file_closed(struct vnode *vnode, struct object *file) {
+    drop_all(vnode, file, true);
+}

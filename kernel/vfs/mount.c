@@ -171,8 +171,8 @@ static void attach(struct mount *mount, const struct path *at) REQUIRES(&mounts.
 static bool is_mount_point(struct entry *entry) REQUIRES(&mounts.mutex) {
     struct mount *mount;
     LIST_FOR_EACH(mount, &mounts.list, list)
-        if (mount->mountpoint == entry)
-            return true;
+    if (mount->mountpoint == entry)
+        return true;
     return false;
 }
 
@@ -248,8 +248,8 @@ static status_t bind_children(const struct path *from, struct mount *copy) REQUI
 static status_t mount_bind(const struct mount_request *request) REQUIRES(&mounts.mutex) {
     const struct path *from = request->from;
     refcount_up(&from->mount->super->ref);
-    struct mount *mount =
-        mount_create(from->mount->super, from->entry, from->mount->source, from->mount->flags | (uint32_t)request->flags);
+    struct mount *mount = mount_create(from->mount->super, from->entry, from->mount->source,
+                                       from->mount->flags | (uint32_t)request->flags);
     if (!mount)
         return -ENOMEM;
     status_t status = add_at(mount, request->target);
@@ -320,8 +320,8 @@ status_t vfs_mount(const struct mount_request *request) {
 static bool has_children(const struct mount *mount) REQUIRES(&mounts.mutex) {
     struct mount *child;
     LIST_FOR_EACH(child, &mounts.list, list)
-        if (child->parent == mount)
-            return true;
+    if (child->parent == mount)
+        return true;
     return false;
 }
 
@@ -338,10 +338,10 @@ static void take_down_tree(struct mount *mount) REQUIRES(&mounts.mutex) {
     struct mount *child;
 again:
     LIST_FOR_EACH(child, &mounts.list, list)
-        if (child->parent == mount) {
-            take_down_tree(child);
-            goto again;
-        }
+    if (child->parent == mount) {
+        take_down_tree(child);
+        goto again;
+    }
     take_down(mount);
 }
 
@@ -460,10 +460,18 @@ status_t mount_hidden(const char *type, struct path *out) {
 
 // ---------------------------------------------------------------- questions
 
-int mount_id(const struct mount *mount) { return (int)mount->id; }
-uint32_t mount_flags(const struct mount *mount) { return atomic_load((_Atomic uint32_t *)(uintptr_t)&mount->flags); }
-uint32_t path_mount_flags(const struct path *path) { return mount_flags(path->mount); }
-bool path_is_mount_root(const struct path *path) { return path->entry == path->mount->root; }
+int mount_id(const struct mount *mount) {
+    return (int)mount->id;
+}
+uint32_t mount_flags(const struct mount *mount) {
+    return atomic_load((_Atomic uint32_t *)(uintptr_t)&mount->flags);
+}
+uint32_t path_mount_flags(const struct path *path) {
+    return mount_flags(path->mount);
+}
+bool path_is_mount_root(const struct path *path) {
+    return path->entry == path->mount->root;
+}
 
 status_t path_check_writable(const struct path *path) {
     uint32_t flags = atomic_load_explicit(&path->mount->flags, memory_order_relaxed) |
@@ -486,8 +494,8 @@ void vfs_sync_all(void) {
     mutex_lock(&mounts.mutex);
     struct mount *mount;
     LIST_FOR_EACH(mount, &mounts.list, list)
-        if (mount->super->ops->sync)
-            mount->super->ops->sync(mount->super);
+    if (mount->super->ops->sync)
+        mount->super->ops->sync(mount->super);
     mutex_unlock(&mounts.mutex);
 }
 

@@ -2,8 +2,8 @@
 // Making and removing names. Renaming is in rename.c.
 #include "notify_priv.h"
 
-// Begins to make the name that `text` ends with: on success walk->at is the directory, locked for writing, and *entry is
-// negative and referenced. `directory`: a trailing slash is allowed.
+// Begins to make the name that `text` ends with: on success walk->at is the directory, locked for writing, and *entry
+// is negative and referenced. `directory`: a trailing slash is allowed.
 static status_t create_begin(struct walk *walk, const struct path *at, const char *text, bool directory,
                              struct entry **entry) NO_THREAD_SAFETY {
     status_t status = walk_begin(walk, at, text, 0, true);
@@ -38,8 +38,8 @@ finish:
 }
 
 // Ends it: the new vnode (if status is 0) takes the name.
-static status_t create_end(struct walk *walk, struct entry *entry, struct vnode *vnode, status_t status)
-    NO_THREAD_SAFETY {
+static status_t create_end(struct walk *walk, struct entry *entry, struct vnode *vnode,
+                           status_t status) NO_THREAD_SAFETY {
     struct vnode *dir = path_vnode(&walk->at);
     if (status == 0) {
         entry_fill(entry, vnode);
@@ -52,7 +52,9 @@ static status_t create_end(struct walk *walk, struct entry *entry, struct vnode 
     return status;
 }
 
-static uint32_t masked(uint32_t mode) { return mode & ~vfs_context()->umask; }
+static uint32_t masked(uint32_t mode) {
+    return mode & ~vfs_context()->umask;
+}
 
 status_t vfs_mkdir(const struct path *at, const char *text, uint32_t mode) {
     struct walk walk;
@@ -169,8 +171,8 @@ status_t vfs_link(const struct path *target, const struct path *at, const char *
 // ---------------------------------------------------------------- removing
 
 // Finds the victim: on success walk->at is the directory, locked for writing, *entry positive and referenced.
-static status_t remove_begin(struct walk *walk, const struct path *at, const char *text, struct entry **entry)
-    NO_THREAD_SAFETY {
+static status_t remove_begin(struct walk *walk, const struct path *at, const char *text,
+                             struct entry **entry) NO_THREAD_SAFETY {
     status_t status = walk_begin(walk, at, text, 0, true);
     if (status != 0)
         return status;

@@ -9,8 +9,8 @@ static const struct vnode_ops node_dir_ops, text_node_ops;
 static struct node *find_child(struct node *dir, const char *name, size_t length) {
     struct node *child;
     LIST_FOR_EACH(child, &dir->children, sibling)
-        if (strlen(child->name) == length && memcmp(child->name, name, length) == 0)
-            return child;
+    if (strlen(child->name) == length && memcmp(child->name, name, length) == 0)
+        return child;
     return nullptr;
 }
 
@@ -56,7 +56,9 @@ status_t node_tree_add(struct node_tree *nodes, const char *path, const struct n
 
 // ---------------------------------------------------------------- vnodes
 
-static struct node_tree *tree_of(const struct vnode *vnode) { return vnode->super->fs_private; }
+static struct node_tree *tree_of(const struct vnode *vnode) {
+    return vnode->super->fs_private;
+}
 
 status_t node_vnode(struct super *super, struct node *node, struct vnode **out) {
     bool directory = S_ISTYPE(node->mode, S_IFDIR);
@@ -163,7 +165,9 @@ static status_t sysfs_mount(struct super *super, const char *source, const char 
     return node_vnode(super, &sys_tree.root, &super->root);
 }
 
-static void sysfs_statfs(struct super *super, struct statfs_info *out) { out->type = 0x62656572; }
+static void sysfs_statfs(struct super *super, struct statfs_info *out) {
+    out->type = 0x62656572;
+}
 
 static const struct super_ops sysfs_super = {
     .name = "sysfs", .no_device = true, .single = true, .mount = sysfs_mount, .statfs = sysfs_statfs};
@@ -174,7 +178,8 @@ status_t sysfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn
 }
 
 void sysfs_init(void) {
-    static const char *const directories[] = {"block", "bus", "class", "dev", "devices", "firmware", "fs", "kernel", "module"};
+    static const char *const directories[] = {"block",    "bus", "class",  "dev",   "devices",
+                                              "firmware", "fs",  "kernel", "module"};
     filesystem_register(&sysfs_super);
     for (unsigned i = 0; i < ARRAY_SIZE(directories); i++)
         if (node_tree_add(&sys_tree, directories[i], nullptr) != 0)

@@ -21,9 +21,9 @@ struct node_tree {
     struct node root;
     _Atomic uint64_t next_inode;
 };
-#define NODE_TREE_INIT(tree)                                                                                           \
-    {.mutex = MUTEX_INIT((tree).mutex),                                                                                \
-     .root = {.children = LIST_INIT((tree).root.children), .mode = S_IFDIR | 0555, .inode = 1},                        \
+#define NODE_TREE_INIT(tree)                                                                    \
+    {.mutex = MUTEX_INIT((tree).mutex),                                                         \
+     .root = {.children = LIST_INIT((tree).root.children), .mode = S_IFDIR | 0555, .inode = 1}, \
      .next_inode = 2}
 
 MUST_USE status_t node_tree_add(struct node_tree *tree, const char *path, const struct node *like);

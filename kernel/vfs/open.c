@@ -107,7 +107,8 @@ static unsigned lookup_flags(const struct open_request *request) {
 
 // Makes the regular file `name` in walk->at unless it is there. *created tells which. On success walk->at is the file's
 // directory still and *entry, referenced, is positive.
-static status_t create_here(struct walk *walk, const struct open_request *request, struct entry **entry, bool *created) {
+static status_t create_here(struct walk *walk, const struct open_request *request, struct entry **entry,
+                            bool *created) {
     struct vnode *dir = path_vnode(&walk->at), *vnode;
     rwlock_write(&dir->lock);
     status_t status = entry_lookup_locked(walk->at.entry, &walk->last, entry);
@@ -144,8 +145,8 @@ unlock:
     return status;
 }
 
-// Creates the last name of walk->at's directory, or opens what another created meanwhile. *link: it is a symbolic link, held
-// for the caller, who goes on where it leads.
+// Creates the last name of walk->at's directory, or opens what another created meanwhile. *link: it is a symbolic link,
+// held for the caller, who goes on where it leads.
 static status_t create_or_open(struct walk *walk, const struct open_request *request, struct object **out,
                                struct entry **link) {
     struct entry *entry;

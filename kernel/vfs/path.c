@@ -16,7 +16,9 @@ void path_put(struct path *path) {
     mount_put(path->mount);
 }
 
-struct vnode *path_vnode(const struct path *path) { return entry_vnode(path->entry); }
+struct vnode *path_vnode(const struct path *path) {
+    return entry_vnode(path->entry);
+}
 
 // Writes names from the end of the buffer backwards, up to `root` or the top. *inside: it ended at `root`.
 static const char *climb(const struct path *path, const struct path *root, char *buffer, size_t size, bool *inside)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // Pipes and FIFOs: reading, writing, waiting.
 //
-// The contents are a flat ring. It is allocated at the first write and grows as it is filled, from one page to the limit
-// (64 KiB unless F_SETPIPE_SZ), since most pipes of a shell carry little. `mutex` protects the contents and is held while user
-// memory is copied. Sleepers wait under wait_lock, with conditions made of head, tail and the counts of readers and
-// writers; whoever changes one of these calls `pipe_notify` afterwards, which also keeps the poll signals true. Lock order:
-// mutex, wait_lock, object lock.
+// The contents are a flat ring. It is allocated at the first write and grows as it is filled, from one page to the
+// limit (64 KiB unless F_SETPIPE_SZ), since most pipes of a shell carry little. `mutex` protects the contents and is
+// held while user memory is copied. Sleepers wait under wait_lock, with conditions made of head, tail and the counts of
+// readers and writers; whoever changes one of these calls `pipe_notify` afterwards, which also keeps the poll signals
+// true. Lock order: mutex, wait_lock, object lock.
 //
 // One wake-up wakes one sleeper. A sleeper that leaves something for the next one passes the wake-up on.
 #include "pipe_priv.h"
@@ -56,7 +56,9 @@ void pipe_notify(struct pipe *pipe) {
     spin_unlock(&pipe->wait_lock);
 }
 
-static status_t restartable(status_t status) { return status == -EINTR ? -ERESTARTSYS : status; }
+static status_t restartable(status_t status) {
+    return status == -EINTR ? -ERESTARTSYS : status;
+}
 
 status_t pipe_wait_for_data(struct pipe *pipe) {
     status_t status = 0;
@@ -242,7 +244,9 @@ static ssize_t pipe_write(struct object *object, struct uio *uio, loff_t *pos, u
     bool packets = atomic_load_explicit(&object->status_flags, memory_order_relaxed) & O_DIRECT;
     ssize_t total = 0, done = 0;
     while (uio->resid) {
-        size_t need = uio->resid <= PIPE_BUF && total == 0 ? uio->resid : packets ? MIN(uio->resid, (size_t)PIPE_BUF) : 1;
+        size_t need = uio->resid <= PIPE_BUF && total == 0 ? uio->resid
+                      : packets                            ? MIN(uio->resid, (size_t)PIPE_BUF)
+                                                           : 1;
         if (atomic_load(&pipe->readers) == 0) {
             done = pipe_broken();
             break;
@@ -379,13 +383,20 @@ static long pipe_ioctl(struct object *object, unsigned command, unsigned long ar
 
 static status_t pipe_stat(struct object *object, struct stat_info *out) {
     struct pipe *pipe = CONTAINER_OF(object, struct pipe_end, object)->pipe;
-    *out = (struct stat_info){.device = abi_make_device(0, 12), .inode = pipe->id, .mode = S_IFIFO | 0600, .links = 1,
-                              .block_size = PAGE_SIZE, .uid = vfs_cred()->fsuid, .gid = vfs_cred()->fsgid};
+    *out = (struct stat_info){.device = abi_make_device(0, 12),
+                              .inode = pipe->id,
+                              .mode = S_IFIFO | 0600,
+                              .links = 1,
+                              .block_size = PAGE_SIZE,
+                              .uid = vfs_cred()->fsuid,
+                              .gid = vfs_cred()->fsgid};
     out->accessed = out->modified = out->changed = out->born = time_now();
     return 0;
 }
 
-static status_t pipe_set_flags(struct object *object, uint32_t flags) { return 0; }
+static status_t pipe_set_flags(struct object *object, uint32_t flags) {
+    return 0;
+}
 
 static int pipe_link_text(struct object *object, char *to, size_t size) {
     struct pipe *pipe = CONTAINER_OF(object, struct pipe_end, object)->pipe;
@@ -408,7 +419,9 @@ const struct object_ops pipe_end_ops = {
 static void end_init(struct pipe_end *end, struct pipe *pipe, unsigned access, uint32_t flags) {
     object_init(&end->object, &pipe_end_ops, 0);
     end->object.status_flags = flags;
-    end->object.wait_target = &pipe->sides[access == FILE_READ ? READ_SIDE : access == FILE_WRITE ? WRITE_SIDE : BOTH_SIDES];
+    end->object.wait_target = &pipe->sides[access == FILE_READ    ? READ_SIDE
+                                           : access == FILE_WRITE ? WRITE_SIDE
+                                                                  : BOTH_SIDES];
     end->pipe = pipe;
     end->access = (uint8_t)access;
 }
@@ -502,7 +515,9 @@ struct pipe_end *object_pipe_end(struct object *object) {
     return pipe_end_of(file && file->inner ? file->inner : object);
 }
 
-bool object_is_pipe(struct object *object) { return object_pipe_end(object) != nullptr; }
+bool object_is_pipe(struct object *object) {
+    return object_pipe_end(object) != nullptr;
+}
 
 // ---------------------------------------------------------------- fcntl
 

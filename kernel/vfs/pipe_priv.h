@@ -26,18 +26,18 @@ struct pipe {
     uint32_t size GUARDED_BY(&mutex); // of the buffer: a power of two, grows up to `limit`
     uint32_t limit GUARDED_BY(&mutex);
     struct list_node packets GUARDED_BY(&mutex);
-    _Atomic uint32_t capacity; // = limit, or less if memory is short; written under mutex
+    _Atomic uint32_t capacity;   // = limit, or less if memory is short; written under mutex
     _Atomic uint64_t head, tail; // written under mutex; the sleepers' conditions read them under wait_lock
     struct spinlock wait_lock;
     struct wait_queue read_wait, write_wait, open_wait GUARDED_BY(&wait_lock);
     _Atomic uint32_t readers, writers;
     size_t write_need; // the least room that wakes a writer; under wait_lock
     bool is_fifo;
-    bool has_both; // someone opened it for both: sides[2] is kept up
-    uint64_t id;       // inode number
+    bool has_both;                       // someone opened it for both: sides[2] is kept up
+    uint64_t id;                         // inode number
     uint32_t reader_opens, writer_opens; // how often opened, for the two sides of a FIFO to meet; under wait_lock
-    struct object sides[3]; // what poll watches: [0] readers, [1] writers, [2] those who do both
-    struct pipe_end ends[2]; // of a pipe that pipe(2) made
+    struct object sides[3];              // what poll watches: [0] readers, [1] writers, [2] those who do both
+    struct pipe_end ends[2];             // of a pipe that pipe(2) made
 };
 
 extern const struct object_ops pipe_end_ops;

@@ -24,7 +24,9 @@ static status_t object_node_stat(struct vnode *vnode, struct stat_info *out) {
     return 0;
 }
 
-static void object_node_release(struct vnode *vnode) { object_put(vnode->fs_private); }
+static void object_node_release(struct vnode *vnode) {
+    object_put(vnode->fs_private);
+}
 
 static const struct vnode_ops object_node_ops = {
     .open = object_node_open, .get_attributes = object_node_stat, .release = object_node_release};
@@ -140,8 +142,7 @@ static ssize_t fdinfo_read(struct vnode *vnode, struct file *file, struct uio *u
     return text_take(&file->text, uio, position);
 }
 
-static const struct vnode_ops fd_link_ops = {
-    .readlink = fd_readlink, .follow = fd_follow, .release = proc_release};
+static const struct vnode_ops fd_link_ops = {.readlink = fd_readlink, .follow = fd_follow, .release = proc_release};
 static const struct vnode_ops fdinfo_ops = {.read = fdinfo_read, .release = proc_release};
 
 enum { FD_PLACE = 0x8000 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc: fixed files (nodes.c) and a directory for each process.
 //
-// Names below /proc/PID are never cached: a process and its descriptors come and go. Their vnodes hold a reference on the task. Inode
-// numbers are made of the process id and the place in the table, so that they are the same at each look.
+// Names below /proc/PID are never cached: a process and its descriptors come and go. Their vnodes hold a reference on
+// the task. Inode numbers are made of the process id and the place in the table, so that they are the same at each
+// look.
 #include "procfs_priv.h"
 
 #include <lib/fmt.h>
@@ -30,7 +31,9 @@ status_t procfs_add(const char *path, uint32_t mode, text_fn *show, text_store_f
 
 // ---------------------------------------------------------------- vnodes that belong to a task
 
-struct proc_vnode *proc_of(const struct vnode *vnode) { return vnode->fs_private; }
+struct proc_vnode *proc_of(const struct vnode *vnode) {
+    return vnode->fs_private;
+}
 
 void proc_release(struct vnode *vnode) {
     struct proc_vnode *proc = proc_of(vnode);
@@ -197,10 +200,8 @@ static const struct {
     const struct vnode_ops *ops;
     bool process_only;
 } own_entries[] = {
-    {"task", S_IFDIR | 0555, &proc_tasks_ops, true},
-    {"fd", S_IFDIR | 0500, &proc_fd_dir_ops, false},
-    {"fdinfo", S_IFDIR | 0500, &proc_fdinfo_dir_ops, false},
-    {"mounts", S_IFREG | 0444, &proc_mounts_ops, false},
+    {"task", S_IFDIR | 0555, &proc_tasks_ops, true},           {"fd", S_IFDIR | 0500, &proc_fd_dir_ops, false},
+    {"fdinfo", S_IFDIR | 0500, &proc_fdinfo_dir_ops, false},   {"mounts", S_IFREG | 0444, &proc_mounts_ops, false},
     {"mountinfo", S_IFREG | 0444, &proc_mountinfo_ops, false},
 };
 enum { TABLE_PLACE = 0x100, CHILD_PLACE = 0x1000 };
@@ -260,10 +261,8 @@ static status_t pid_readdir(struct vnode *dir, loff_t position, struct dir_sink 
     return 0;
 }
 
-static const struct vnode_ops proc_table_ops = {.lookup = children_lookup,
-                                                .readdir = children_readdir,
-                                                .set_attributes = no_attributes,
-                                                .release = proc_release};
+static const struct vnode_ops proc_table_ops = {
+    .lookup = children_lookup, .readdir = children_readdir, .set_attributes = no_attributes, .release = proc_release};
 static const struct vnode_ops proc_pid_ops = {
     .lookup = pid_lookup, .readdir = pid_readdir, .set_attributes = no_attributes, .release = proc_release};
 
@@ -359,18 +358,23 @@ static status_t proc_mount(struct super *super, const char *source, const char *
     return 0;
 }
 
-static void proc_statfs(struct super *super, struct statfs_info *out) { out->type = PROC_MAGIC; }
+static void proc_statfs(struct super *super, struct statfs_info *out) {
+    out->type = PROC_MAGIC;
+}
 
 static const struct super_ops proc_super = {
     .name = "proc", .no_device = true, .single = true, .mount = proc_mount, .statfs = proc_statfs};
 
-static void show_filesystems(struct text_buffer *text, void *context) { filesystems_describe(text); }
+static void show_filesystems(struct text_buffer *text, void *context) {
+    filesystems_describe(text);
+}
 
 void procfs_init(void) {
     filesystem_register(&proc_super);
     status_t status = procfs_add("filesystems", 0444, show_filesystems, nullptr, nullptr);
     if (status == 0)
-        status = node_tree_add(&proc_tree, "mounts", &(struct node){.mode = S_IFLNK | S_IRWXUGO, .context = "self/mounts"});
+        status =
+            node_tree_add(&proc_tree, "mounts", &(struct node){.mode = S_IFLNK | S_IRWXUGO, .context = "self/mounts"});
     if (status != 0)
         panic("no memory for /proc");
 }

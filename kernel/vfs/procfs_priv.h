@@ -12,8 +12,8 @@ struct proc_vnode {
     struct task *task; // one object reference
     int id;            // pid, or tid below task/
     bool is_thread;
-    unsigned place;    // in its directory: for the inode number
-    int handle;        // fd and fdinfo
+    unsigned place; // in its directory: for the inode number
+    int handle;     // fd and fdinfo
     const struct proc_entry *entry;
 };
 

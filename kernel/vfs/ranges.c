@@ -17,17 +17,17 @@ static bool touch(const struct lock_request *a, const struct lock_request *b) {
 struct range_lock *ranges_conflict(struct list_node *ranges, const struct lock_request *request) {
     struct range_lock *at;
     LIST_FOR_EACH(at, ranges, node)
-        if (at->lock.owner != request->owner && overlap(&at->lock, request) &&
-            (at->lock.type == F_WRLCK || request->type == F_WRLCK))
-            return at;
+    if (at->lock.owner != request->owner && overlap(&at->lock, request) &&
+        (at->lock.type == F_WRLCK || request->type == F_WRLCK))
+        return at;
     return nullptr;
 }
 
 static void insert(struct list_node *ranges, struct range_lock *lock) {
     struct range_lock *at;
     LIST_FOR_EACH(at, ranges, node)
-        if (at->lock.start > lock->lock.start)
-            break;
+    if (at->lock.start > lock->lock.start)
+        break;
     list_insert_between(&lock->node, at->node.prev, &at->node);
 }
 
@@ -42,7 +42,7 @@ static struct range_lock *take(struct range_lock *spare[2], const struct lock_re
 // Removes [cut->start, cut->end] from `at`, which it overlaps.
 static void cut_out(struct list_node *ranges, struct range_lock *at, const struct lock_request *cut,
                     struct range_lock *spare[2], struct list_node *freed) {
-    bool left = at->lock.start < cut->start, right = at->lock.end > cut->end;
+    bool left = at->lock.start<cut->start, right = at->lock.end> cut->end;
     if (!left && !right) {
         list_remove(&at->node);
         list_push_back(freed, &at->node);

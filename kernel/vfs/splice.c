@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// splice and tee: the ring of a pipe is the buffer. A file is read straight into it or written straight from it, with the
-// pipe's mutex held, as Linux does. Between two pipes both mutexes are held, the lower address first, and nobody
+// splice and tee: the ring of a pipe is the buffer. A file is read straight into it or written straight from it, with
+// the pipe's mutex held, as Linux does. Between two pipes both mutexes are held, the lower address first, and nobody
 // blocks meanwhile: data and room are waited for before.
 #include "pipe_priv.h"
 
@@ -54,8 +54,8 @@ static void ring_pieces(struct pipe *pipe, struct uio *uio, struct uio_vec piece
     *uio = (struct uio){.vec = pieces, .count = size > first ? 2 : 1, .kernel = true, .resid = size};
 }
 
-static ssize_t between_pipes(const struct splice_request *request, struct pipe *in, struct pipe *out, bool consume)
-    NO_THREAD_SAFETY {
+static ssize_t between_pipes(const struct splice_request *request, struct pipe *in, struct pipe *out,
+                             bool consume) NO_THREAD_SAFETY {
     if (in == out)
         return -EINVAL;
     for (;;) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Growing text, and files whose contents are text made by the kernel.
 //
-// The text is made whole at the first read at position 0 and kept with the open file, so that a reader who takes it in pieces sees
-// one moment; reading from 0 again makes it anew.
+// The text is made whole at the first read at position 0 and kept with the open file, so that a reader who takes it in
+// pieces sees one moment; reading from 0 again makes it anew.
 #include "vfs_priv.h"
 
 #include <lib/fmt.h>

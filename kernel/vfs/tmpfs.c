@@ -2,8 +2,8 @@
 // tmpfs: files in memory. Contents are anonymous VMOs, directories are lists with a hash index.
 //
 // A directory keeps its names twice: in a list in order of creation, each with a growing cookie that is its
-// position for readdir, so that a reader who comes back finds its place whatever was removed; and, from 8 names on, in a hash
-// table. Both are under the directory's lock, which the vfs holds. Names hold a reference to their vnode.
+// position for readdir, so that a reader who comes back finds its place whatever was removed; and, from 8 names on, in
+// a hash table. Both are under the directory's lock, which the vfs holds. Names hold a reference to their vnode.
 #include "vfs_priv.h"
 
 #include <lib/fmt.h>
@@ -39,8 +39,12 @@ struct dir {
 static const struct vnode_ops tmpfs_dir_ops, tmpfs_ops;
 SLAB_CACHE(dir_slab, struct dir);
 
-static struct dir *dir_of(const struct vnode *vnode) { return vnode->fs_private; }
-static struct tmpfs *tmpfs_of(const struct vnode *vnode) { return vnode->super->fs_private; }
+static struct dir *dir_of(const struct vnode *vnode) {
+    return vnode->fs_private;
+}
+static struct tmpfs *tmpfs_of(const struct vnode *vnode) {
+    return vnode->super->fs_private;
+}
 
 // ---------------------------------------------------------------- directories
 
@@ -57,8 +61,8 @@ static struct dir_name *dir_find(struct dir *dir, const struct name *name) {
         return nullptr;
     }
     LIST_FOR_EACH(at, &dir->names, node)
-        if (at->hash == name->hash && at->length == name->length && memcmp(at->text, name->text, name->length) == 0)
-            return at;
+    if (at->hash == name->hash && at->length == name->length && memcmp(at->text, name->text, name->length) == 0)
+        return at;
     return nullptr;
 }
 
@@ -320,7 +324,9 @@ static status_t tmpfs_rename(struct vnode *from_dir, struct name from, struct vn
     return 0;
 }
 
-static unsigned type_of(const struct vnode *vnode) { return (vnode->mode & S_IFMT) >> 12; }
+static unsigned type_of(const struct vnode *vnode) {
+    return (vnode->mode & S_IFMT) >> 12;
+}
 
 static struct dir_name *first_from(struct dir *dir, uint64_t cookie) {
     struct dir_name *at = dir->hint;
@@ -470,7 +476,9 @@ static status_t parse_options(const char *text, struct options *options) {
     return 0;
 }
 
-static uint64_t pages_of(uint64_t size) { return (size + PAGE_MASK) >> PAGE_SHIFT; }
+static uint64_t pages_of(uint64_t size) {
+    return (size + PAGE_MASK) >> PAGE_SHIFT;
+}
 
 static status_t tmpfs_start(struct super *super, const struct options *options) {
     struct tmpfs *fs = kzalloc(sizeof *fs);
@@ -514,15 +522,16 @@ static status_t tmpfs_remount(struct super *super, const char *text) {
     status_t status = parse_options(text, &options);
     if (status != 0)
         return status;
-    if ((options.size && pages_of(options.size) < fs->pages) ||
-        (options.nr_inodes && options.nr_inodes < fs->nodes))
+    if ((options.size && pages_of(options.size) < fs->pages) || (options.nr_inodes && options.nr_inodes < fs->nodes))
         return -EINVAL;
     fs->page_limit = pages_of(options.size);
     fs->node_limit = options.nr_inodes;
     return 0;
 }
 
-static void tmpfs_unmount(struct super *super) { kfree(super->fs_private); }
+static void tmpfs_unmount(struct super *super) {
+    kfree(super->fs_private);
+}
 
 static void tmpfs_statfs(struct super *super, struct statfs_info *out) {
     struct tmpfs *fs = super->fs_private;

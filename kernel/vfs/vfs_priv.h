@@ -38,7 +38,7 @@ struct entry {
     _Atomic(struct entry_name *) name;
     struct refcount ref;
     _Atomic uint32_t flags;
-    struct list_node clock; // the cache's list of hashed entries
+    struct list_node clock;             // the cache's list of hashed entries
     struct list_node children, sibling; // hashed entries by parent; under the cache's lock
     struct rcu_head rcu;
     alignas(struct entry_name) char own_name[sizeof(struct entry_name) + ENTRY_INLINE_NAME]; // short names live here
@@ -56,7 +56,9 @@ ALWAYS_INLINE const struct entry_name *entry_name(const struct entry *entry) {
 ALWAYS_INLINE uint32_t entry_flags(const struct entry *entry) {
     return atomic_load_explicit(&((struct entry *)(uintptr_t)entry)->flags, memory_order_acquire);
 }
-ALWAYS_INLINE void entry_get(struct entry *entry) { refcount_up(&entry->ref); }
+ALWAYS_INLINE void entry_get(struct entry *entry) {
+    refcount_up(&entry->ref);
+}
 void entry_free(struct entry *entry);
 ALWAYS_INLINE void entry_put(struct entry *entry) {
     if (refcount_down(&entry->ref))
@@ -96,7 +98,9 @@ struct tree_lock {
 extern struct tree_lock tree;
 void tree_change_begin(void) ACQUIRES(&tree.lock);
 void tree_change_end(void) RELEASES(&tree.lock);
-ALWAYS_INLINE uint32_t tree_sequence(void) { return atomic_load_explicit(&tree.sequence, memory_order_acquire); }
+ALWAYS_INLINE uint32_t tree_sequence(void) {
+    return atomic_load_explicit(&tree.sequence, memory_order_acquire);
+}
 ALWAYS_INLINE bool tree_unchanged(uint32_t since) {
     atomic_thread_fence(memory_order_acquire);
     return !(since & 1) && atomic_load_explicit(&tree.sequence, memory_order_relaxed) == since;
@@ -162,13 +166,17 @@ MUST_USE status_t walk_begin_as(struct walk *walk, const struct path *from, cons
                                 bool parent_only);
 void walk_finish(struct walk *walk);
 // Credentials of the current task; root's for kernel threads.
-ALWAYS_INLINE const struct cred *vfs_cred(void) { return task_current() ? cred_current() : &cred_root; }
-ALWAYS_INLINE struct fs_context *vfs_context(void) { return task_current() ? fs_current() : &fs_initial; }
+ALWAYS_INLINE const struct cred *vfs_cred(void) {
+    return task_current() ? cred_current() : &cred_root;
+}
+ALWAYS_INLINE struct fs_context *vfs_context(void) {
+    return task_current() ? fs_current() : &fs_initial;
+}
 
 // ---------------------------------------------------------------- vnodes (vnode.c)
 
-void vnode_touch(struct vnode *vnode);            // modified and changed are now; lock held for writing
-void vnode_changed(struct vnode *vnode);          // changed is now
+void vnode_touch(struct vnode *vnode);   // modified and changed are now; lock held for writing
+void vnode_changed(struct vnode *vnode); // changed is now
 void vnode_accessed(struct vnode *vnode, const struct mount *mount); // relatime
 // Gives a new vnode its owner: from the credentials, or the directory's group if that is setgid.
 void vnode_set_owner(struct vnode *vnode, const struct vnode *dir, const struct cred *cred);
@@ -182,7 +190,9 @@ MUST_USE status_t vnode_resize(struct vnode *vnode, uint64_t size); // ftruncate
 // ---------------------------------------------------------------- files (file.c, file_text.c)
 
 MUST_USE status_t file_create(const struct path *path, uint32_t flags, struct object **out);
-ALWAYS_INLINE struct file *to_file(struct object *object) { return CONTAINER_OF(object, struct file, object); }
+ALWAYS_INLINE struct file *to_file(struct object *object) {
+    return CONTAINER_OF(object, struct file, object);
+}
 status_t file_stat(struct object *object, struct stat_info *out);
 int file_link_text(struct object *object, char *to, size_t size);
 void file_handle_closed(struct object *object, struct task *task);
@@ -215,6 +225,6 @@ void pipe_put(struct pipe *pipe);
 // Another end of the pipe behind an object (opening /proc/self/fd/N). -ENXIO: not a pipe.
 MUST_USE status_t pipe_reopen(struct object *object, uint32_t flags, struct object **out);
 status_t memory_files_init(void); // likewise
-status_t nameless_init(void); // after the root file system is mounted
+status_t nameless_init(void);     // after the root file system is mounted
 MUST_USE status_t fifo_open(struct vnode *vnode, uint32_t flags, struct object **out);
 MUST_USE status_t device_open(uint64_t number, uint32_t flags, struct object **out);

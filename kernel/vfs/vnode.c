@@ -93,8 +93,12 @@ void vnode_set_owner(struct vnode *vnode, const struct vnode *dir, const struct 
 
 // ---------------------------------------------------------------- times
 
-void vnode_touch(struct vnode *vnode) { vnode->modified = vnode->changed = time_now(); }
-void vnode_changed(struct vnode *vnode) { vnode->changed = time_now(); }
+void vnode_touch(struct vnode *vnode) {
+    vnode->modified = vnode->changed = time_now();
+}
+void vnode_changed(struct vnode *vnode) {
+    vnode->changed = time_now();
+}
 
 static bool is_older(const struct time_spec *a, const struct time_spec *b) {
     return a->seconds != b->seconds ? a->seconds < b->seconds : a->nanoseconds < b->nanoseconds;
@@ -129,7 +133,9 @@ status_t vnode_get_writer(struct vnode *vnode) {
     return 0;
 }
 
-void vnode_put_writer(struct vnode *vnode) { atomic_fetch_sub(&vnode->writers, 1); }
+void vnode_put_writer(struct vnode *vnode) {
+    atomic_fetch_sub(&vnode->writers, 1);
+}
 
 status_t vnode_deny_write(struct vnode *vnode) {
     int32_t old = atomic_load_explicit(&vnode->writers, memory_order_relaxed);
@@ -140,4 +146,6 @@ status_t vnode_deny_write(struct vnode *vnode) {
     return 0;
 }
 
-void vnode_allow_write(struct vnode *vnode) { atomic_fetch_add(&vnode->writers, 1); }
+void vnode_allow_write(struct vnode *vnode) {
+    atomic_fetch_add(&vnode->writers, 1);
+}

@@ -3,10 +3,10 @@
 //
 // The walk begins without references or locks: it follows the capability cache under RCU and remembers tree.sequence.
 // When it arrives it takes references on the result, and if the sequence is still the same (nothing was renamed
-// or mounted meanwhile) all that it saw was true at one moment. When it must block instead (a name that is not cached, a link that
-// the file system has to read, permissions that it has to be asked for), it takes references on where it stands and goes on
-// `pinned`, one reference at a time. If either attempt finds that the tree has changed, the whole walk is
-// repeated, pinned from the start; a pinned walk never has to be repeated.
+// or mounted meanwhile) all that it saw was true at one moment. When it must block instead (a name that is not cached,
+// a link that the file system has to read, permissions that it has to be asked for), it takes references on where it
+// stands and goes on `pinned`, one reference at a time. If either attempt finds that the tree has changed, the whole
+// walk is repeated, pinned from the start; a pinned walk never has to be repeated.
 #include "vfs_priv.h"
 
 enum { LINKS_MAX = 40, RETRY = 1 }; // RETRY: internal status, walk again pinned
@@ -281,8 +281,9 @@ static bool next_component(const char **text, struct name *name, bool *slash_aft
     return true;
 }
 
-// As far as the walk needs no references: plain names of cached entries in directories that everyone may search. Stops before
-// the first component that is anything else, and (with parent_only) before the last one; `component` sees to that.
+// As far as the walk needs no references: plain names of cached entries in directories that everyone may search. Stops
+// before the first component that is anything else, and (with parent_only) before the last one; `component` sees to
+// that.
 static const char *glide(struct walk *walk, const char *text) {
     struct path at = walk->at;
     unsigned hits = 0;
@@ -321,12 +322,15 @@ static const char *glide(struct walk *walk, const char *text) {
     return text;
 }
 
-static bool is_dot(const struct name *name) { return name->length == 1 && name->text[0] == '.'; }
+static bool is_dot(const struct name *name) {
+    return name->length == 1 && name->text[0] == '.';
+}
 static bool is_dot_dot(const struct name *name) {
     return name->length == 2 && name->text[0] == '.' && name->text[1] == '.';
 }
 
-// After a step to a name: negative entries, links. `*rest` is what follows the name. Null `parent`: it is not held any more.
+// After a step to a name: negative entries, links. `*rest` is what follows the name. Null `parent`: it is not held any
+// more.
 static status_t arrive(struct walk *walk, struct path *parent, const char **rest, bool slash_after) {
     struct vnode *vnode = entry_vnode(walk->at.entry); // read once: it may come and go
     if (!vnode)
@@ -388,8 +392,7 @@ static status_t run(struct walk *walk, const char *text) {
     walk->last_is_special = walk->parent_only;
     walk->trailing_slash = slash_after;
     struct vnode *vnode = entry_vnode(walk->at.entry);
-    if (walk->flags & LOOKUP_DIRECTORY && !walk->parent_only &&
-        !(vnode && S_ISTYPE(vnode->mode, S_IFDIR)))
+    if (walk->flags & LOOKUP_DIRECTORY && !walk->parent_only && !(vnode && S_ISTYPE(vnode->mode, S_IFDIR)))
         return verdict(walk, -ENOTDIR);
     return 0;
 }

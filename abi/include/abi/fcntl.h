@@ -75,7 +75,14 @@ enum {
 };
 
 // memfd seals.
-enum { F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16, F_SEAL_EXEC = 32 };
+enum {
+    F_SEAL_SEAL = 1,
+    F_SEAL_SHRINK = 2,
+    F_SEAL_GROW = 4,
+    F_SEAL_WRITE = 8,
+    F_SEAL_FUTURE_WRITE = 16,
+    F_SEAL_EXEC = 32
+};
 
 // struct flock of 64-bit Linux.
 struct abi_flock {

@@ -72,5 +72,9 @@ enum { DT_UNKNOWN = 0, DT_FIFO = 1, DT_CHR = 2, DT_DIR = 4, DT_BLK = 6, DT_REG =
 ALWAYS_INLINE uint64_t abi_make_device(uint32_t major, uint32_t minor) {
     return (minor & 0xff) | (uint64_t)(major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12;
 }
-ALWAYS_INLINE uint32_t abi_device_major(uint64_t device) { return device >> 8 & 0xfff; }
-ALWAYS_INLINE uint32_t abi_device_minor(uint64_t device) { return (device & 0xff) | (device >> 12 & 0xfff00); }
+ALWAYS_INLINE uint32_t abi_device_major(uint64_t device) {
+    return device >> 8 & 0xfff;
+}
+ALWAYS_INLINE uint32_t abi_device_minor(uint64_t device) {
+    return (device & 0xff) | (device >> 12 & 0xfff00);
+}

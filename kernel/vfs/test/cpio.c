@@ -22,8 +22,8 @@ static void pad(void) {
 
 static void add(const char *name, uint32_t mode, const char *data, size_t size) {
     char header[111];
-    snprintf(header, sizeof header, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 7u, mode, 1000u, 100u, 2u,
-             1700000000u, (unsigned)size, 8u, 1u, 5u, 1u, (unsigned)strlen(name) + 1, 0u);
+    snprintf(header, sizeof header, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 7u, mode, 1000u, 100u,
+             2u, 1700000000u, (unsigned)size, 8u, 1u, 5u, 1u, (unsigned)strlen(name) + 1, 0u);
     add_text(header, 110);
     add_text(name, strlen(name) + 1);
     pad();

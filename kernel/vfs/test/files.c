@@ -7,7 +7,9 @@ static uint8_t model[SIZE_MAX_TESTED], scratch[SIZE_MAX_TESTED];
 static uint64_t model_size;
 static struct object *object;
 
-static struct file *the_file(void) { return file_of(object); }
+static struct file *the_file(void) {
+    return file_of(object);
+}
 
 static bool step_write(bool append) {
     uint64_t at = append ? model_size : (uint64_t)random() % SIZE_MAX_TESTED;
@@ -92,7 +94,8 @@ static void quota(void) {
     struct path target;
     is(vfs_mkdir(nullptr, "/small", 0755), 0, "mkdir");
     is(path_lookup(nullptr, "/small", LOOKUP_DIRECTORY, &target), 0, "a mount point");
-    struct mount_request request = {.source = "none", .type = "tmpfs", .options = "size=16k,nr_inodes=4", .target = &target};
+    struct mount_request request = {
+        .source = "none", .type = "tmpfs", .options = "size=16k,nr_inodes=4", .target = &target};
     is(vfs_mount(&request), 0, "mount tmpfs with limits");
     is(vfs_open(nullptr, "/small/a", O_RDWR | O_CREAT, 0600, &object), 0, "a file in it");
     is(write_at(object, model, 16384, 0), 16384, "four pages fit");
@@ -124,4 +127,6 @@ static void body(void) {
     is(after.cached, before.cached, "all pages are free again");
 }
 
-int main(void) { vfs_test(body); }
+int main(void) {
+    vfs_test(body);
+}

@@ -40,7 +40,9 @@ static ssize_t get(void *to, size_t size, unsigned flags) {
     return reader->ops->read(reader, &uio, nullptr, flags);
 }
 
-static uint32_t ready(struct object *end) { return object_signals(object_wait_target(end)) & (SIGNALS_FILE | SIGNAL_HANGUP | SIGNAL_ERROR); }
+static uint32_t ready(struct object *end) {
+    return object_signals(object_wait_target(end)) & (SIGNALS_FILE | SIGNAL_HANGUP | SIGNAL_ERROR);
+}
 
 static void simple(void) {
     char text[16];
@@ -70,15 +72,20 @@ static void simple(void) {
 static uint8_t model[2 * SPACE + 1], scratch[SPACE];
 static uint64_t model_head, model_tail;
 
-static uint8_t byte_at(uint64_t n) { return (uint8_t)(n * 7 + n / 251); }
+static uint8_t byte_at(uint64_t n) {
+    return (uint8_t)(n * 7 + n / 251);
+}
 
 static bool random_put(void) {
-    size_t size = random() % 3 ? (size_t)random() % 200 : (size_t)random() % 9000, room = SPACE - (model_head - model_tail);
+    size_t size = random() % 3 ? (size_t)random() % 200 : (size_t)random() % 9000,
+           room = SPACE - (model_head - model_tail);
     for (size_t i = 0; i < size; i++)
         scratch[i] = byte_at(model_head + i);
     ssize_t got = put(scratch, size, IO_NONBLOCK);
-    ssize_t want = size == 0 ? 0 : size <= PIPE_BUF ? (size <= room ? (ssize_t)size : -EAGAIN)
-                                 : room ? (ssize_t)MIN(size, room) : -EAGAIN;
+    ssize_t want = size == 0          ? 0
+                   : size <= PIPE_BUF ? (size <= room ? (ssize_t)size : -EAGAIN)
+                   : room             ? (ssize_t)MIN(size, room)
+                                      : -EAGAIN;
     if (got > 0)
         model_head += (uint64_t)got;
     return got == want;
@@ -207,4 +214,6 @@ static void body(void) {
     sizes();
 }
 
-int main(void) { vfs_test(body); }
+int main(void) {
+    vfs_test(body);
+}

@@ -26,7 +26,9 @@ static void apply(const struct lock_request *request) {
     drop(&freed);
 }
 
-static uint64_t last_of(const struct lock_request *r) { return r->end == UINT64_MAX ? BYTES : r->end; }
+static uint64_t last_of(const struct lock_request *r) {
+    return r->end == UINT64_MAX ? BYTES : r->end;
+}
 
 static bool model_conflict(const struct lock_request *r, int owner) {
     for (int other = 0; other < OWNERS; other++)
@@ -55,9 +57,9 @@ static bool consistent(void) {
             seen[owner][byte] = at->lock.type;
         }
         LIST_FOR_EACH(other, &ranges, node)
-            if (other != at && other->lock.owner == at->lock.owner && other->lock.type == at->lock.type &&
-                at->lock.end != UINT64_MAX && at->lock.end + 1 == other->lock.start)
-                return false; // neighbours should have melted
+        if (other != at && other->lock.owner == at->lock.owner && other->lock.type == at->lock.type &&
+            at->lock.end != UINT64_MAX && at->lock.end + 1 == other->lock.start)
+            return false; // neighbours should have melted
     }
     return memcmp(seen, model, sizeof seen) == 0;
 }
@@ -66,7 +68,8 @@ static void step(bool *conflicts_right, bool *right) {
     int owner = (int)(random() % OWNERS);
     uint64_t a = (uint64_t)random() % BYTES, b = (uint64_t)random() % BYTES;
     static const int types[3] = {F_RDLCK, F_WRLCK, F_UNLCK};
-    struct lock_request r = {.type = types[random() % 3], .start = MIN(a, b), .end = MAX(a, b), .owner = &owners[owner]};
+    struct lock_request r = {
+        .type = types[random() % 3], .start = MIN(a, b), .end = MAX(a, b), .owner = &owners[owner]};
     if (random() % 5 == 0)
         r.end = UINT64_MAX;
     if (r.type != F_UNLCK) {

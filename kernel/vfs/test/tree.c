@@ -44,10 +44,10 @@ static bool is_empty(int dir) {
 // --- the model's walk ---
 
 struct place {
-    int dir;     // where the last component is looked up
-    int name;    // its letter's number, or -1: ".", ".." or nothing
-    int node;    // what is there, 0: nothing
-    bool slash;  // a slash follows
+    int dir;    // where the last component is looked up
+    int name;   // its letter's number, or -1: ".", ".." or nothing
+    int node;   // what is there, 0: nothing
+    bool slash; // a slash follows
 };
 
 static status_t model_walk(int at, const char *text, bool follow_last, int *links, struct place *out) {
@@ -447,4 +447,6 @@ static void body(void) {
     is(count_of("struct vnode"), vnodes, "all vnodes are freed after their names");
 }
 
-int main(void) { vfs_test(body); }
+int main(void) {
+    vfs_test(body);
+}

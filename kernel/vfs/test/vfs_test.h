@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// A machine with the root file system mounted, in a process: the host port's threads, mm, objects and all of the vfs. The
-// test runs without a task, that is with all permissions.
+// A machine with the root file system mounted, in a process: the host port's threads, mm, objects and all of the vfs.
+// The test runs without a task, that is with all permissions.
 #pragma once
 
 #include "vfs_priv.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // Open files: the object that open(2) makes. It keeps the position and the path; the contents are the vnode's.
 //
-// What a device or a FIFO opened is an object of its own (`inner`): the file forwards reading, writing, ioctl and mapping
-// to it and names it as wait target, so that fstat and /proc/PID/fd still know the path while poll sees the device.
+// What a device or a FIFO opened is an object of its own (`inner`): the file forwards reading, writing, ioctl and
+// mapping to it and names it as wait target, so that fstat and /proc/PID/fd still know the path while poll sees the
+// device.
 #pragma once
 
 #include <vfs/path.h>
@@ -15,8 +16,8 @@ struct file {
     struct vnode *vnode;
     struct object *inner; // one handle; null for regular files and directories
     uint32_t access;
-    bool holds_writer;    // counted in vnode->writers
-    struct mutex lock;    // protects what follows
+    bool holds_writer; // counted in vnode->writers
+    struct mutex lock; // protects what follows
     loff_t position;
     struct text_buffer text; // contents of a file of text, made at the first read
     bool text_made;

@@ -30,10 +30,14 @@ void fs_context_put(struct fs_context *fs);
 extern struct fs_context fs_initial;
 
 enum lookup_flags {
-    LOOKUP_FOLLOW = 1,      // follow a final symbolic link
-    LOOKUP_DIRECTORY = 2,   // -ENOTDIR otherwise
-    LOOKUP_EMPTY = 4,       // AT_EMPTY_PATH
-    LOOKUP_NO_SYMLINKS = 8, LOOKUP_NO_MAGIC = 16, LOOKUP_NO_XDEV = 32, LOOKUP_BENEATH = 64, LOOKUP_IN_ROOT = 128,
+    LOOKUP_FOLLOW = 1,    // follow a final symbolic link
+    LOOKUP_DIRECTORY = 2, // -ENOTDIR otherwise
+    LOOKUP_EMPTY = 4,     // AT_EMPTY_PATH
+    LOOKUP_NO_SYMLINKS = 8,
+    LOOKUP_NO_MAGIC = 16,
+    LOOKUP_NO_XDEV = 32,
+    LOOKUP_BENEATH = 64,
+    LOOKUP_IN_ROOT = 128,
 };
 // Resolves a kernel string, relative to `at` (null: the working directory), with the current task's credentials.
 MUST_USE status_t path_lookup(const struct path *at, const char *text, unsigned flags, struct path *out);
@@ -62,7 +66,6 @@ MUST_USE status_t vfs_init(void);
 // logged, the rest is unpacked. -EINVAL: nothing usable.
 MUST_USE status_t initramfs_unpack(const void *start, size_t size);
 
-
 // Adds a symbolic link in /dev.
 MUST_USE status_t devfs_add_link(const char *name, const char *target);
 
@@ -73,7 +76,11 @@ long pipe_get_size(struct object *object);
 long pipe_set_size(struct object *object, unsigned long size);
 
 // Files of text made by the kernel (procfs, sysfs). The generator appends to a growing buffer.
-struct text_buffer { char *data; size_t length, capacity; bool failed; };
+struct text_buffer {
+    char *data;
+    size_t length, capacity;
+    bool failed;
+};
 void text_printf(struct text_buffer *text, const char *format, ...) PRINTF_LIKE(2, 3);
 void text_append(struct text_buffer *text, const char *from, size_t length);
 typedef void text_fn(struct text_buffer *text, void *context);
