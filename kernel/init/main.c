@@ -17,6 +17,7 @@
 #include <lib/assert.h>
 #include <lib/boot_map.h>
 #include <lib/log.h>
+#include <lib/string.h>
 #include <mm/page.h>
 #include <mm/vmap.h>
 #include <net/net.h>
@@ -73,7 +74,9 @@ static void start_cpus(void) {
 
 void kernel_main(void) {
     symbols_init();                        // names in backtraces
-    options_parse(boot_info.command_line); // what the user wants
+    static char words[sizeof(boot_info.command_line)]; // cut up there; /proc/cmdline shows the whole
+    memcpy(words, boot_info.command_line, sizeof(words));
+    options_parse(words); // what the user wants
     klog_set_level(options.log_level);
     panic_set_timeout(options.panic_seconds);
     klog(LOG_INFO, "Tessera on %s, %llu MiB", boot_info.platform,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc files about the whole system: stat, meminfo, loadavg, uptime, version, cpuinfo …
+#include <arch/boot.h>
 #include <arch/cpu.h>
 #include <arch/smp.h>
 #include <lib/fmt.h>
@@ -186,6 +187,28 @@ static void modules_show(struct text_buffer *text, void *context) {
     (void)context;
 }
 
+static void cmdline_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "%s\n", boot_info.command_line);
+}
+
+// /sys/devices/system/cpu/online and its like: all CPUs, as a range.
+static void cpu_range_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, arch_cpu_count() > 1 ? "0-%u\n" : "%u\n", arch_cpu_count() - 1);
+}
+
+static void add_cpu_ranges(void) {
+    static const char *const paths[] = {"online", "possible", "present"};
+    for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+        char path[64];
+        fmt_snprintf(path, sizeof(path), "devices/system/cpu/%s", paths[i]);
+        status_t status = sysfs_add(path, 0444, cpu_range_show, nullptr, nullptr);
+        if (status != 0)
+            panic("/sys/%s: error %d", path, -status);
+    }
+}
+
 void proc_add_all(const struct proc_file *files, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         status_t status = procfs_add(files[i].path, files[i].mode, files[i].show, files[i].store, (void *)files[i].context);
@@ -200,7 +223,8 @@ void proc_system_init(void) {
         {"uptime", 0444, uptime_show},       {"version", 0444, version_show},       {"cpuinfo", 0444, cpuinfo_show},
         {"interrupts", 0444, interrupts_show}, {"partitions", 0444, partitions_show}, {"diskstats", 0444, diskstats_show},
         {"swaps", 0444, swaps_show},         {"vmstat", 0444, vmstat_show},         {"slabinfo", 0400, slabinfo_show},
-        {"modules", 0444, modules_show},
+        {"modules", 0444, modules_show},     {"cmdline", 0444, cmdline_show},
     };
     proc_add_all(files, ARRAY_SIZE(files));
+    add_cpu_ranges();
 }

@@ -4,6 +4,7 @@
 #include "tty_priv.h"
 
 #include <lib/log.h>
+#include <vfs/path.h>
 
 static struct {
     struct spinlock lock;
@@ -42,7 +43,17 @@ static const struct device_ops devices[] = {
     {.name = "console", .device = DEVICE_NUMBER(5, 1), .mode = 0600, .open = open_console},
 };
 
+// /sys/class/tty/console/active: which device /dev/console is, for who wants it as controlling terminal.
+static void show_active(struct text_buffer *text, void *context) {
+    (void)context;
+    struct tty *tty = console_get();
+    if (tty)
+        text_printf(text, "%s\n", tty->name);
+}
+
 void console_init(void) {
+    if (sysfs_add("class/tty/console/active", 0444, show_active, nullptr, nullptr) != 0)
+        klog(LOG_ERROR, "no /sys/class/tty/console/active");
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         status_t status = device_register(&devices[i]);
         if (status != 0)
