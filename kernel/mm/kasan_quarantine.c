@@ -19,18 +19,24 @@ static struct {
     size_t bytes GUARDED_BY(&lock);
 } quarantine;
 
-// Takes the oldest out if there is no room for `size` more bytes. False: there is room.
-static bool evict(size_t size, struct slab_cache **cache, void **object) {
-    bool full = false;
+// Puts an object in, or, if there is no room, takes the oldest out instead (true: try again). Both under one lock: were
+// the ring to overflow, its oldest slot would be overwritten and later given out twice.
+static bool put_or_evict(struct slab_cache *cache, void *object, struct slab_cache **old_cache, void **old_object) {
     spin_lock(&quarantine.lock);
-    if (quarantine.count == ENTRIES || (quarantine.count > 0 && quarantine.bytes + size > BYTES_MAX)) {
-        *cache = quarantine.ring[quarantine.first].cache;
-        *object = quarantine.ring[quarantine.first].object;
+    bool full = quarantine.count == ENTRIES || (quarantine.count > 0 && quarantine.bytes + cache->stride > BYTES_MAX);
+    if (full) {
+        *old_cache = quarantine.ring[quarantine.first].cache;
+        *old_object = quarantine.ring[quarantine.first].object;
         quarantine.first = (quarantine.first + 1) % ENTRIES;
         quarantine.count--;
-        quarantine.bytes -= (*cache)->stride;
-        (*cache)->quarantined--;
-        full = true;
+        quarantine.bytes -= (*old_cache)->stride;
+        (*old_cache)->quarantined--;
+    } else {
+        unsigned at = (quarantine.first + quarantine.count++) % ENTRIES;
+        quarantine.ring[at].cache = cache;
+        quarantine.ring[at].object = object;
+        quarantine.bytes += cache->stride;
+        cache->quarantined++;
     }
     spin_unlock(&quarantine.lock);
     return full;
@@ -43,16 +49,8 @@ void kasan_quarantine(struct slab_cache *cache, void *object) {
     kasan_poison(object, cache->size, KASAN_SLAB_FREE);
     struct slab_cache *old_cache;
     void *old_object;
-    while (evict(cache->stride, &old_cache, &old_object))
+    while (put_or_evict(cache, object, &old_cache, &old_object))
         slab_free_now(old_cache, old_object);
-    spin_lock(&quarantine.lock);
-    unsigned at = (quarantine.first + quarantine.count) % ENTRIES;
-    quarantine.ring[at].cache = cache;
-    quarantine.ring[at].object = object;
-    quarantine.count++;
-    quarantine.bytes += cache->stride;
-    cache->quarantined++;
-    spin_unlock(&quarantine.lock);
 }
 
 #endif
