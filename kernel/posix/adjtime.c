@@ -5,20 +5,20 @@
 // shot). While any of them is not zero, a timer moves the clock a hundred times a second by what is due. So a clock
 // that is slowed down stands back by up to a hundredth of a second's correction (5 microseconds at the 500 ppm
 // that daemons use) when the timer fires, instead of running slower in between.
+#include "process_priv.h"
+#include "time_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <object/cred.h>
-#include "process_priv.h"
-#include "time_priv.h"
 
 enum {
-    STEPS = 100,           // a second
-    TICK_NORMAL = 10000,   // microseconds of a hundredth of a second
-    SINGLE_SHOT_MAX = 500, // microseconds a second
-    PHASE_MAX = 500000000, // nanoseconds
+    STEPS = 100,              // a second
+    TICK_NORMAL = 10000,      // microseconds of a hundredth of a second
+    SINGLE_SHOT_MAX = 500,    // microseconds a second
+    PHASE_MAX = 500000000,    // nanoseconds
     FREQUENCY_MAX = 32768000, // 500 ppm with 16 fraction bits
-    ERROR_MAX = 16000000,  // microseconds
+    ERROR_MAX = 16000000,     // microseconds
     CONSTANT_MAX = 10,
     TAI_MAX = 100000,
 };
@@ -32,14 +32,11 @@ static struct {
     int64_t max_error, estimated_error, constant;
     int32_t status;
     _Atomic int32_t tai;
-    int64_t fraction;    // of the last steps, in 1/STEPS nanoseconds
+    int64_t fraction; // of the last steps, in 1/STEPS nanoseconds
     struct timer timer;
     bool running;
-} clock = {.tick = TICK_NORMAL,
-           .max_error = ERROR_MAX,
-           .estimated_error = ERROR_MAX,
-           .constant = 2,
-           .status = STA_UNSYNC};
+} clock = {
+    .tick = TICK_NORMAL, .max_error = ERROR_MAX, .estimated_error = ERROR_MAX, .constant = 2, .status = STA_UNSYNC};
 
 int32_t adjtime_tai_offset(void) {
     return atomic_load_explicit(&clock.tai, memory_order_relaxed);
@@ -169,7 +166,8 @@ static long adjust(struct abi_timex *t) {
     if (!shot && (t->modes & ADJ_SETOFFSET)) {
         int64_t unit = t->modes & ADJ_NANO ? 1 : NSEC_PER_USEC;
         nsec_t seconds, now = clock_realtime();
-        if (__builtin_mul_overflow(t->time.seconds, NSEC_PER_SEC, &seconds) || __builtin_add_overflow(now, seconds, &now))
+        if (__builtin_mul_overflow(t->time.seconds, NSEC_PER_SEC, &seconds) ||
+            __builtin_add_overflow(now, seconds, &now))
             return -EINVAL;
         status = clock_set_realtime(now + t->time.microseconds * unit);
         if (status != 0)

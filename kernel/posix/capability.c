@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // capget, capset, and the part of prctl that is about capabilities.
 #include "cred_priv.h"
+#include "prctl_priv.h"
+#include "process_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
-#include "prctl_priv.h"
-#include "process_priv.h"
 
 #define ALL_CAPABILITIES ((1ull << (CAP_LAST + 1)) - 1)
 

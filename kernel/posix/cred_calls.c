@@ -3,12 +3,12 @@
 // place of the old one. They belong to the process: all its threads change at once (which is what libc's setuid makes
 // of Linux's per-thread ones).
 #include "cred_priv.h"
+#include "process_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include "process_priv.h"
 
 #define KEEP UINT32_MAX // an argument of -1: leave it
 
@@ -69,9 +69,9 @@ static void fix_capabilities(struct cred *next, const struct cred *old) {
         next->cap_effective = next->cap_permitted;
 }
 
-static const uint64_t file_caps =
-    1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID |
-    1ull << CAP_MKNOD | 1ull << 9 /* LINUX_IMMUTABLE */ | 1ull << 32 /* MAC_OVERRIDE */;
+static const uint64_t file_caps = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH |
+                                  1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_MKNOD |
+                                  1ull << 9 /* LINUX_IMMUTABLE */ | 1ull << 32 /* MAC_OVERRIDE */;
 
 static long commit_uids(struct cred *next) {
     fix_capabilities(next, cred_current());
@@ -215,8 +215,8 @@ long sys_getresgid(uint32_t __user *real, uint32_t __user *effective, uint32_t _
 long sys_setfsuid(uint32_t uid) {
     const struct cred *old = cred_current();
     uint32_t previous = old->fsuid;
-    bool allowed = uid == old->uid || uid == old->euid || uid == old->suid || uid == old->fsuid ||
-                   cred_has_cap(old, CAP_SETUID);
+    bool allowed =
+        uid == old->uid || uid == old->euid || uid == old->suid || uid == old->fsuid || cred_has_cap(old, CAP_SETUID);
     struct cred *next = allowed && uid != KEEP && uid != previous ? cred_begin() : nullptr;
     if (!next)
         return previous;
@@ -233,8 +233,8 @@ long sys_setfsuid(uint32_t uid) {
 long sys_setfsgid(uint32_t gid) {
     const struct cred *old = cred_current();
     uint32_t previous = old->fsgid;
-    bool allowed = gid == old->gid || gid == old->egid || gid == old->sgid || gid == old->fsgid ||
-                   cred_has_cap(old, CAP_SETGID);
+    bool allowed =
+        gid == old->gid || gid == old->egid || gid == old->sgid || gid == old->fsgid || cred_has_cap(old, CAP_SETGID);
     struct cred *next = allowed && gid != KEEP && gid != previous ? cred_begin() : nullptr;
     if (!next)
         return previous;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // execve: finds out what is to be executed, through `#!` lines, and carries the steps out in order (exec_priv.h).
+#include "exec_priv.h"
+#include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/elf.h>
 #include <arch/uaccess.h>
@@ -7,8 +9,6 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <vfs/path.h>
-#include "exec_priv.h"
-#include "signal_priv.h"
 
 static status_t take_file(struct exec *exec, struct object *file) {
     executable_put(exec->file);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // The strings of execve: copied in before anything else, since the caller's memory will be gone. They are counted
 // as Linux counts them: all strings and one pointer each, at most a quarter of the stack limit (and at least 128 KiB).
+#include "exec_priv.h"
 #include <abi/resource.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include "exec_priv.h"
 
 static size_t strings_limit(void) {
     uint64_t limit = rlimit_current(RLIMIT_STACK) / 4;

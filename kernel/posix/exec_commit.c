@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // The change of image: from here on nothing fails. What a program does not inherit from the one before it is put away
 // here.
+#include "exec_priv.h"
+#include "futex_priv.h"
+#include "signal_priv.h"
 #include <abi/signal.h>
 #include <arch/thread.h>
 #include <lib/string.h>
 #include <sched/sched.h>
-#include "exec_priv.h"
-#include "futex_priv.h"
-#include "signal_priv.h"
 
 static void replace_memory(struct exec *exec, struct posix_thread *self) {
     struct process *process = self->process;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 // Credentials across execve: set-user-id and set-group-id files, and Linux's rules for capabilities of root and of
 // others (capabilities(7)); files have no capabilities of their own.
+#include "exec_priv.h"
 #include <abi/prctl.h>
 #include <abi/stat.h>
 #include <vfs/namespace.h>
-#include "exec_priv.h"
 
 static void apply_file_ids(struct exec *exec, struct cred *cred) {
     const struct vnode *vnode = exec->vnode;

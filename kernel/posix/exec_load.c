@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // The new address space: program and interpreter mapped from their files, zeroed to the ends of their data, and a place
 // for the heap. It is not loaded yet, so that all of this may fail and leave the caller as it was.
+#include "exec_priv.h"
+#include "signal_priv.h"
 #include <abi/prctl.h>
 #include <abi/resource.h>
 #include <abi/stat.h>
@@ -9,8 +11,6 @@
 #include <lib/string.h>
 #include <mm/uio.h>
 #include <vfs/namespace.h>
-#include "exec_priv.h"
-#include "signal_priv.h"
 
 // Position-independent programs with an interpreter live here, others go where mmap puts them.
 #define PROGRAM_BASE 0x555555554000ul
@@ -198,7 +198,8 @@ static void note_layout(struct exec *exec, vaddr_t bias) {
         aspace->code_start = aspace->code_end = 0;
     if (aspace->data_start == UINTPTR_MAX)
         aspace->data_start = aspace->data_end = 0;
-    // A position-independent program without interpreter lies among the mappings: its heap goes where others have theirs.
+    // A position-independent program without interpreter lies among the mappings: its heap goes where others have
+    // theirs.
     vaddr_t heap = image->type == ET_DYN && !image->has_interpreter ? PROGRAM_BASE : bias + image->high;
     aspace->brk_start = aspace->brk_end = heap + exec_random_offset(13);
 }

@@ -3,12 +3,12 @@
 // (exec_load.c, exec_stack.c), and the change of image (exec_commit.c). Only the last cannot fail.
 #pragma once
 
-#include <abi/fcntl.h>
-#include <mm/aspace.h>
-#include <vfs/path.h>
 #include "elf.h"
 #include "exec_script.h"
 #include "process_priv.h"
+#include <abi/fcntl.h>
+#include <mm/aspace.h>
+#include <vfs/path.h>
 
 enum { EXEC_HEAD_SIZE = 1024, EXEC_INTERPRETERS_MAX = 5, EXEC_STRING_MAX = 131072 };
 
@@ -34,15 +34,15 @@ struct exec {
     bool loads_interpreter;
     struct exec_strings argv, envp, prefix; // prefix: what `#!` lines put before argv
     struct aspace *aspace;
-    struct cred *cred;       // new credentials, or null: unchanged
-    bool secure;             // AT_SECURE
-    vaddr_t entry;           // where user mode begins
+    struct cred *cred; // new credentials, or null: unchanged
+    bool secure;       // AT_SECURE
+    vaddr_t entry;     // where user mode begins
     vaddr_t program_entry, table_address, interpreter_base;
     uint16_t table_count;
     vaddr_t stack_pointer;
     struct elf_image image;
-    char name[16];           // comm
-    char path[PATH_MAX];     // AT_EXECFN
+    char name[16];       // comm
+    char path[PATH_MAX]; // AT_EXECFN
     _Alignas(16) char head[EXEC_HEAD_SIZE];
     struct elf_program_header table[ELF_TABLE_MAX];
 };

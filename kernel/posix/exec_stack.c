@@ -2,13 +2,13 @@
 // The first stack: from the top down a zero word, the program's path, the environment, the arguments, the platform's
 // name, random bytes; then, aligned, the auxiliary vector, envp, argv and argc, where the stack pointer is. It is
 // put together in one kernel buffer and written once.
+#include "exec_priv.h"
 #include <abi/prctl.h>
 #include <abi/resource.h>
 #include <arch/elf.h>
 #include <lib/random.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include "exec_priv.h"
 
 enum { AUXV_MAX = 20, RANDOM_SIZE = 16, STACK_EXTRA = 128 * 1024 };
 
@@ -18,8 +18,8 @@ static size_t strings_size(const struct exec_strings *s) {
 
 static size_t block_size(const struct exec *exec) {
     unsigned pointers = 1 + exec->prefix.count + exec->argv.count + 1 + exec->envp.count + 1 + 2 * AUXV_MAX;
-    size_t strings = sizeof(uint64_t) + strlen(exec->path) + 1 + strings_size(&exec->envp) +
-                     strings_size(&exec->argv) + strings_size(&exec->prefix) + sizeof(ARCH_PLATFORM_NAME) + RANDOM_SIZE;
+    size_t strings = sizeof(uint64_t) + strlen(exec->path) + 1 + strings_size(&exec->envp) + strings_size(&exec->argv) +
+                     strings_size(&exec->prefix) + sizeof(ARCH_PLATFORM_NAME) + RANDOM_SIZE;
     return ALIGN_UP(strings, 16ul) + ALIGN_UP(pointers * sizeof(uint64_t), 16ul) + 16;
 }
 

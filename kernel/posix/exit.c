@@ -4,6 +4,9 @@
 // A thread: gives up what is registered in its memory (futexes, clear_child_tid), leaves the process, and frees itself
 // once it has switched away. The last thread of a process also gives up the memory, handles and timers, hands the
 // children to a reaper, and makes the process a zombie that the parent waits for.
+#include "futex_priv.h"
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
 #include <lib/assert.h>
@@ -11,9 +14,6 @@
 #include <sched/sched.h>
 #include <tty/tty.h>
 #include <vfs/path.h>
-#include "futex_priv.h"
-#include "process_priv.h"
-#include "signal_priv.h"
 
 void process_begin_group_exit(struct process *process, int status, struct posix_thread *self) {
     process->group_exit = true;

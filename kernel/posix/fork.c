@@ -3,6 +3,8 @@
 //
 // All that can fail is done before the new one becomes visible (process_link); what then remains cannot fail. A child
 // begins in child_start, in its own address space, to store its thread id where it was asked to.
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/clone.h>
 #include <abi/fcntl.h>
 #include <abi/syscall_table.h>
@@ -12,8 +14,6 @@
 #include <mm/slab.h>
 #include <sched/sched.h>
 #include <vfs/path.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 // The vfork protocol: child->vfork_done is set before the child starts and cleared, under this lock, by the child when
 // it lets go of the memory or by a parent that is killed while it waits.
@@ -56,7 +56,8 @@ static void child_start(void *argument) {
 
 static status_t check_flags(const struct clone_request *r) {
     uint64_t f = r->flags;
-    const uint64_t privileged = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
+    const uint64_t privileged =
+        CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
     if (f & (privileged | CLONE_NEWUSER | CLONE_INTO_CGROUP)) // as a Linux without namespaces
         return (f & privileged) && !cred_has_cap(cred_current(), CAP_SYS_ADMIN) ? -EPERM : -EINVAL;
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // What lower layers ask of processes, and the module's start.
-#include <abi/resource.h>
-#include <abi/signal.h>
-#include <vfs/hooks.h>
 #include "exec_priv.h"
 #include "posix_init.h"
 #include "proc_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
+#include <abi/resource.h>
+#include <abi/signal.h>
+#include <vfs/hooks.h>
 
 static void broken_pipe(void) {
     signal_send_self(SIGPIPE);
@@ -23,9 +23,14 @@ static void file_size_exceeded(void) {
 
 // Linux's si_code and si_band for the readiness that the object has.
 static void async_io(int owner, int signal, struct object *object, uint32_t signals) {
-    static const struct { uint32_t bits; int code; } codes[] = {
-        {SIGNAL_READABLE, POLL_IN}, {SIGNAL_WRITABLE, POLL_OUT}, {SIGNAL_ERROR, POLL_ERR},
-        {SIGNAL_PRIORITY, POLL_PRI}, {SIGNAL_HANGUP, POLL_HUP}};
+    static const struct {
+        uint32_t bits;
+        int code;
+    } codes[] = {{SIGNAL_READABLE, POLL_IN},
+                 {SIGNAL_WRITABLE, POLL_OUT},
+                 {SIGNAL_ERROR, POLL_ERR},
+                 {SIGNAL_PRIORITY, POLL_PRI},
+                 {SIGNAL_HANGUP, POLL_HUP}};
     int code = POLL_MSG;
     (void)object;
     for (unsigned i = 0; i < ARRAY_SIZE(codes); i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Who am I: calls that read one number. They take no lock.
-#include <abi/syscall_table.h>
 #include "process_priv.h"
+#include <abi/syscall_table.h>
 
 long sys_getpid(void) {
     return process_current()->task.id;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // The first process. It begins as a kernel thread that belongs to a process without memory, opens the console as its
 // standard files, and executes init.
+#include "exec_priv.h"
+#include "signal_priv.h"
 #include <abi/fcntl.h>
 #include <abi/resource.h>
 #include <lib/log.h>
 #include <sched/sched.h>
 #include <vfs/file.h>
-#include "exec_priv.h"
-#include "signal_priv.h"
 
 static struct {
     const char *path;
@@ -25,7 +25,8 @@ void process_trace_calls(void) {
 static status_t try_path(const char *path) {
     const char *argv[ARGUMENTS_MAX + 1] = {path};
     unsigned count = 1;
-    for (const char *const *a = init.argv ? init.argv + 1 : nullptr; init.argv && init.argv[0] && *a && count < ARGUMENTS_MAX; a++)
+    for (const char *const *a = init.argv ? init.argv + 1 : nullptr;
+         init.argv && init.argv[0] && *a && count < ARGUMENTS_MAX; a++)
         argv[count++] = *a;
     status_t status = exec_kernel(path, argv, init.envp);
     if (status != 0 && status != -ENOENT)

@@ -4,16 +4,16 @@
 // ITIMER_REAL is a kernel timer. ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU count CPU time: the scheduler samples
 // running threads (sched_tick_hook), and each sample takes its share from what is left. State is under signal_lock.
 #include "itimer.h"
+#include "posix_init.h"
+#include "process_priv.h"
+#include "signal_priv.h"
+#include "time_priv.h"
 #include <abi/resource.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "posix_init.h"
-#include "signal_priv.h"
-#include "time_priv.h"
 
 static void real_fired(struct timer *timer) {
     struct interval_timers *timers = CONTAINER_OF(timer, struct interval_timers, real);
@@ -184,7 +184,8 @@ static void cpu_sample(struct thread *thread, bool user) {
         return;
     struct process *process = task_process(thread->task);
     nsec_t total = 0;
-    bool limited = process->limits[RLIMIT_CPU].soft != RLIM_INFINITY || process->limits[RLIMIT_CPU].hard != RLIM_INFINITY;
+    bool limited =
+        process->limits[RLIMIT_CPU].soft != RLIM_INFINITY || process->limits[RLIMIT_CPU].hard != RLIM_INFINITY;
     if (LIKELY(!process->itimers && !limited))
         return;
     if (limited) {

@@ -10,6 +10,7 @@ struct interval_timers {
     struct timer real;
     struct process *process;
     nsec_t real_expiry, real_interval; // expiry 0: off
-    struct cpu_timer { nsec_t left, interval; } virtual, prof; // left 0: off
+    struct cpu_timer {
+        nsec_t left, interval;
+    } virtual, prof; // left 0: off
 };
-

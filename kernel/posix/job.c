@@ -4,11 +4,11 @@
 // A group exists while it has members, a session while it has groups; zombies are members until they are reaped. All
 // of it is under process_tree_lock. A session's terminal is a plain pointer: the terminal tells the session before it
 // goes (session_lost_tty), and its memory stays for an RCU grace period.
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <mm/slab.h>
 #include <tty/tty.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 SLAB_CACHE(group_cache, struct process_group);
 SLAB_CACHE(session_cache, struct session);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // kcmp: do two processes share something? And unshare: stop sharing it.
+#include "process_priv.h"
 #include <abi/clone.h>
 #include <abi/syscall_table.h>
 #include <vfs/path.h>
-#include "process_priv.h"
 
 enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
 

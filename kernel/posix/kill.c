@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // System calls that send signals.
-#include <abi/syscall_table.h>
-#include <arch/uaccess.h>
 #include "process_priv.h"
 #include "signal_priv.h"
+#include <abi/syscall_table.h>
+#include <arch/uaccess.h>
 
 static bool is_signal(int signal) {
     return signal >= 0 && signal <= SIGNAL_COUNT;

@@ -4,15 +4,15 @@
 // can run no more (timer_cancel), which is why deletion first takes it off the list.
 //
 // Timers on CPU-time clocks look at the clock again when as much real time has passed as they have CPU time to go.
+#include "posix_init.h"
+#include "process_priv.h"
+#include "signal_priv.h"
+#include "time_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "posix_init.h"
-#include "signal_priv.h"
-#include "time_priv.h"
 
 enum { TIMER_ID_MAX = 1 << 20 };
 
@@ -23,11 +23,11 @@ struct posix_timer {
     int id, clock;
     bool realtime, cpu;
     bool absolute;
-    nsec_t expiry;   // on the timer's clock; 0: not armed
+    nsec_t expiry; // on the timer's clock; 0: not armed
     nsec_t interval;
     int notify, signal, tid;
     uint64_t value;
-    bool pending;    // its signal was queued and not yet taken
+    bool pending; // its signal was queued and not yet taken
     int overrun, last_overrun;
 };
 

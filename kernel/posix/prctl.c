@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // prctl: one table of small settings. What we do not have gives the error of a Linux built without it.
+#include "prctl_priv.h"
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
-#include "prctl_priv.h"
-#include "process_priv.h"
-#include "signal_priv.h"
 
 static long set_name(const char __user *from) {
     char name[16];

@@ -3,8 +3,8 @@
 // proc_tessera.c), in Linux's formats, which programs parse.
 #pragma once
 
-#include <vfs/procfs.h>
 #include "process_priv.h"
+#include <vfs/procfs.h>
 
 // The thread, in an RCU section: the main one or any other for the process's own directory. Null: a zombie.
 struct posix_thread *proc_thread(struct process *process, int tid);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/sys: what sysctl reads and sets. Each file is a row: a constant, or a number that something in the kernel has.
+#include "exec_priv.h"
+#include "proc_priv.h"
+#include "system_priv.h"
 #include <lib/random.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <vfs/path.h>
-#include "exec_priv.h"
-#include "proc_priv.h"
-#include "system_priv.h"
 
 static struct {
     uint8_t boot_id[16];
@@ -25,8 +25,11 @@ enum { NAME_HOST, NAME_DOMAIN, NAME_OSTYPE, NAME_RELEASE, NAME_VERSION };
 static void name_show(struct text_buffer *text, void *context) {
     struct abi_utsname n;
     system_names(&n);
-    const char *const names[] = {[NAME_HOST] = n.nodename, [NAME_DOMAIN] = n.domainname, [NAME_OSTYPE] = n.sysname,
-                                 [NAME_RELEASE] = n.release, [NAME_VERSION] = n.version};
+    const char *const names[] = {[NAME_HOST] = n.nodename,
+                                 [NAME_DOMAIN] = n.domainname,
+                                 [NAME_OSTYPE] = n.sysname,
+                                 [NAME_RELEASE] = n.release,
+                                 [NAME_VERSION] = n.version};
     text_printf(text, "%s\n", names[(uintptr_t)context]);
 }
 

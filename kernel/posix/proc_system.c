@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc files about the whole system: stat, meminfo, loadavg, uptime, version, cpuinfo …
+#include "proc_priv.h"
+#include "system_priv.h"
 #include <arch/boot.h>
 #include <arch/cpu.h>
 #include <arch/smp.h>
@@ -8,8 +10,6 @@
 #include <sched/realtime.h>
 #include <sched/sched.h>
 #include <vfs/path.h>
-#include "proc_priv.h"
-#include "system_priv.h"
 
 static long long ticks(nsec_t t) {
     return t / (1000000000 / CLOCK_TICKS);
@@ -73,7 +73,8 @@ static void meminfo_show(struct text_buffer *text, void *context) {
     kib(text, "Slab:", p.slab);
     kib(text, "SReclaimable:", 0);
     kib(text, "SUnreclaim:", p.slab);
-    text_printf(text, "%-15s %8llu kB\n", "KernelStack:", (unsigned long long)id_used(ID_THREAD) * KERNEL_STACK_SIZE / 1024);
+    text_printf(text, "%-15s %8llu kB\n",
+                "KernelStack:", (unsigned long long)id_used(ID_THREAD) * KERNEL_STACK_SIZE / 1024);
     kib(text, "PageTables:", p.tables);
     kib(text, "CommitLimit:", p.total);
     kib(text, "Committed_AS:", p.anonymous);
@@ -157,8 +158,9 @@ static void vmstat_show(struct text_buffer *text, void *context) {
     struct page_stats p;
     (void)context;
     page_stats(&p);
-    text_printf(text, "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\nnr_page_table_pages %llu\n"
-                      "nr_slab_unreclaimable %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+    text_printf(text,
+                "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\nnr_page_table_pages %llu\n"
+                "nr_slab_unreclaimable %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
                 (unsigned long long)p.free, (unsigned long long)p.anonymous, (unsigned long long)p.cached,
                 (unsigned long long)p.tables, (unsigned long long)p.slab);
 }
@@ -171,7 +173,8 @@ static void slab_line(const struct slab_cache *constant, void *context) {
     unsigned slabs = cache->slabs;
     spin_unlock(&cache->lock);
     text_printf(text, "%-24s %6llu %6u %6u %4u %4u : tunables 0 0 0 : slabdata %6u %6u 0\n", cache->name, used,
-                slabs * cache->objects_per_slab, cache->size, cache->objects_per_slab, 1u << cache->order, slabs, slabs);
+                slabs * cache->objects_per_slab, cache->size, cache->objects_per_slab, 1u << cache->order, slabs,
+                slabs);
 }
 
 static void slabinfo_show(struct text_buffer *text, void *context) {
@@ -211,7 +214,8 @@ static void add_cpu_ranges(void) {
 
 void proc_add_all(const struct proc_file *files, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
-        status_t status = procfs_add(files[i].path, files[i].mode, files[i].show, files[i].store, (void *)files[i].context);
+        status_t status =
+            procfs_add(files[i].path, files[i].mode, files[i].show, files[i].store, (void *)files[i].context);
         if (status != 0)
             panic("/proc/%s: error %d", files[i].path, -status);
     }
@@ -219,11 +223,20 @@ void proc_add_all(const struct proc_file *files, unsigned count) {
 
 void proc_system_init(void) {
     static const struct proc_file files[] = {
-        {"stat", 0444, stat_show},           {"meminfo", 0444, meminfo_show},       {"loadavg", 0444, loadavg_show},
-        {"uptime", 0444, uptime_show},       {"version", 0444, version_show},       {"cpuinfo", 0444, cpuinfo_show},
-        {"interrupts", 0444, interrupts_show}, {"partitions", 0444, partitions_show}, {"diskstats", 0444, diskstats_show},
-        {"swaps", 0444, swaps_show},         {"vmstat", 0444, vmstat_show},         {"slabinfo", 0400, slabinfo_show},
-        {"modules", 0444, modules_show},     {"cmdline", 0444, cmdline_show},
+        {"stat", 0444, stat_show},
+        {"meminfo", 0444, meminfo_show},
+        {"loadavg", 0444, loadavg_show},
+        {"uptime", 0444, uptime_show},
+        {"version", 0444, version_show},
+        {"cpuinfo", 0444, cpuinfo_show},
+        {"interrupts", 0444, interrupts_show},
+        {"partitions", 0444, partitions_show},
+        {"diskstats", 0444, diskstats_show},
+        {"swaps", 0444, swaps_show},
+        {"vmstat", 0444, vmstat_show},
+        {"slabinfo", 0400, slabinfo_show},
+        {"modules", 0444, modules_show},
+        {"cmdline", 0444, cmdline_show},
     };
     proc_add_all(files, ARRAY_SIZE(files));
     add_cpu_ranges();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID and /proc/PID/task/TID: the table of entries, and the short ones.
+#include "proc_priv.h"
 #include <abi/fcntl.h>
 #include <abi/stat.h>
 #include <lib/string.h>
@@ -7,7 +8,6 @@
 #include <mm/slab.h>
 #include <sched/sched.h>
 #include <vfs/file.h>
-#include "proc_priv.h"
 
 struct posix_thread *proc_thread(struct process *process, int tid) {
     struct posix_thread *thread = thread_find(tid);

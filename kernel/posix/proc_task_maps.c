@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID/maps, smaps, smaps_rollup and mem: the address space. A region's line is made while the address space is
 // locked; that needs no user memory.
+#include "proc_priv.h"
 #include <abi/fcntl.h>
 #include <abi/stat.h>
 #include <lib/string.h>
@@ -8,7 +9,6 @@
 #include <mm/slab.h>
 #include <mm/uio.h>
 #include <vfs/namespace.h>
-#include "proc_priv.h"
 
 struct maps {
     struct text_buffer *text;
@@ -80,7 +80,8 @@ static bool visit(const struct region *r, void *context) {
         unsigned long size = (r->end - r->start) / 1024;
         text_printf(m->text, "Size:           %8lu kB\nKernelPageSize: %8u kB\nMMUPageSize:    %8u kB\n", size, 4, 4);
         usage_lines(m->text, &u);
-        text_printf(m->text, "Locked:         %8llu kB\n", r->flags & REGION_LOCKED ? u.resident * (PAGE_SIZE / 1024) : 0ull);
+        text_printf(m->text, "Locked:         %8llu kB\n",
+                    r->flags & REGION_LOCKED ? u.resident * (PAGE_SIZE / 1024) : 0ull);
     }
     return !m->text->failed;
 }

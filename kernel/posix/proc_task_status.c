@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID/stat, statm, status, limits: numbers about a process, as ps, top and pgrep read them.
+#include "proc_priv.h"
+#include "signal_priv.h"
 #include <abi/resource.h>
 #include <arch/smp.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
 #include <sched/sched.h>
 #include <tty/tty.h>
-#include "proc_priv.h"
-#include "signal_priv.h"
 
 // All that the files need, taken at one moment.
 struct view {
@@ -108,8 +108,7 @@ status_t proc_stat(struct text_buffer *text, struct task *task, int tid) {
     text_printf(text, "%d %d %u 0 %lld ", rt ? -1 - v.rt_priority : 20 + v.nice, v.nice, v.threads,
                 ticks(process->start_time));
     text_printf(text, "%lld %lld %llu ", aspace ? (long long)aspace->mapped_pages * (long long)PAGE_SIZE : 0,
-                aspace ? (long long)aspace->resident_pages : 0,
-                (unsigned long long)process->limits[RLIMIT_RSS].soft);
+                aspace ? (long long)aspace->resident_pages : 0, (unsigned long long)process->limits[RLIMIT_RSS].soft);
     text_printf(text, "%lu %lu %lu 0 0 ", show ? aspace->code_start : 1, show ? aspace->code_end : 1,
                 show ? aspace->stack_top : 0);
     text_printf(text, "%llu %llu %llu %llu ", (unsigned long long)(v.pending & 0x7fffffff),
@@ -214,7 +213,8 @@ status_t proc_status(struct text_buffer *text, struct task *task, int tid) {
     text_printf(text, "SigQ:\t%llu/%llu\n", (unsigned long long)v.queued, (unsigned long long)v.queue_limit);
     text_printf(text, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (unsigned long long)v.pending,
                 (unsigned long long)v.shared_pending, (unsigned long long)v.blocked);
-    text_printf(text, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (unsigned long long)v.ignored, (unsigned long long)v.caught);
+    text_printf(text, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (unsigned long long)v.ignored,
+                (unsigned long long)v.caught);
     status_rights(text, process);
     uint64_t cpus = ~0ull >> (64 - arch_cpu_count());
     text_printf(text, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\nMems_allowed:\t1\nMems_allowed_list:\t0\n",
@@ -232,23 +232,17 @@ static void limit_value(struct text_buffer *text, uint64_t value) {
 }
 
 status_t proc_limits(struct text_buffer *text, struct task *task, int tid) {
-    static const struct { const char *name, *unit; } limits[RLIMIT_COUNT] = {
-        [RLIMIT_CPU] = {"Max cpu time", "seconds"},
-        [RLIMIT_FSIZE] = {"Max file size", "bytes"},
-        [RLIMIT_DATA] = {"Max data size", "bytes"},
-        [RLIMIT_STACK] = {"Max stack size", "bytes"},
-        [RLIMIT_CORE] = {"Max core file size", "bytes"},
-        [RLIMIT_RSS] = {"Max resident set", "bytes"},
-        [RLIMIT_NPROC] = {"Max processes", "processes"},
-        [RLIMIT_NOFILE] = {"Max open files", "files"},
-        [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
-        [RLIMIT_AS] = {"Max address space", "bytes"},
-        [RLIMIT_LOCKS] = {"Max file locks", "locks"},
-        [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
-        [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
-        [RLIMIT_NICE] = {"Max nice priority", ""},
-        [RLIMIT_RTPRIO] = {"Max realtime priority", ""},
-        [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+    static const struct {
+        const char *name, *unit;
+    } limits[RLIMIT_COUNT] = {
+        [RLIMIT_CPU] = {"Max cpu time", "seconds"},         [RLIMIT_FSIZE] = {"Max file size", "bytes"},
+        [RLIMIT_DATA] = {"Max data size", "bytes"},         [RLIMIT_STACK] = {"Max stack size", "bytes"},
+        [RLIMIT_CORE] = {"Max core file size", "bytes"},    [RLIMIT_RSS] = {"Max resident set", "bytes"},
+        [RLIMIT_NPROC] = {"Max processes", "processes"},    [RLIMIT_NOFILE] = {"Max open files", "files"},
+        [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},  [RLIMIT_AS] = {"Max address space", "bytes"},
+        [RLIMIT_LOCKS] = {"Max file locks", "locks"},       [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+        [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"}, [RLIMIT_NICE] = {"Max nice priority", ""},
+        [RLIMIT_RTPRIO] = {"Max realtime priority", ""},    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
     };
     (void)tid;
     struct process *process = task_process(task);

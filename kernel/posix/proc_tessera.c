@@ -2,12 +2,12 @@
 // /proc/tessera: unknown_syscalls, the calls that programs made and we lack; leaks, how many of each kind of thing are
 // alive. The tests compare leaks before and after; caches (names, vnodes, odd-size memory) are not in it, since they
 // may keep what nobody uses.
+#include "proc_priv.h"
+#include "syscall_priv.h"
 #include <arch/upcall.h>
 #include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
-#include "proc_priv.h"
-#include "syscall_priv.h"
 
 static void unknown_line(void *context, unsigned long number, unsigned count) {
     struct text_buffer *text = context;

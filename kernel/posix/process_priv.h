@@ -2,9 +2,9 @@
 // Processes, as the files of kernel/posix that make, end and reap them see them.
 #pragma once
 
-#include <posix/process.h>
 #include "pid.h"
 #include "user_account.h"
+#include <posix/process.h>
 
 // --- process.c: memory and the pid table ---
 // A process and thread with one reference / not yet visible. nullptr: no memory.

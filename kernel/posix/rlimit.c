@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 // Resource limits: reading, setting, and handing them to the subsystems that enforce them.
+#include "process_priv.h"
 #include <abi/resource.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <mm/aspace.h>
-#include "process_priv.h"
 
 enum { HANDLES_MAX = 1 << 20 }; // /proc/sys/fs/nr_open
 

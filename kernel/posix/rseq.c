@@ -3,14 +3,14 @@
 // middle, so that it can update per-CPU data without atomic instructions. The kernel keeps the CPU's number in the
 // registered area and, if the thread stopped inside the announced range, sends it to the abort address.
 #include "rseq.h"
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/sched.h>
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 enum { AREA_SIZE = 32, AREA_ALIGN = 32 };
 

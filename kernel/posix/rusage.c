@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // What threads, processes and children have used: getrusage, times, and the sums that exit and wait keep.
 #include "rusage.h"
+#include "process_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
 #include <sched/sched.h>
-#include "process_priv.h"
 
 void resource_totals_of_thread(struct posix_thread *thread, struct resource_totals *out) {
     memset(out, 0, sizeof(*out));

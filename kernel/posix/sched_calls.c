@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 // Scheduling policy, priority, affinity and niceness of threads.
-#include <abi/sched.h>
+#include "process_priv.h"
 #include <abi/resource.h>
+#include <abi/sched.h>
 #include <abi/syscall_table.h>
 #include <abi/time.h>
 #include <arch/smp.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <sched/sched.h>
-#include "process_priv.h"
 
 long sys_sched_yield(void) {
     sched_yield();
@@ -181,7 +181,8 @@ long sys_sched_getattr(int tid, void __user *to, unsigned size, unsigned flags) 
 long sys_sched_get_priority_max(int policy) {
     if (is_real_time(policy))
         return 99;
-    return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == SCHED_DEADLINE ? 0 : -EINVAL;
+    return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == SCHED_DEADLINE ? 0
+                                                                                                              : -EINVAL;
 }
 
 long sys_sched_get_priority_min(int policy) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // System calls about actions, masks and stacks of signals.
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 #define MASK_SIZE sizeof(uint64_t)
 
@@ -16,19 +16,21 @@ static bool is_signal(int signal) {
 // Setting an action to "ignore" also drops what is pending.
 static void set_action(struct process *process, int signal, const struct signal_action *action)
     REQUIRES(&process->signal_lock) {
-    static const uint64_t known = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_RESTORER | SA_ONSTACK |
-                                  SA_RESTART | SA_NODEFER | SA_RESETHAND;
+    static const uint64_t known = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_RESTORER |
+                                  SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND;
     struct signal_action *slot = &process->actions->action[signal - 1];
     *slot = *action;
     slot->flags &= known;
     slot->mask &= ~SIGNALS_UNBLOCKABLE;
-    bool ignored = slot->handler == SIG_IGN ||
-                   (slot->handler == SIG_DFL && (SIGNAL_BIT(signal) & SIGNALS_IGNORED_BY_DEFAULT));
+    bool ignored =
+        slot->handler == SIG_IGN || (slot->handler == SIG_DFL && (SIGNAL_BIT(signal) & SIGNALS_IGNORED_BY_DEFAULT));
     if (!ignored)
         return;
     struct posix_thread *thread;
     signal_queue_flush(&process->pending, SIGNAL_BIT(signal));
-    LIST_FOR_EACH(thread, &process->threads, process_node) { signal_queue_flush(&thread->pending, SIGNAL_BIT(signal)); }
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        signal_queue_flush(&thread->pending, SIGNAL_BIT(signal));
+    }
 }
 
 long sys_rt_sigaction(int signal, const void __user *action, void __user *old, size_t mask_size) {

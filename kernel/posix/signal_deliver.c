@@ -4,13 +4,13 @@
 // Restarting, by the call's result: -ERESTARTNOINTR always; -ERESTARTSYS unless a handler without SA_RESTART runs;
 // -ERESTARTNOHAND and -ERESTART_RESTARTBLOCK only if no handler runs (the latter by restart_syscall, which knows how
 // much time is left). Otherwise the call fails with EINTR.
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
 #include <arch/thread.h>
 #include <lib/string.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 bool signal_pending_locked(struct process *process, struct posix_thread *self) {
     if (process->group_exit || (process->exec_thread && process->exec_thread != self) || self->stop_counted ||
@@ -129,7 +129,8 @@ static void enter_handler(struct posix_thread *self, const struct delivery *d) {
         self->altstack_flags = SS_DISABLE;
 }
 
-static int take_signal(struct process *process, struct posix_thread *self, struct signal_info *info) REQUIRES(&process->signal_lock) {
+static int take_signal(struct process *process, struct posix_thread *self, struct signal_info *info)
+    REQUIRES(&process->signal_lock) {
     int signal = 0;
     if (self->pending.set & ~self->blocked)
         signal = signal_queue_pop(&self->pending, ~self->blocked, info);
@@ -159,7 +160,8 @@ static void stop_or_report(struct process *process, struct posix_thread *self) R
 }
 
 // The default action. Returns only if the thread goes on.
-static void default_action(struct process *process, struct posix_thread *self, int signal) REQUIRES(&process->signal_lock) {
+static void default_action(struct process *process, struct posix_thread *self, int signal)
+    REQUIRES(&process->signal_lock) {
     uint64_t bit = SIGNAL_BIT(signal);
     if (bit & SIGNALS_IGNORED_BY_DEFAULT)
         return;

@@ -2,8 +2,8 @@
 // Signals, as the files of kernel/posix see them.
 #pragma once
 
-#include <posix/process.h>
 #include "signal_queue.h"
+#include <posix/process.h>
 
 // --- actions ---
 struct signal_actions *signal_actions_copy(struct signal_actions *from); // nullptr: no memory

@@ -2,8 +2,8 @@
 // Queues of pending signals, and the facts about each signal: plain logic, tested on the host.
 #pragma once
 
-#include <posix/signal.h>
 #include "user_account.h"
+#include <posix/signal.h>
 
 struct queued_signal {
     struct list_node node;
@@ -13,10 +13,10 @@ struct queued_signal {
 
 #define SIGNALS_STOP (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define SIGNALS_IGNORED_BY_DEFAULT                                                                                     \
+#define SIGNALS_IGNORED_BY_DEFAULT \
     (SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGURG))
-#define SIGNALS_SYNCHRONOUS                                                                                            \
-    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) |       \
+#define SIGNALS_SYNCHRONOUS                                                                                     \
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | \
      SIGNAL_BIT(SIGSYS))
 
 // Which pending signal comes first: faults, then the lowest number. 0: none.

@@ -2,14 +2,14 @@
 // Sending signals: is it wanted at all, where is it queued, who is woken.
 //
 // Everything here is under the receiver's signal_lock. A thread that is chosen to handle a signal is interrupted
-// (thread_interrupt): its interruptible waits end, and it looks at its queues on its way to user mode. Signals that kill
-// also end killable waits.
+// (thread_interrupt): its interruptible waits end, and it looks at its queues on its way to user mode. Signals that
+// kill also end killable waits.
+#include "process_priv.h"
+#include "signal_priv.h"
 #include <arch/thread.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "signal_priv.h"
 
 // --- actions ---
 
@@ -121,7 +121,9 @@ static void wake_receiver(struct process *process, struct posix_thread *thread, 
 static void flush_everywhere(struct process *process, uint64_t set) REQUIRES(&process->signal_lock) {
     struct posix_thread *thread;
     signal_queue_flush(&process->pending, set);
-    LIST_FOR_EACH(thread, &process->threads, process_node) { signal_queue_flush(&thread->pending, set); }
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        signal_queue_flush(&thread->pending, set);
+    }
 }
 
 static void before_queueing(struct process *process, int signal) REQUIRES(&process->signal_lock) {
@@ -165,7 +167,9 @@ status_t signal_generate(struct process *process, struct posix_thread *thread, i
         tell_watchers(process, signal);
     if (signal == SIGKILL) { // all threads go, whatever they wait for
         struct posix_thread *each;
-        LIST_FOR_EACH(each, &process->threads, process_node) { thread_interrupt(&each->thread, true); }
+        LIST_FOR_EACH(each, &process->threads, process_node) {
+            thread_interrupt(&each->thread, true);
+        }
     } else {
         wake_receiver(process, thread, signal);
     }
@@ -207,7 +211,9 @@ void signal_send_owner(int owner, int signal, int code, int fd, int64_t band) {
         signal_send_process(process, signal, &info);
     if (group) {
         struct process *p;
-        LIST_FOR_EACH(p, &group->members, group_node) { signal_send_process(p, signal, &info); }
+        LIST_FOR_EACH(p, &group->members, group_node) {
+            signal_send_process(p, signal, &info);
+        }
     }
     spin_unlock(&process_tree_lock);
 }
@@ -244,7 +250,8 @@ status_t signal_may_send(struct process *process, int signal) {
     if (process == self)
         return 0;
     const struct cred *mine = cred_current(), *theirs = process->task.cred;
-    if (mine->euid == theirs->suid || mine->euid == theirs->uid || mine->uid == theirs->suid || mine->uid == theirs->uid)
+    if (mine->euid == theirs->suid || mine->euid == theirs->uid || mine->uid == theirs->suid ||
+        mine->uid == theirs->uid)
         return 0;
     if (cred_has_cap(mine, CAP_KILL))
         return 0;

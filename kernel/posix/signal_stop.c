@@ -5,9 +5,9 @@
 // on its way to user mode. The last one to park makes the process `stopped` and tells the parent. SIGCONT and SIGKILL
 // cancel the stop; SIGCONT's report to the parent is made by the first thread that goes on, because the sender
 // holds the signal_lock, under which the family may not be looked at.
-#include <sched/wait.h>
 #include "process_priv.h"
 #include "signal_priv.h"
+#include <sched/wait.h>
 
 static void count_threads(struct process *process) REQUIRES(&process->signal_lock) {
     struct posix_thread *thread, *self = posix_current();
@@ -73,7 +73,9 @@ void signal_stop_cancel(struct process *process, bool by_continue) {
     if (!process->stop_pending)
         return;
     struct posix_thread *thread;
-    LIST_FOR_EACH(thread, &process->threads, process_node) { thread->stop_counted = false; }
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        thread->stop_counted = false;
+    }
     process->stop_pending = false;
     process->stop_waiting = 0;
     if (process->stopped) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // Taking signals without a handler: sigtimedwait, and what signalfd is built on.
-#include <abi/syscall_table.h>
-#include <abi/time.h>
-#include <arch/uaccess.h>
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "time_priv.h"
+#include <abi/syscall_table.h>
+#include <abi/time.h>
+#include <arch/uaccess.h>
 
 static int dequeue_locked(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info)
     REQUIRES(&process->signal_lock) {
@@ -49,7 +49,9 @@ static int wait_for(struct posix_thread *self, uint64_t set, nsec_t deadline, st
         spin_unlock(&process->signal_lock);
         status_t status = 0;
         while (status == 0 && !thread_is_interrupted())
-            status = thread_sleep_until(deadline, WAIT_INTERRUPTIBLE) == -EINTR ? -EINTR : clock_now() >= deadline ? -EAGAIN : 0;
+            status = thread_sleep_until(deadline, WAIT_INTERRUPTIBLE) == -EINTR ? -EINTR
+                     : clock_now() >= deadline                                  ? -EAGAIN
+                                                                                : 0;
         spin_lock(&process->signal_lock);
         self->wait_set = 0;
         signal = dequeue_locked(process, self, set, info);

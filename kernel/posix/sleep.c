@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 // nanosleep and clock_nanosleep. A sleep until a wall-clock time looks again whenever the clock was set; a relative one
 // that a stop interrupted goes on with what is left (restart_syscall).
-#include <abi/syscall_table.h>
-#include <arch/smp.h>
-#include <arch/uaccess.h>
-#include <sched/sched.h>
 #include "posix_init.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "time_priv.h"
+#include <abi/syscall_table.h>
+#include <arch/smp.h>
+#include <arch/uaccess.h>
+#include <sched/sched.h>
 
 // Threads that sleep until a wall-clock time: woken when the clock is set.
 static struct {
@@ -90,7 +90,8 @@ static long sleep_relative(struct restart *r) {
     return 0;
 }
 
-// A clock that runs only while the process or thread does: looks again when so much time has passed that it may be over.
+// A clock that runs only while the process or thread does: looks again when so much time has passed that it may be
+// over.
 static long sleep_on_cpu_clock(int clock, nsec_t wanted) {
     for (;;) {
         nsec_t now;

@@ -6,12 +6,12 @@
 // /proc/tessera/unknown_syscalls tells what a program asked for and we lack.
 #define SYSCALL_DEFINE_TABLE
 long call_unknown(void);
+#include "syscall_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
 #include <lib/log.h>
 #include <lib/status.h>
 #include <posix/process.h>
-#include "syscall_priv.h"
 
 static struct {
     _Atomic uint32_t count[SYSCALL_TABLE_SIZE];
@@ -33,8 +33,7 @@ long call_unknown(void) {
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winitializer-overrides"
 syscall_fn *const syscall_table[SYSCALL_TABLE_SIZE] = {
-    [0 ... SYSCALL_TABLE_SIZE - 1] = (syscall_fn *)(void *)call_unknown,
-    SYSCALL_ENTRIES};
+    [0 ... SYSCALL_TABLE_SIZE - 1] = (syscall_fn *)(void *)call_unknown, SYSCALL_ENTRIES};
 #pragma clang diagnostic pop
 
 const char *syscall_name(unsigned long number) {

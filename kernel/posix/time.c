@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 // Clocks: reading, setting, and conversions. Time here is a 64-bit count of nanoseconds.
+#include "process_priv.h"
+#include "time_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "time_priv.h"
 
 static struct {
     struct abi_timezone zone; // what settimeofday was told; nothing in the kernel uses it
@@ -15,7 +15,8 @@ static struct {
 status_t timespec_to_nsec(const struct abi_timespec *from, nsec_t *out) {
     if (from->seconds < 0 || (uint64_t)from->nanoseconds >= (uint64_t)NSEC_PER_SEC)
         return -EINVAL;
-    if (__builtin_mul_overflow(from->seconds, NSEC_PER_SEC, out) || __builtin_add_overflow(*out, from->nanoseconds, out))
+    if (__builtin_mul_overflow(from->seconds, NSEC_PER_SEC, out) ||
+        __builtin_add_overflow(*out, from->nanoseconds, out))
         *out = NSEC_NEVER;
     return 0;
 }

@@ -15,5 +15,7 @@ struct user_account {
 
 // Referenced; nullptr: no memory.
 struct user_account *user_account_lookup(uint32_t uid);
-ALWAYS_INLINE void user_account_get(struct user_account *account) { refcount_up(&account->ref); }
+ALWAYS_INLINE void user_account_get(struct user_account *account) {
+    refcount_up(&account->ref);
+}
 void user_account_put(struct user_account *account); // not blocking; any thread or dpc context

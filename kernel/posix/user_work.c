@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // The border to user mode: the slow way out of the kernel, and what exceptions in user mode become.
+#include "process_priv.h"
+#include "rseq.h"
+#include "signal_priv.h"
 #include <arch/cpu.h>
 #include <arch/upcall.h>
 #include <lib/log.h>
 #include <mm/aspace.h>
 #include <sched/sched.h>
-#include "process_priv.h"
-#include "rseq.h"
-#include "signal_priv.h"
 
 // Interrupts are off on entry and exit. THREAD_WORK_TRACE stays set: it is a mode, not something to be done.
 void user_return_work(struct arch_frame *frame) {
@@ -17,7 +17,8 @@ void user_return_work(struct arch_frame *frame) {
         uint32_t work = atomic_load_explicit(&thread->work, memory_order_acquire) & ~THREAD_WORK_TRACE;
         if (work == 0)
             return;
-        atomic_fetch_and_explicit(&thread->work, ~(work & (THREAD_WORK_SIGNAL | THREAD_WORK_RSEQ)), memory_order_acq_rel);
+        atomic_fetch_and_explicit(&thread->work, ~(work & (THREAD_WORK_SIGNAL | THREAD_WORK_RSEQ)),
+                                  memory_order_acq_rel);
         arch_irq_enable();
         if (work & (THREAD_WORK_RESCHED | THREAD_WORK_DPC))
             sched_service_work(work & (THREAD_WORK_RESCHED | THREAD_WORK_DPC));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // The vDSO in programs: one memory object, made at boot, holds the clock's data page and then the image that the
 // architecture supplies; every program maps both.
+#include "exec_priv.h"
 #include <arch/time.h>
 #include <lib/assert.h>
 #include <mm/uio.h>
 #include <sched/realtime.h>
-#include "exec_priv.h"
 
 static struct {
     struct vmo *vmo;

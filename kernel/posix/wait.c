@@ -3,14 +3,14 @@
 //
 // A parent sleeps on its own child_wait queue under process_tree_lock; whatever changes a child's state wakes it, and
 // it looks at all its children again.
+#include "process_priv.h"
+#include "rusage.h"
+#include "signal_priv.h"
 #include "wait_status.h"
 #include <abi/fcntl.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
-#include "process_priv.h"
-#include "rusage.h"
-#include "signal_priv.h"
 
 struct wait_report {
     int pid, status, code, value;

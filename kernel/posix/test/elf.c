@@ -22,12 +22,12 @@ static struct file good(void) {
     f.table[0] = (struct elf_program_header){
         .type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x400000, .filesz = 0x2000, .memsz = 0x2000, .align = 0x1000};
     f.table[1] = (struct elf_program_header){.type = PT_LOAD,
-                                            .flags = PF_R | PF_W,
-                                            .offset = 0x2100,
-                                            .vaddr = 0x403100,
-                                            .filesz = 0x80,
-                                            .memsz = 0x3000,
-                                            .align = 0x1000};
+                                             .flags = PF_R | PF_W,
+                                             .offset = 0x2100,
+                                             .vaddr = 0x403100,
+                                             .filesz = 0x80,
+                                             .memsz = 0x3000,
+                                             .align = 0x1000};
     return f;
 }
 
@@ -55,7 +55,8 @@ static void accepted(void) {
     f.table[1] = (struct elf_program_header){.type = PT_INTERP, .offset = 0x100, .filesz = 28};
     f.header.type = ET_DYN;
     is(parse(&f, &image), 0, "a dynamic program");
-    ok(image.has_interpreter && image.interpreter_offset == 0x100 && image.interpreter_size == 28, "and its interpreter");
+    ok(image.has_interpreter && image.interpreter_offset == 0x100 && image.interpreter_size == 28,
+       "and its interpreter");
 
     f = good();
     f.header.phoff = 0x100000;
@@ -79,11 +80,11 @@ static void header_refused(void) {
         f.header.ident[i] ^= 0x80;
         is(parse(&f, &image), -ENOEXEC, "a wrong byte %u of the mark", i);
     }
-#define REFUSED(change, what)                                                                                          \
-    do {                                                                                                               \
-        f = good();                                                                                                    \
-        change;                                                                                                        \
-        is(parse(&f, &image), -ENOEXEC, what);                                                                         \
+#define REFUSED(change, what)                  \
+    do {                                       \
+        f = good();                            \
+        change;                                \
+        is(parse(&f, &image), -ENOEXEC, what); \
     } while (0)
     REFUSED(f.header.type = 1, "an object file");
     REFUSED(f.header.type = 4, "a core file");
@@ -109,8 +110,12 @@ static void many_segments(void) {
     struct elf_image image;
     struct file f = good();
     for (unsigned i = 0; i < 40; i++)
-        f.table[i] = (struct elf_program_header){
-            .type = PT_LOAD, .flags = PF_R, .vaddr = 0x400000 + i * 0x1000, .filesz = 1, .memsz = 1, .offset = i * 0x1000};
+        f.table[i] = (struct elf_program_header){.type = PT_LOAD,
+                                                 .flags = PF_R,
+                                                 .vaddr = 0x400000 + i * 0x1000,
+                                                 .filesz = 1,
+                                                 .memsz = 1,
+                                                 .offset = i * 0x1000};
     f.header.phnum = ELF_SEGMENTS_MAX;
     is(parse(&f, &image), 0, "as many segments as we take");
     f.header.phnum = ELF_SEGMENTS_MAX + 1;

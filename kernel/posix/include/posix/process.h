@@ -42,37 +42,37 @@ struct process {
     struct list_node children, sibling;
     struct process_group *group;
     struct list_node group_node;
-    struct list_node threads;           // posix_thread.process_node; also under signal_lock
+    struct list_node threads;                 // posix_thread.process_node; also under signal_lock
     struct posix_thread *_Atomic main_thread; // null once it has exited
-    int exit_signal;                    // to the parent, usually SIGCHLD
-    bool exited;                        // zombie: waits to be reaped
-    int exit_status;                    // as wait4 reports it
-    bool has_execed;                    // setpgid
-    bool child_subreaper;               // PR_SET_CHILD_SUBREAPER
-    bool is_init;                       // signals without a handler do nothing to it
-    int death_signal;                   // PR_SET_PDEATHSIG
-    uint8_t dumpable;                   // 0, 1, 2: PR_SET_DUMPABLE
-    struct wait_queue child_wait;       // wait4
+    int exit_signal;                          // to the parent, usually SIGCHLD
+    bool exited;                              // zombie: waits to be reaped
+    int exit_status;                          // as wait4 reports it
+    bool has_execed;                          // setpgid
+    bool child_subreaper;                     // PR_SET_CHILD_SUBREAPER
+    bool is_init;                             // signals without a handler do nothing to it
+    int death_signal;                         // PR_SET_PDEATHSIG
+    uint8_t dumpable;                         // 0, 1, 2: PR_SET_DUMPABLE
+    struct wait_queue child_wait;             // wait4
     uint32_t personality;
     uint64_t timer_slack, timer_slack_default; // nanoseconds
     int oom_score_adj;
     uint32_t login_uid;
     // Signals: under signal_lock.
     struct spinlock signal_lock;
-    struct signal_actions *actions;     // shared by CLONE_SIGHAND
-    struct signal_queue pending;        // to the whole process
+    struct signal_actions *actions; // shared by CLONE_SIGHAND
+    struct signal_queue pending;    // to the whole process
     struct list_node signal_watchers;
-    bool group_exit;                    // exit_group or a fatal signal: all threads must end
+    bool group_exit; // exit_group or a fatal signal: all threads must end
     int group_exit_status;
-    struct posix_thread *exec_thread;   // it ends all other threads
-    struct wait_queue thread_gone;      // exec waits for the others' ends
-    bool stop_dequeued;                 // a stop signal is being acted on; SIGCONT cancels it
-    bool stop_pending, stopped;         // job control: asked to stop; all threads have
+    struct posix_thread *exec_thread; // it ends all other threads
+    struct wait_queue thread_gone;    // exec waits for the others' ends
+    bool stop_dequeued;               // a stop signal is being acted on; SIGCONT cancels it
+    bool stop_pending, stopped;       // job control: asked to stop; all threads have
     int stop_signal;
-    unsigned stop_waiting;              // threads that have not stopped yet
+    unsigned stop_waiting;                     // threads that have not stopped yet
     bool stop_unreported, continue_unreported; // wait4 reports each once
-    bool continue_notice;               // the parent is still to be told of a continue
-    struct wait_queue stop_wait;        // stopped threads
+    bool continue_notice;                      // the parent is still to be told of a continue
+    struct wait_queue stop_wait;               // stopped threads
     struct user_account *account;
     // Limits and accounting.
     struct rlimit limits[RLIMIT_COUNT];
@@ -80,9 +80,9 @@ struct process {
     struct resource_totals dead_threads; // of threads that are gone
     struct resource_totals reaped;       // of children that were waited for
     _Atomic uint64_t min_faults, maj_faults;
-    nsec_t cpu_limit_next;              // RLIMIT_CPU: when to signal again
-    struct interval_timers *itimers;    // null until used
-    struct list_node posix_timers;      // timer_create
+    nsec_t cpu_limit_next;           // RLIMIT_CPU: when to signal again
+    struct interval_timers *itimers; // null until used
+    struct list_node posix_timers;   // timer_create
     int next_timer_id;
     struct rcu_head rcu;
 };
@@ -91,9 +91,22 @@ struct process {
 struct restart {
     long (*again)(struct restart *restart);
     union {
-        struct { nsec_t deadline; vaddr_t remaining; int clock; } sleep;
-        struct { vaddr_t address; uint32_t value, bitset; nsec_t deadline; unsigned flags; } futex;
-        struct { vaddr_t fds; unsigned count; nsec_t deadline; } poll;
+        struct {
+            nsec_t deadline;
+            vaddr_t remaining;
+            int clock;
+        } sleep;
+        struct {
+            vaddr_t address;
+            uint32_t value, bitset;
+            nsec_t deadline;
+            unsigned flags;
+        } futex;
+        struct {
+            vaddr_t fds;
+            unsigned count;
+            nsec_t deadline;
+        } poll;
     };
 };
 
@@ -102,18 +115,22 @@ struct posix_thread {
     struct process *process;
     int tid;
     struct list_node process_node;
-    bool exiting;                  // left process->threads
-    bool reset_on_fork;            // SCHED_RESET_ON_FORK: children begin with the normal policy
-    uint64_t blocked;              // signal mask; written by the thread itself under signal_lock
-    uint64_t saved_blocked;        // to restore after sigsuspend, pselect …
+    bool exiting;           // left process->threads
+    bool reset_on_fork;     // SCHED_RESET_ON_FORK: children begin with the normal policy
+    uint64_t blocked;       // signal mask; written by the thread itself under signal_lock
+    uint64_t saved_blocked; // to restore after sigsuspend, pselect …
     bool restore_blocked;
-    bool stop_counted;             // one of process->stop_waiting
-    uint64_t wait_set;             // sigtimedwait: blocked signals that wake it all the same
-    struct signal_queue pending;   // to this thread
-    vaddr_t altstack_base; size_t altstack_size; int altstack_flags;
-    vaddr_t clear_child_tid;       // CLONE_CHILD_CLEARTID
-    vaddr_t robust_list; size_t robust_size;
-    vaddr_t rseq_area; uint32_t rseq_size, rseq_signature;
+    bool stop_counted;           // one of process->stop_waiting
+    uint64_t wait_set;           // sigtimedwait: blocked signals that wake it all the same
+    struct signal_queue pending; // to this thread
+    vaddr_t altstack_base;
+    size_t altstack_size;
+    int altstack_flags;
+    vaddr_t clear_child_tid; // CLONE_CHILD_CLEARTID
+    vaddr_t robust_list;
+    size_t robust_size;
+    vaddr_t rseq_area;
+    uint32_t rseq_size, rseq_signature;
     struct completion *vfork_done; // CLONE_VFORK parent waits on it
     struct restart restart;
     struct rcu_head rcu;
@@ -122,10 +139,16 @@ struct posix_thread {
 ALWAYS_INLINE struct posix_thread *posix_current(void) {
     return CONTAINER_OF(arch_current(), struct posix_thread, thread);
 }
-ALWAYS_INLINE struct process *process_current(void) { return posix_current()->process; }
-ALWAYS_INLINE struct process *task_process(struct task *task) { return CONTAINER_OF(task, struct process, task); }
+ALWAYS_INLINE struct process *process_current(void) {
+    return posix_current()->process;
+}
+ALWAYS_INLINE struct process *task_process(struct task *task) {
+    return CONTAINER_OF(task, struct process, task);
+}
 // An rlimit of the current process (soft).
-ALWAYS_INLINE uint64_t rlimit_current(unsigned resource) { return process_current()->limits[resource].soft; }
+ALWAYS_INLINE uint64_t rlimit_current(unsigned resource) {
+    return process_current()->limits[resource].soft;
+}
 
 extern struct spinlock process_tree_lock;
 // Under rcu_read_lock or process_tree_lock; no reference. Null: none. A zombie is found, too.
@@ -134,7 +157,9 @@ struct posix_thread *thread_find(int tid);
 struct process_group *process_group_find(int id); // process_tree_lock
 // Referenced.
 struct process *process_lookup(int pid);
-ALWAYS_INLINE void process_put(struct process *process) { object_put(&process->task.object); }
+ALWAYS_INLINE void process_put(struct process *process) {
+    object_put(&process->task.object);
+}
 // The first process with a pid ≥ `pid`, referenced; null: none. For /proc.
 struct process *process_next(int pid);
 extern const struct object_ops process_object_ops; // of task.object: the pidfd's

@@ -19,12 +19,34 @@ struct process_group;
 struct signal_info {
     int32_t signal, error, code, pad;
     union {
-        struct { int32_t pid; uint32_t uid; uint64_t value; } sender;                  // kill, sigqueue
-        struct { int32_t pid; uint32_t uid; int32_t status; int32_t pad; int64_t utime, stime; } child;
-        struct { uint64_t address; } fault;
-        struct { uint64_t call_address; int32_t call; uint32_t arch; } system_call;
-        struct { int32_t timer, overrun; uint64_t value; } timer;
-        struct { int64_t band; int32_t fd; } poll;
+        struct {
+            int32_t pid;
+            uint32_t uid;
+            uint64_t value;
+        } sender; // kill, sigqueue
+        struct {
+            int32_t pid;
+            uint32_t uid;
+            int32_t status;
+            int32_t pad;
+            int64_t utime, stime;
+        } child;
+        struct {
+            uint64_t address;
+        } fault;
+        struct {
+            uint64_t call_address;
+            int32_t call;
+            uint32_t arch;
+        } system_call;
+        struct {
+            int32_t timer, overrun;
+            uint64_t value;
+        } timer;
+        struct {
+            int64_t band;
+            int32_t fd;
+        } poll;
         uint8_t bytes[112];
     };
 };
@@ -36,9 +58,18 @@ ALWAYS_INLINE void signal_info_init(struct signal_info *info, int signal, int co
     info->code = code;
 }
 
-struct signal_action { uint64_t handler, flags, restorer, mask; }; // as rt_sigaction passes it (x86-64 layout)
-struct signal_actions { struct refcount ref; struct spinlock lock; struct signal_action action[SIGNAL_COUNT]; };
-struct signal_queue { uint64_t set; struct list_node infos; }; // struct queued_signal, in order of arrival
+struct signal_action {
+    uint64_t handler, flags, restorer, mask;
+}; // as rt_sigaction passes it (x86-64 layout)
+struct signal_actions {
+    struct refcount ref;
+    struct spinlock lock;
+    struct signal_action action[SIGNAL_COUNT];
+};
+struct signal_queue {
+    uint64_t set;
+    struct list_node infos;
+}; // struct queued_signal, in order of arrival
 
 // Sends to a process (any thread that does not block it), a thread, a group. `info` null: from the kernel.
 // Any context but interrupts; takes signal_lock. -EAGAIN: queue full (RLIMIT_SIGPENDING), real-time signals only.
@@ -81,4 +112,4 @@ struct signal_watcher {
     void (*notify)(struct signal_watcher *watcher, int signal);
 };
 void signal_watch(struct process *process, struct signal_watcher *watcher); // no reference is taken
-void signal_unwatch(struct signal_watcher *watcher);                       // on return notify does not run
+void signal_unwatch(struct signal_watcher *watcher);                        // on return notify does not run
