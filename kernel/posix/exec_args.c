@@ -7,9 +7,11 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 
+enum { ALLOCATION_MAX = 4 << 20 }; // of kmalloc
+
 static size_t strings_limit(void) {
     uint64_t limit = rlimit_current(RLIMIT_STACK) / 4;
-    limit = MIN(limit, 4ull << 20); // what one allocation can hold
+    limit = MIN(limit, 7ull << 19); // with pointers and padding, what one allocation can hold
     return MAX(limit, (uint64_t)EXEC_STRING_MAX);
 }
 
@@ -21,6 +23,8 @@ static status_t reserve(struct exec_strings *s, size_t size) {
     if (s->capacity - s->used >= size)
         return 0;
     size_t capacity = MAX(s->capacity * 2, ALIGN_UP(s->used + size, (size_t)1024));
+    if (capacity > ALLOCATION_MAX && s->used + size <= ALLOCATION_MAX)
+        capacity = ALLOCATION_MAX;
     char *data = krealloc(s->data, capacity);
     if (!data)
         return -ENOMEM;
