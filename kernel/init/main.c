@@ -73,7 +73,7 @@ static void start_cpus(void) {
 }
 
 void kernel_main(void) {
-    symbols_init();                        // names in backtraces
+    symbols_init();                                    // names in backtraces
     static char words[sizeof(boot_info.command_line)]; // cut up there; /proc/cmdline shows the whole
     memcpy(words, boot_info.command_line, sizeof(words));
     options_parse(words); // what the user wants

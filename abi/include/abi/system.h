@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-struct abi_utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; };
+struct abi_utsname {
+    char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
 static_assert(sizeof(struct abi_utsname) == 390);
 
 struct abi_sysinfo {

@@ -8,8 +8,7 @@
 // Stops the machine (kernel) or the test (host) with a message and a backtrace. Any context.
 [[noreturn]] void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 
-#define ASSERT(cond)                                                                               \
-    (LIKELY(cond) ? (void)0 : panic("%s:%d: assertion failed: %s", __FILE_NAME__, __LINE__, #cond))
+#define ASSERT(cond) (LIKELY(cond) ? (void)0 : panic("%s:%d: assertion failed: %s", __FILE_NAME__, __LINE__, #cond))
 
 #ifdef TESSERA_DEBUG
 #define DEBUG_ASSERT(cond) ASSERT(cond)

@@ -12,12 +12,17 @@ struct list_node {
 
 #define LIST_INIT(name) {&(name), &(name)}
 
-ALWAYS_INLINE void list_init(struct list_node *head) { head->next = head->prev = head; }
-ALWAYS_INLINE bool list_is_empty(const struct list_node *head) { return head->next == head; }
-ALWAYS_INLINE bool list_is_linked(const struct list_node *node) { return node->next != node; }
+ALWAYS_INLINE void list_init(struct list_node *head) {
+    head->next = head->prev = head;
+}
+ALWAYS_INLINE bool list_is_empty(const struct list_node *head) {
+    return head->next == head;
+}
+ALWAYS_INLINE bool list_is_linked(const struct list_node *node) {
+    return node->next != node;
+}
 
-ALWAYS_INLINE void list_insert_between(struct list_node *node, struct list_node *prev,
-                                       struct list_node *next) {
+ALWAYS_INLINE void list_insert_between(struct list_node *node, struct list_node *prev, struct list_node *next) {
     node->prev = prev;
     node->next = next;
     prev->next = node;
@@ -61,12 +66,11 @@ ALWAYS_INLINE void list_splice_back(struct list_node *to, struct list_node *from
 
 #define LIST_ENTRY(node, type, member) CONTAINER_OF(node, type, member)
 #define LIST_FIRST(head, type, member) LIST_ENTRY((head)->next, type, member)
-#define LIST_FOR_EACH(it, head, member)                                                            \
-    for (it = LIST_ENTRY((head)->next, typeof(*it), member); &it->member != (head);                \
+#define LIST_FOR_EACH(it, head, member)                                             \
+    for (it = LIST_ENTRY((head)->next, typeof(*it), member); &it->member != (head); \
          it = LIST_ENTRY(it->member.next, typeof(*it), member))
 // As above, but `it` may be removed (and freed) in the body.
-#define LIST_FOR_EACH_SAFE(it, following, head, member)                                            \
-    for (it = LIST_ENTRY((head)->next, typeof(*it), member),                                       \
-        following = LIST_ENTRY(it->member.next, typeof(*it), member);                              \
-         &it->member != (head);                                                                    \
-         it = following, following = LIST_ENTRY(it->member.next, typeof(*it), member))
+#define LIST_FOR_EACH_SAFE(it, following, head, member)               \
+    for (it = LIST_ENTRY((head)->next, typeof(*it), member),          \
+        following = LIST_ENTRY(it->member.next, typeof(*it), member); \
+         &it->member != (head); it = following, following = LIST_ENTRY(it->member.next, typeof(*it), member))

@@ -32,8 +32,8 @@ MUST_USE ALWAYS_INLINE bool refcount_try_up(struct refcount *ref) {
     do {
         if (old == 0)
             return false;
-    } while (!atomic_compare_exchange_weak_explicit(&ref->value, &old, old + 1,
-                                                    memory_order_acquire, memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&ref->value, &old, old + 1, memory_order_acquire, memory_order_relaxed));
     return true;
 }
 

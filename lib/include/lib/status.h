@@ -7,6 +7,12 @@
 #include <lib/types.h>
 
 // Pointers that carry an error: the last 4095 addresses are error numbers.
-ALWAYS_INLINE void *error_pointer(status_t status) { return (void *)(intptr_t)status; }
-ALWAYS_INLINE bool is_error_pointer(const void *p) { return (uintptr_t)p >= (uintptr_t)-4095; }
-ALWAYS_INLINE status_t pointer_status(const void *p) { return (status_t)(intptr_t)p; }
+ALWAYS_INLINE void *error_pointer(status_t status) {
+    return (void *)(intptr_t)status;
+}
+ALWAYS_INLINE bool is_error_pointer(const void *p) {
+    return (uintptr_t)p >= (uintptr_t)-4095;
+}
+ALWAYS_INLINE status_t pointer_status(const void *p) {
+    return (status_t)(intptr_t)p;
+}

@@ -34,8 +34,18 @@ typedef int64_t loff_t;    // a position in a file, bytes
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
-#define MIN(a, b) ({ __auto_type _a = (a); __auto_type _b = (b); _a < _b ? _a : _b; })
-#define MAX(a, b) ({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a : _b; })
+#define MIN(a, b)             \
+    ({                        \
+        __auto_type _a = (a); \
+        __auto_type _b = (b); \
+        _a < _b ? _a : _b;    \
+    })
+#define MAX(a, b)             \
+    ({                        \
+        __auto_type _a = (a); \
+        __auto_type _b = (b); \
+        _a > _b ? _a : _b;    \
+    })
 #define ALIGN_UP(x, a) (((x) + ((typeof(x))(a) - 1)) & ~((typeof(x))(a) - 1))
 #define ALIGN_DOWN(x, a) ((x) & ~((typeof(x))(a) - 1))
 #define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
