@@ -264,7 +264,8 @@ static void send_away(const struct memory_key *key, struct thread *owner) {
     }
 }
 
-// The owner died; its word may say so already, and somebody may even have taken the mutex since.
+// The owner died. Its word may say so already, somebody may have taken the mutex since, or the owner had unlocked it
+// properly just before we queued behind it: then it is free, and nothing in the word says that anybody died with it.
 static status_t inherit(vaddr_t address, const struct memory_key *key, const struct pi_waiter *heir) {
     uint32_t old, owner;
     status_t status = get_user(old, (const uint32_t __user *)address);
@@ -275,13 +276,23 @@ static status_t inherit(vaddr_t address, const struct memory_key *key, const str
             status = -EAGAIN;
             break;
         }
-        status = user_cmpxchg_u32((uint32_t __user *)address, expected,
-                                  (uint32_t)heir->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED, &old);
+        uint32_t died = owner != 0 ? FUTEX_OWNER_DIED : expected & FUTEX_OWNER_DIED;
+        status =
+            user_cmpxchg_u32((uint32_t __user *)address, expected, (uint32_t)heir->tid | FUTEX_WAITERS | died, &old);
         if (status == 0 && old == expected)
             return 0;
     }
     send_away(key, thread_current());
     return status;
+}
+
+// The thread that `word` names does not exist: -ESRCH, unless it had unlocked before it left, or its robust list has
+// marked the word (-EAGAIN: look again).
+static status_t owner_gone(vaddr_t address, uint32_t word) {
+    uint32_t now;
+    if (get_user(now, (const uint32_t __user *)address) != 0)
+        return -EFAULT;
+    return (now ^ word) & (FUTEX_TID_MASK | FUTEX_OWNER_DIED) ? -EAGAIN : -ESRCH;
 }
 
 long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only) {
@@ -298,6 +309,8 @@ long futex_lock_pi(vaddr_t address, bool private, nsec_t deadline, bool try_only
             struct pi_waiter waiter = {
                 .thread = thread_current(), .tid = (int)tid, .level = sched_level(thread_current())};
             status = enqueue(&key, &waiter, word & FUTEX_TID_MASK);
+            if (status == -ESRCH)
+                status = owner_gone(address, word);
             if (status == 0)
                 status = wait_in_queue(&waiter, address, word, deadline);
             if (status == -EOWNERDEAD)

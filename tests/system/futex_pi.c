@@ -101,6 +101,23 @@ static void exclusion(void) {
     is(s->word, 0, "and it is free in the end");
 }
 
+// An owner that unlocks and exits at once has not died with the mutex, whoever was about to wait for it.
+static void owner_leaves(void) {
+    thrd_t threads[4];
+    unsigned marked = 0;
+    s->word = 0, s->order = 0, s->failed = 0;
+    for (unsigned round = 0; round < 200; round++) {
+        for (unsigned i = 0; i < COUNT(threads); i++)
+            thrd_create(&threads[i], hammer, (void *)3L);
+        for (unsigned i = 0; i < COUNT(threads); i++)
+            thrd_join(threads[i], NULL);
+        marked += s->word != 0;
+        s->word = 0;
+    }
+    ok(s->failed == 0 && s->order == 2400, "threads that come and go (%d failures)", s->failed);
+    is(marked, 0, "and none is taken for dead");
+}
+
 static void deadlock(void) {
     s->word = 0, s->other = 0, s->started = 0;
     lock_pi(&s->word);
@@ -192,6 +209,7 @@ int main(void) {
     s = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     basics();
     exclusion();
+    owner_leaves();
     deadlock();
     owner_dies();
     robust();
