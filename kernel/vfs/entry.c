@@ -266,10 +266,18 @@ struct entry *entry_insert(struct entry *entry) {
 
 // ---------------------------------------------------------------- looking up through the file system
 
+bool entry_caches_names(const struct entry *parent) {
+    const struct vnode *dir = entry_vnode(parent);
+    uint32_t flags = atomic_load_explicit(&dir->flags, memory_order_relaxed);
+    if (flags & VNODE_DYNAMIC)
+        return false;
+    return entry_flags(parent) & ENTRY_HASHED || !entry_parent(parent) || flags & VNODE_DEAD;
+}
+
 status_t entry_lookup_locked(struct entry *parent, const struct name *name, struct entry **out) {
     struct vnode *dir = entry_vnode(parent), *vnode = nullptr;
     struct entry *entry = nullptr;
-    bool cached = !(atomic_load_explicit(&dir->flags, memory_order_relaxed) & VNODE_DYNAMIC);
+    bool cached = entry_caches_names(parent);
     if (cached && (entry = find(parent, name)) && try_get(entry)) {
         *out = entry;
         return 0;
@@ -290,7 +298,7 @@ status_t entry_lookup_locked(struct entry *parent, const struct name *name, stru
 
 status_t entry_lookup(struct entry *parent, const struct name *name, struct entry **out) {
     struct vnode *dir = entry_vnode(parent);
-    if (!(atomic_load_explicit(&dir->flags, memory_order_relaxed) & VNODE_DYNAMIC)) {
+    if (entry_caches_names(parent)) {
         uint32_t since = tree_sequence();
         struct entry *entry = find(parent, name);
         if (entry && try_get(entry)) {

@@ -63,8 +63,7 @@ bool path_is_removed(const struct path *path) {
     struct entry *parent = entry_parent(path->entry);
     if (!vnode || !parent || path->entry == path->mount->root)
         return false;
-    struct vnode *dir = entry_vnode(parent);
-    if (dir && dir->flags & VNODE_DYNAMIC)
+    if (entry_vnode(parent) && !entry_caches_names(parent))
         return false;
     return !(entry_flags(path->entry) & ENTRY_HASHED) || vnode->flags & VNODE_DEAD;
 }

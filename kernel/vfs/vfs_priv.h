@@ -76,6 +76,9 @@ struct entry *entry_create(struct entry *parent, const struct name *name, struct
 // Puts it in the cache, unless the same name is there already: then that one is returned, referenced, instead.
 struct entry *entry_insert(struct entry *entry);
 // Finds or makes the entry of a name, referenced. The directory's lock is held, or is taken for reading.
+// Are names in this directory kept? Not where they come and go by themselves, and not below an entry that is not in the
+// cache itself: it could not be found again, and they would only keep it in memory.
+bool entry_caches_names(const struct entry *parent);
 MUST_USE status_t entry_lookup_locked(struct entry *parent, const struct name *name, struct entry **out);
 MUST_USE status_t entry_lookup(struct entry *parent, const struct name *name, struct entry **out);
 // The directories' locks are held for writing by the callers of these four.

@@ -57,6 +57,16 @@ static void read_counters(struct counters *counters) {
     close(fd);
 }
 
+// A SIGCHLD that is pending on us is a live object, too; whose child it tells of has been reaped already.
+static void read_counters_quietly(struct counters *counters) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    while (sigtimedwait(&set, NULL, &(struct timespec){}) > 0)
+        ;
+    read_counters(counters);
+}
+
 // Prints the counters that differ: " leak=NAME:before>after".
 static void print_leaks(struct counters *before, struct counters *after) {
     char *save_a, *save_b;
@@ -136,7 +146,7 @@ static int wait_for(pid_t child, int64_t started) {
 
 static bool run(const char *name) {
     struct counters before, after;
-    read_counters(&before);
+    read_counters_quietly(&before);
     printf("## begin %s\n", name);
     fflush(stdout);
     int64_t started = now_ms();
@@ -145,11 +155,11 @@ static bool run(const char *name) {
         start(name);
     int status = child < 0 ? 126 : wait_for(child, started);
     end_descendants();
-    read_counters(&after);
+    read_counters_quietly(&after);
     // What is freed later, by deferred work, gets a second for it.
     for (int i = 0; i < 20 && strcmp(before.text, after.text); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 50'000'000}, NULL);
-        read_counters(&after);
+        read_counters_quietly(&after);
     }
     printf("## end %s status=%d ms=%lld", name, status, (long long)(now_ms() - started));
     print_leaks(&before, &after);
