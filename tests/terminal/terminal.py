@@ -165,7 +165,11 @@ def jobs(console):
 def screen(console):
     console.shows("the window has the size of the one outside", b"stty size\r", r"^40 120$")
     console.shows("stty changes it", b"stty cols 77; stty size\r", r"^40 77$")
-    console.shows("without echo nothing shows", b"stty -echo; read x; stty echo; echo \"[$x]\"\rsecret\r", r"\n\[secret\]$")
+    console.type(b"stty -echo; echo qui''et; read x; stty echo; echo \"[$x]\"\r")
+    console.expect(r"^quiet$")  # only now is echo off
+    console.quiet()
+    console.raw = b""
+    console.shows("without echo nothing shows", b"secret\r", r"\A\s*\[secret\]$")
     console.shows("the terminal has a name", b"tty\r", r"^/dev/(ttyS0|console)$")
     console.shows("TERM is passed", b"echo $TERM\r", r"^xterm$")
 
