@@ -20,3 +20,11 @@ const struct platform_device *arch_platform_devices(unsigned *count) {
     *count = 0;
     return nullptr;
 }
+
+// Where PCI Express configuration space and its windows are, and which line a pin arrives at.
+bool arch_pci_host(struct arch_pci_host *host) {
+    return false;
+}
+status_t arch_pci_line(unsigned slot, unsigned pin, unsigned *line) {
+    return -ENODEV;
+}

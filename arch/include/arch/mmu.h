@@ -2,8 +2,8 @@
 // Page tables. All ports have 4 KiB pages and four levels of 512 entries over 48 bits; the walker
 // itself is generic (kernel/mm/pagetable.c) and uses the entry primitives that a port supplies.
 //
-// Kernel address space: the upper half, shared by all address spaces (top-level entries 256-511 are
-// made once at boot and never change, so a new root copies them).
+// User addresses lie in [0, USER_TOP). The kernel's are shared by all address spaces: a port either has them in the
+// upper half of every root (made once at boot, never changed, copied into each new root) or in a root of their own.
 #pragma once
 
 #include <lib/types.h>
@@ -80,6 +80,10 @@ void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end
 void arch_tlb_flush_all(struct arch_aspace *aspace);
 // This CPU only: after an entry became *less* strict, where a spurious fault elsewhere is harmless.
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address);
+
+// Before an executable user entry to a page of memory is made: instructions that were written to the page are seen by
+// all CPUs' fetches from then on. Nothing where caches are coherent.
+ALWAYS_INLINE void arch_page_sync_code(const void *page);
 
 // Fills a page with zeros / copies a page, at direct-map addresses, as fast as the CPU can.
 ALWAYS_INLINE void arch_page_zero(void *page);

@@ -24,3 +24,21 @@ struct platform_driver {
 // At file scope of a driver.
 #define PLATFORM_DRIVER(name) \
     static const struct platform_driver name __attribute__((section(".drivers"), used, retain, aligned(8)))
+
+// PCI Express as firmware left it. Memory that the bus's own addresses reach: `cpu` is where a processor finds what
+// the bus calls `bus`.
+struct arch_pci_window {
+    paddr_t cpu;
+    uint64_t bus, size; // size 0: none
+};
+struct arch_pci_host {
+    paddr_t ecam; // configuration space of bus_first
+    uint64_t ecam_size;
+    uint8_t bus_first, bus_last;
+    bool unassigned; // firmware gave the devices no addresses: it is for us to do, within the windows
+    struct arch_pci_window io, memory32, memory64;
+};
+// False: there is none.
+bool arch_pci_host(struct arch_pci_host *host);
+// The line (arch_irq_register) of a device's interrupt pin, 1 (INTA) to 4, on the root bus. -ENODEV: not known.
+MUST_USE status_t arch_pci_line(unsigned slot, unsigned pin, unsigned *line);

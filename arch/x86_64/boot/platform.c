@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-// What every PC has at the same place: the serial ports.
+// What every PC has at the same place: the serial ports. And where ACPI says that PCI Express is.
 
+#include "boot/boot_priv.h"
 #include "x86_64_priv.h"
 #include <arch/platform.h>
+#include <lib/status.h>
 
 static const struct platform_device devices[] = {
     {"serial-16550", 0, {.port = true, .base = 0x3f8}, 4},
@@ -12,4 +14,22 @@ static const struct platform_device devices[] = {
 const struct platform_device *arch_platform_devices(unsigned *count) {
     *count = ARRAY_SIZE(devices);
     return devices;
+}
+
+// Firmware has given PCI devices their addresses, and their I/O ports are the processor's.
+bool arch_pci_host(struct arch_pci_host *host) {
+    if (acpi.ecam_address == 0)
+        return false;
+    uint64_t buses = acpi.ecam_bus_end - acpi.ecam_bus_start + 1ul;
+    *host = (struct arch_pci_host){.ecam = acpi.ecam_address,
+                                   .ecam_size = buses << 20,
+                                   .bus_first = acpi.ecam_bus_start,
+                                   .bus_last = acpi.ecam_bus_end,
+                                   .io = {.bus = 0, .size = 0x10000}};
+    return true;
+}
+
+// Only byte code (_PRT) tells which line a pin arrives at, and there is no interpreter: drivers use messages.
+status_t arch_pci_line(unsigned slot, unsigned pin, unsigned *line) {
+    return -ENODEV;
 }

@@ -68,6 +68,9 @@ ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
     return (pte >> 8) & 7;
 }
 
+// Nothing is executed.
+ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
+
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) {
     return host_arena + paddr;
 }

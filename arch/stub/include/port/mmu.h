@@ -88,6 +88,10 @@ ALWAYS_INLINE vaddr_t arch_vmap_end(void) {
 
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {}
 
+// A processor whose instruction cache does not see stores cleans the page to where fetches read from, and
+// invalidates the instruction caches of all CPUs.
+ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
+
 // As fast as the processor can, without vector registers (they are the user's).
 ALWAYS_INLINE void arch_page_zero(void *page) {
     __builtin_memset(page, 0, PAGE_SIZE);

@@ -122,6 +122,9 @@ ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
     __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
+// Instruction fetches see all stores.
+ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
+
 // Eight bytes a step: the byte forms are no faster on processors without fast short strings, and
 // an emulator counts each step.
 ALWAYS_INLINE void arch_page_zero(void *page) {

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MPL-2.0
+# How the kernel is compiled and linked for ARM64: a static position-independent executable without vector code.
+# (-linux-gnu and not -none-elf: clang has the kernel address sanitizer for it only.)
+ARCH_TARGET := aarch64-linux-gnu
+ARCH_FLAGS  := -march=armv8-a -fPIE -fdirect-access-external-data -mgeneral-regs-only -mno-outline-atomics \
+    -mstack-protector-guard=global -mbranch-protection=standard
+ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
+    --hash-style=sysv --no-warn-mismatch
+-include arch/arm64/vdso.mk
