@@ -2,6 +2,7 @@
 // Signals: numbers, action flags, si_code values, structures that programs pass. The same on x86-64 and arm64.
 #pragma once
 
+#include <port/abi.h> // MINSIGSTKSZ
 #include <stdint.h>
 
 enum {
@@ -55,10 +56,9 @@ enum {
 
 enum { SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2 };
 
-// sigaltstack.
+// sigaltstack. Its least size is the port's.
 enum { SS_ONSTACK = 1, SS_DISABLE = 2 };
 #define SS_AUTODISARM 0x80000000u
-#define MINSIGSTKSZ 2048
 struct abi_stack {
     uint64_t base;
     int32_t flags;

@@ -31,3 +31,6 @@ struct abi_epoll_event {
     uint64_t data;
 } __attribute__((packed));
 static_assert(sizeof(struct abi_epoll_event) == 12);
+
+// sigaltstack(2) takes no less.
+#define MINSIGSTKSZ 2048

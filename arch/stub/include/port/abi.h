@@ -36,3 +36,6 @@ struct abi_epoll_event {
     uint64_t data;
 };
 static_assert(sizeof(struct abi_epoll_event) == 16);
+
+// sigaltstack(2) takes no less. Linux has 2048 where no more is said.
+#define MINSIGSTKSZ 2048
