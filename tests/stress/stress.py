@@ -26,7 +26,7 @@ def main():
     count, seconds = (500, 10) if args.short else (args.count, int(args.minutes * 60))
     number = failed = 0
     for load in (f"exec {count}", f"hackbench {seconds}"):
-        command = [TOP / "tools/run", "--json", "--smp", "4", "--timeout", str(seconds + count / 4 + 120), "--files",
+        command = [TOP / "tools/run", "--json", "--smp", "4", "--timeout", str(1.2 * seconds + count / 3 + 120), "--files",
                    TOP / "out/x86_64/user/stress", "--cmd", f"/files/stress {load}"]
         if args.linux:
             command.append("--linux")
