@@ -18,5 +18,6 @@ __attribute__((format(printf, 1, 2))) void system_log(const char *format, ...);
 // Returns the leader's process id, or -1.
 pid_t session_start(char *const argv[], const char *directory, bool stay);
 
-// Reports the exit status of the one command to the second serial port, where tools/run reads it.
+// Reports the exit status of the one command where tools/run reads it: the serial port that REPORT in our environment
+// names, or the second one.
 void session_report(int status);

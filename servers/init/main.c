@@ -4,7 +4,7 @@
 //   - without /etc/tessera/run: a login-less `ash -l` on the console, started again whenever it exits. `poweroff`,
 //     `halt` and `reboot` (SIGUSR2, SIGUSR1, SIGTERM, as busybox sends them) end the machine.
 //   - with that file: its text is one shell command. It runs with nothing else on the console, its exit status
-//     (0-255, or 128 + the signal that killed it) goes to the second serial port, and the machine powers off.
+//     (0-255, or 128 + the signal that killed it) goes to another serial port, and the machine powers off.
 //
 // In between, it reaps the orphans that are handed to it, as process 1 must. All of this waits in one place for
 // signals, which stay blocked otherwise, so nothing can slip between a check and a wait.

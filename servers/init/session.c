@@ -79,6 +79,7 @@ static void stay_leader(int terminal) {
     if (ioctl(fd, TIOCSCTTY, 1) < 0)
         system_log("cannot take the console as controlling terminal: %s", strerror(errno));
     set_window_size(fd);
+    unsetenv("REPORT"); // ours (session_report), not the command's
     if (stay)
         stay_leader(fd);
     for (int i = 0; i < 3; i++)
@@ -102,9 +103,11 @@ pid_t session_start(char *const argv[], const char *directory, bool stay) {
 }
 
 void session_report(int status) {
-    int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    const char *path = getenv("REPORT"); // a word of the kernel command line, on machines without a second port
+    path = path ? path : "/dev/ttyS1";
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
-        system_log("cannot report status %d on /dev/ttyS1: %s", status, strerror(errno));
+        system_log("cannot report status %d on %s: %s", status, path, strerror(errno));
         return;
     }
     dprintf(fd, "%d\n", status);
