@@ -20,11 +20,14 @@ static uint64_t roll(void) {
 // Calls that would end the run or the machine rather than test it.
 static bool is_left_out(long number) {
     static const long list[] = {
-        SYS_reboot,        SYS_exit_group,    SYS_exit,          SYS_kill,        SYS_pause,         SYS_mount,
+#ifdef SYS_pause
+        SYS_pause,
+#endif
+        SYS_reboot,        SYS_exit_group,    SYS_exit,          SYS_kill,        SYS_mount,         SYS_vhangup,
         SYS_umount2,       SYS_pivot_root,    SYS_chroot,        SYS_sethostname, SYS_setdomainname, SYS_settimeofday,
         SYS_clock_settime, SYS_adjtimex,      SYS_clock_adjtime, SYS_swapon,      SYS_swapoff,       SYS_init_module,
         SYS_finit_module,  SYS_delete_module, SYS_kexec_load,    SYS_syslog,      SYS_setsid,        SYS_rt_sigreturn,
-        SYS_bpf,           SYS_seccomp,       SYS_acct,          SYS_sync,        SYS_vhangup};
+        SYS_bpf,           SYS_seccomp,       SYS_acct,          SYS_sync};
     for (size_t i = 0; i < COUNT(list); i++)
         if (list[i] == number)
             return true;
@@ -56,7 +59,7 @@ static long argument(void) {
     case 8:
         return (long)roll();
     case 9:
-        return (long)(0x7fff'ffff'f000 + roll() % 8192);
+        return (long)((roll() % 2 ? 0x7fff'ffff'f000 : 0xffff'ffff'f000) + roll() % 8192); // where user space may end
     case 10:
         return (long)(0xffff'8000'0000'0000 + roll() % (1 << 30));
     default:

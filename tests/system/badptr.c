@@ -15,7 +15,9 @@ static const int left_out[] = {
     SYS_exit_group,
     SYS_rt_sigreturn,
     SYS_reboot,
+#ifdef SYS_pause
     SYS_pause,
+#endif
     SYS_restart_syscall,
     SYS_vhangup,
     SYS_sync,
