@@ -5,9 +5,10 @@ ONLY ?=
 BENCH := $(USER)/bin/bench
 bench_sources := $(wildcard bench/*.c)
 $(BENCH): $(bench_sources) bench/bench.h make/bench.mk
-	$(call say,USERLD,$@)mkdir -p $(@D); $(CLANG) --target=$(musl_arch)-linux-gnu -std=c23 -O2 $(user_warnings) \
+	$(call say,USERLD,$@)mkdir -p $(@D); $(CLANG) --target=$(user_cpu)-linux-gnu -std=c23 -O2 $(user_warnings) \
 	    -Wno-unused-result -static -pthread -fuse-ld=lld -Wl,--strip-debug $(bench_sources) -o $@
 
+user: $(BENCH)
 .PHONY: bench
-bench: $(KERNEL) $(INIT) $(BENCH)
-	$(Q)tools/bench --kernel $(KERNEL) $(if $(ONLY),--only '$(ONLY)')
+bench: $(KERNEL_IMAGE) $(INIT) $(BENCH)
+	$(Q)tools/bench --arch $(ARCH) --kernel $(KERNEL_IMAGE) $(if $(ONLY),--only '$(ONLY)')

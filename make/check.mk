@@ -17,10 +17,10 @@ test: $(KERNEL) user debug-kernel $(host_tests) $(fuzzers)
 	$(Q)tools/test $(STAGES)
 
 # The system tests alone, in one boot: make test-system TESTS='fork pipe'
-test-system: $(KERNEL) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
-	$(Q)tools/test-guest --kernel $(KERNEL) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
+test-system: $(KERNEL_IMAGE) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
+	$(Q)tools/test-guest $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
-	$(Q)tools/test-guest --linux --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
+	$(Q)tools/test-guest $(machine_options) --linux --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 
 stress: $(KERNEL) user
 	$(Q)tests/stress/stress.py --minutes $(MINUTES) --count $(COUNT)

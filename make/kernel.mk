@@ -45,5 +45,8 @@ $(OUT)/symbols.o: $(OUT)/symbols.c
 $(KERNEL): $(kernel_objects) $(OUT)/symbols.o arch/$(ARCH)/kernel.ld
 	$(call say,LD,$@)$(LLD) $(link_flags) $(kernel_objects) $(OUT)/symbols.o -o $@
 
+# What a loader takes: the ELF file, or what the port makes of it.
+KERNEL_IMAGE := $(or $(ARCH_KERNEL_IMAGE),$(KERNEL))
+
 .PHONY: kernel
-kernel: $(KERNEL)
+kernel: $(KERNEL_IMAGE)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MPL-2.0
-# run: Tessera in QEMU. FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE and QEMU_ARGS are make's names for tools/run's options.
+# run: Tessera in QEMU. FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE, CPU, GIC and QEMU_ARGS are make's names for tools/run's options.
 
 FILES     ?=
 CMD       ?=
 ICOUNT    ?= 0
 LINUX     ?= 0
 TIMEOUT   ?=
-MACHINE   ?= q35
+MACHINE   ?=
+CPU       ?=
+GIC       ?=
 QEMU_ARGS ?=
 export CMD QEMU_ARGS
 
@@ -17,8 +19,9 @@ else
 run_smp := $(SMP)
 endif
 
-run_command = tools/run --arch $(ARCH) --kernel $(KERNEL) --init $(INIT) --smp $(run_smp) --mem $(MEM) \
-    --machine $(MACHINE) $(if $(FILES),--files '$(FILES)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
+machine_options = --arch $(ARCH) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) $(if $(GIC),--gic $(GIC))
+run_command = tools/run $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --smp $(run_smp) --mem $(MEM) \
+    $(if $(FILES),--files '$(FILES)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
     $(if $(filter 1,$(LINUX)),--linux) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(QEMU_ARGS),--qemu-args "$$QEMU_ARGS") \
     $(if $(filter 1,$(V)),--show)
 
@@ -31,5 +34,5 @@ out/make/run-command.so: make/run-command.c
 endif
 
 .PHONY: run
-run: $(if $(filter 1,$(LINUX)),,$(KERNEL)) $(INIT)
+run: $(if $(filter 1,$(LINUX)),,$(KERNEL_IMAGE)) $(INIT)
 	$(run-command $(run_command))@$(run_command)

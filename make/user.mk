@@ -3,16 +3,29 @@
 # (linux-libc-dev) for what libc does not wrap. One folder of objects and programs an architecture: $(USER)/bin.
 
 USER := $(OUT)/user
-musl_arch := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)
-musl_lib := /usr/lib/$(musl_arch)-linux-musl
-uapi := $(if $(filter arm64,$(ARCH)),/usr/aarch64-linux-gnu/include,/usr/include)
-uapi_asm := $(firstword $(wildcard $(uapi)/$(musl_arch)-linux-gnu/asm $(uapi)/asm))
-user_builtins = $(shell $(CLANG) --target=$(musl_arch)-linux-gnu -print-libgcc-file-name --rtlib=compiler-rt)
+ifeq ($(ARCH),arm64)
+# A cross build. musl is unpacked into out/cache: Debian has no package of it to install beside ours. Linux's headers,
+# libgcc and the benchmark's glibc are Debian's for cross compilers.
+user_cpu := aarch64
+musl := out/cache/deb/musl-dev-arm64/usr
+uapi := /usr/aarch64-linux-gnu/include
+user_rtlib := libgcc
+$(musl)/lib/$(user_cpu)-linux-musl/libc.a:
+	$(Q)tools/fetch deb musl-dev --arch arm64 > /dev/null
+else
+user_cpu := x86_64
+musl := /usr
+uapi := /usr/include
+user_rtlib := compiler-rt
+endif
+musl_lib := $(musl)/lib/$(user_cpu)-linux-musl
+uapi_asm := $(firstword $(wildcard $(uapi)/$(user_cpu)-linux-gnu/asm $(uapi)/asm))
+user_builtins = $(shell $(CLANG) --target=$(user_cpu)-linux-gnu -print-libgcc-file-name --rtlib=$(user_rtlib))
 
 user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety -Wshadow,$(warnings))
-user_flags := --target=$(musl_arch)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
+user_flags := --target=$(user_cpu)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
     -fno-stack-protector -ffunction-sections -fdata-sections \
-    -nostdlibinc -isystem /usr/include/$(musl_arch)-linux-musl -idirafter $(USER)/uapi -Itests/include
+    -nostdlibinc -isystem $(musl)/include/$(user_cpu)-linux-musl -idirafter $(USER)/uapi -Itests/include
 user_link := -static --strip-debug -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
 
 # Only the kernel's own headers: glibc's, which lie beside them, must not be found.
@@ -20,7 +33,7 @@ $(USER)/uapi/linked: $(uapi)/linux/futex.h
 	$(Q)mkdir -p $(@D); ln -sfn $(uapi)/linux $(@D)/linux; ln -sfn $(uapi)/asm-generic $(@D)/asm-generic; \
 	    ln -sfn $(uapi_asm) $(@D)/asm; touch $@
 
-$(USER)/obj/%.o: %.c $(USER)/uapi/linked make/user.mk
+$(USER)/obj/%.o: %.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk
 	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
 
 # $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources.
@@ -44,4 +57,4 @@ RUN_TESTS := $(USER)/bin/run-tests
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))
 
 .PHONY: user
-user: $(user_programs) $(BENCH)
+user: $(user_programs)
