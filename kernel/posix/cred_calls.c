@@ -73,175 +73,138 @@ static const uint64_t file_caps = 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |
                                   1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_MKNOD |
                                   1ull << 9 /* LINUX_IMMUTABLE */ | 1ull << 32 /* MAC_OVERRIDE */;
 
-static long commit_uids(struct cred *next) {
-    fix_capabilities(next, cred_current());
-    return cred_commit(next);
+// A process's four ids of a kind. The rules are the same for users and groups, so each call is written once.
+enum cred_kind { USER_IDS, GROUP_IDS };
+struct ids {
+    uint32_t real, effective, saved, fs;
+};
+
+static struct ids ids_of(const struct cred *cred, enum cred_kind kind) {
+    return kind == USER_IDS ? (struct ids){cred->uid, cred->euid, cred->suid, cred->fsuid}
+                            : (struct ids){cred->gid, cred->egid, cred->sgid, cred->fsgid};
 }
 
-long sys_setuid(uint32_t uid) {
-    const struct cred *old = cred_current();
-    bool privileged = cred_has_cap(old, CAP_SETUID);
-    if (uid == KEEP)
-        return -EINVAL;
-    if (!privileged && uid != old->uid && uid != old->suid)
-        return -EPERM;
+static bool may_set_any(enum cred_kind kind) {
+    return cred_has_cap(cred_current(), kind == USER_IDS ? CAP_SETUID : CAP_SETGID);
+}
+
+static bool is_one_of(uint32_t id, struct ids ids) {
+    return id == KEEP || id == ids.real || id == ids.effective || id == ids.saved;
+}
+
+// Makes them the process's. What becomes of capabilities is for the calls that set more than the file system's id.
+static status_t commit_ids(enum cred_kind kind, struct ids ids,
+                           void (*fix)(struct cred *next, const struct cred *old)) {
     struct cred *next = cred_begin();
     if (!next)
         return -ENOMEM;
-    if (privileged)
-        next->uid = next->suid = uid;
-    next->euid = next->fsuid = uid;
-    return commit_uids(next);
-}
-
-long sys_setgid(uint32_t gid) {
-    const struct cred *old = cred_current();
-    bool privileged = cred_has_cap(old, CAP_SETGID);
-    if (gid == KEEP)
-        return -EINVAL;
-    if (!privileged && gid != old->gid && gid != old->sgid)
-        return -EPERM;
-    struct cred *next = cred_begin();
-    if (!next)
-        return -ENOMEM;
-    if (privileged)
-        next->gid = next->sgid = gid;
-    next->egid = next->fsgid = gid;
+    if (kind == USER_IDS) {
+        next->uid = ids.real, next->euid = ids.effective, next->suid = ids.saved, next->fsuid = ids.fs;
+        fix(next, cred_current());
+    } else {
+        next->gid = ids.real, next->egid = ids.effective, next->sgid = ids.saved, next->fsgid = ids.fs;
+    }
     return cred_commit(next);
 }
 
-long sys_setreuid(uint32_t real, uint32_t effective) {
-    const struct cred *old = cred_current();
-    if (!cred_has_cap(old, CAP_SETUID)) {
-        if (real != KEEP && real != old->uid && real != old->euid)
+static status_t set_id(enum cred_kind kind, uint32_t id) {
+    struct ids ids = ids_of(cred_current(), kind);
+    if (id == KEEP)
+        return -EINVAL;
+    if (may_set_any(kind))
+        ids.real = ids.saved = id;
+    else if (id != ids.real && id != ids.saved)
+        return -EPERM;
+    ids.effective = ids.fs = id;
+    return commit_ids(kind, ids, fix_capabilities);
+}
+
+static status_t set_re_id(enum cred_kind kind, uint32_t real, uint32_t effective) {
+    const struct ids old = ids_of(cred_current(), kind);
+    struct ids ids = old;
+    if (!may_set_any(kind)) {
+        if (real != KEEP && real != old.real && real != old.effective)
             return -EPERM;
-        if (effective != KEEP && effective != old->uid && effective != old->euid && effective != old->suid)
+        if (!is_one_of(effective, old))
             return -EPERM;
     }
-    struct cred *next = cred_begin();
-    if (!next)
-        return -ENOMEM;
     if (real != KEEP)
-        next->uid = real;
+        ids.real = real;
     if (effective != KEEP)
-        next->euid = effective;
-    if (real != KEEP || (effective != KEEP && effective != old->uid))
-        next->suid = next->euid;
-    next->fsuid = next->euid;
-    return commit_uids(next);
+        ids.effective = effective;
+    if (real != KEEP || (effective != KEEP && effective != old.real))
+        ids.saved = ids.effective;
+    ids.fs = ids.effective;
+    return commit_ids(kind, ids, fix_capabilities);
 }
 
-long sys_setregid(uint32_t real, uint32_t effective) {
-    const struct cred *old = cred_current();
-    if (!cred_has_cap(old, CAP_SETGID)) {
-        if (real != KEEP && real != old->gid && real != old->egid)
-            return -EPERM;
-        if (effective != KEEP && effective != old->gid && effective != old->egid && effective != old->sgid)
-            return -EPERM;
-    }
-    struct cred *next = cred_begin();
-    if (!next)
-        return -ENOMEM;
-    if (real != KEEP)
-        next->gid = real;
-    if (effective != KEEP)
-        next->egid = effective;
-    if (real != KEEP || (effective != KEEP && effective != old->gid))
-        next->sgid = next->egid;
-    next->fsgid = next->egid;
-    return cred_commit(next);
-}
-
-static bool one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c) {
-    return id == KEEP || id == a || id == b || id == c;
-}
-
-long sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved) {
-    const struct cred *old = cred_current();
-    if (!cred_has_cap(old, CAP_SETUID) &&
-        (!one_of(real, old->uid, old->euid, old->suid) || !one_of(effective, old->uid, old->euid, old->suid) ||
-         !one_of(saved, old->uid, old->euid, old->suid)))
+static status_t set_res_id(enum cred_kind kind, uint32_t real, uint32_t effective, uint32_t saved) {
+    struct ids ids = ids_of(cred_current(), kind);
+    if (!may_set_any(kind) && (!is_one_of(real, ids) || !is_one_of(effective, ids) || !is_one_of(saved, ids)))
         return -EPERM;
-    struct cred *next = cred_begin();
-    if (!next)
-        return -ENOMEM;
     if (real != KEEP)
-        next->uid = real;
+        ids.real = real;
     if (effective != KEEP)
-        next->euid = effective;
+        ids.effective = effective;
     if (saved != KEEP)
-        next->suid = saved;
-    next->fsuid = next->euid;
-    return commit_uids(next);
+        ids.saved = saved;
+    ids.fs = ids.effective;
+    return commit_ids(kind, ids, fix_capabilities);
 }
 
-long sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved) {
-    const struct cred *old = cred_current();
-    if (!cred_has_cap(old, CAP_SETGID) &&
-        (!one_of(real, old->gid, old->egid, old->sgid) || !one_of(effective, old->gid, old->egid, old->sgid) ||
-         !one_of(saved, old->gid, old->egid, old->sgid)))
-        return -EPERM;
-    struct cred *next = cred_begin();
-    if (!next)
-        return -ENOMEM;
-    if (real != KEEP)
-        next->gid = real;
-    if (effective != KEEP)
-        next->egid = effective;
-    if (saved != KEEP)
-        next->sgid = saved;
-    next->fsgid = next->egid;
-    return cred_commit(next);
+static void fix_file_capabilities(struct cred *next, const struct cred *old) {
+    if (old->fsuid == 0 && next->fsuid != 0)
+        next->cap_effective &= ~file_caps;
+    else if (old->fsuid != 0 && next->fsuid == 0)
+        next->cap_effective |= next->cap_permitted & file_caps;
 }
 
-static long put_three(uint32_t __user *const to[3], const uint32_t ids[3]) {
-    for (unsigned i = 0; i < 3; i++)
-        if (put_user(ids[i], to[i]) != 0)
-            return -EFAULT;
+// Returns the old value, whether it changed or not: that is all the caller can learn.
+static long set_fs_id(enum cred_kind kind, uint32_t id) {
+    struct ids ids = ids_of(cred_current(), kind);
+    uint32_t previous = ids.fs;
+    ids.fs = id;
+    if (id != KEEP && id != previous && (is_one_of(id, ids) || may_set_any(kind)))
+        (void)commit_ids(kind, ids, fix_file_capabilities);
+    return previous;
+}
+
+static long get_res_id(enum cred_kind kind, uint32_t __user *real, uint32_t __user *effective, uint32_t __user *saved) {
+    struct ids ids = ids_of(cred_current(), kind);
+    if (put_user(ids.real, real) != 0 || put_user(ids.effective, effective) != 0 || put_user(ids.saved, saved) != 0)
+        return -EFAULT;
     return 0;
 }
 
+long sys_setuid(uint32_t uid) {
+    return set_id(USER_IDS, uid);
+}
+long sys_setgid(uint32_t gid) {
+    return set_id(GROUP_IDS, gid);
+}
+long sys_setreuid(uint32_t real, uint32_t effective) {
+    return set_re_id(USER_IDS, real, effective);
+}
+long sys_setregid(uint32_t real, uint32_t effective) {
+    return set_re_id(GROUP_IDS, real, effective);
+}
+long sys_setresuid(uint32_t real, uint32_t effective, uint32_t saved) {
+    return set_res_id(USER_IDS, real, effective, saved);
+}
+long sys_setresgid(uint32_t real, uint32_t effective, uint32_t saved) {
+    return set_res_id(GROUP_IDS, real, effective, saved);
+}
 long sys_getresuid(uint32_t __user *real, uint32_t __user *effective, uint32_t __user *saved) {
-    const struct cred *cred = cred_current();
-    return put_three((uint32_t __user *[]){real, effective, saved}, (uint32_t[]){cred->uid, cred->euid, cred->suid});
+    return get_res_id(USER_IDS, real, effective, saved);
 }
-
 long sys_getresgid(uint32_t __user *real, uint32_t __user *effective, uint32_t __user *saved) {
-    const struct cred *cred = cred_current();
-    return put_three((uint32_t __user *[]){real, effective, saved}, (uint32_t[]){cred->gid, cred->egid, cred->sgid});
+    return get_res_id(GROUP_IDS, real, effective, saved);
 }
-
-// Both return the old value, whether they changed it or not.
 long sys_setfsuid(uint32_t uid) {
-    const struct cred *old = cred_current();
-    uint32_t previous = old->fsuid;
-    bool allowed =
-        uid == old->uid || uid == old->euid || uid == old->suid || uid == old->fsuid || cred_has_cap(old, CAP_SETUID);
-    struct cred *next = allowed && uid != KEEP && uid != previous ? cred_begin() : nullptr;
-    if (!next)
-        return previous;
-    next->fsuid = uid;
-    if (previous == 0 && uid != 0)
-        next->cap_effective &= ~file_caps;
-    else if (previous != 0 && uid == 0)
-        next->cap_effective |= next->cap_permitted & file_caps;
-    if (cred_commit(next) != 0)
-        return previous;
-    return previous;
+    return set_fs_id(USER_IDS, uid);
 }
-
 long sys_setfsgid(uint32_t gid) {
-    const struct cred *old = cred_current();
-    uint32_t previous = old->fsgid;
-    bool allowed =
-        gid == old->gid || gid == old->egid || gid == old->sgid || gid == old->fsgid || cred_has_cap(old, CAP_SETGID);
-    struct cred *next = allowed && gid != KEEP && gid != previous ? cred_begin() : nullptr;
-    if (!next)
-        return previous;
-    next->fsgid = gid;
-    if (cred_commit(next) != 0)
-        return previous;
-    return previous;
+    return set_fs_id(GROUP_IDS, gid);
 }
 
 // --- groups ---
