@@ -2,6 +2,25 @@
 // Making and removing names. Renaming is in rename.c.
 #include "notify_priv.h"
 
+// Looks up the name that a walk ended before: on success walk->at is its directory, locked for writing, and *entry is
+// referenced.
+static status_t last_begin(struct walk *walk, struct entry **entry) NO_THREAD_SAFETY {
+    struct vnode *dir = path_vnode(&walk->at);
+    status_t status = vnode_permission(dir, walk->cred, X_OK);
+    if (status != 0)
+        return status;
+    rwlock_write(&dir->lock);
+    status = entry_lookup_locked(walk->at.entry, &walk->last, entry);
+    if (status != 0)
+        rwlock_write_unlock(&dir->lock);
+    return status;
+}
+
+static void last_end(struct walk *walk, struct entry *entry) NO_THREAD_SAFETY {
+    rwlock_write_unlock(&path_vnode(&walk->at)->lock);
+    entry_put(entry);
+}
+
 // Begins to make the name that `text` ends with: on success walk->at is the directory, locked for writing, and *entry
 // is negative and referenced. `directory`: a trailing slash is allowed.
 static status_t create_begin(struct walk *walk, const struct path *at, const char *text, bool directory,
@@ -9,17 +28,10 @@ static status_t create_begin(struct walk *walk, const struct path *at, const cha
     status_t status = walk_begin(walk, at, text, 0, true);
     if (status != 0)
         return status;
-    status = -EEXIST;
-    if (walk->last_is_special)
+    status = walk->last_is_special ? -EEXIST : last_begin(walk, entry);
+    if (status != 0)
         goto finish;
     struct vnode *dir = path_vnode(&walk->at);
-    status = vnode_permission(dir, walk->cred, X_OK);
-    if (status != 0)
-        goto finish;
-    rwlock_write(&dir->lock);
-    status = entry_lookup_locked(walk->at.entry, &walk->last, entry);
-    if (status != 0)
-        goto unlock;
     if (entry_vnode(*entry))
         status = -EEXIST;
     else if (walk->trailing_slash && !directory)
@@ -29,9 +41,7 @@ static status_t create_begin(struct walk *walk, const struct path *at, const cha
         status = -ENOENT;
     if (status == 0)
         return 0;
-    entry_put(*entry);
-unlock:
-    rwlock_write_unlock(&dir->lock);
+    last_end(walk, *entry);
 finish:
     walk_finish(walk);
     return status;
@@ -46,8 +56,7 @@ static status_t create_end(struct walk *walk, struct entry *entry, struct vnode 
         vnode_touch(dir);
         notify_name(dir, &walk->last, vnode, NOTIFY_CREATE);
     }
-    rwlock_write_unlock(&dir->lock);
-    entry_put(entry);
+    last_end(walk, entry);
     walk_finish(walk);
     return status;
 }
@@ -178,23 +187,16 @@ static status_t remove_begin(struct walk *walk, const struct path *at, const cha
         return status;
     if (walk->last_is_special)
         return 0; // nothing is locked; the caller knows the right error
-    struct vnode *dir = path_vnode(&walk->at);
-    status = vnode_permission(dir, walk->cred, X_OK);
+    status = last_begin(walk, entry);
     if (status != 0)
         goto finish;
-    rwlock_write(&dir->lock);
-    status = entry_lookup_locked(walk->at.entry, &walk->last, entry);
-    if (status != 0)
-        goto unlock;
     struct vnode *victim = entry_vnode(*entry);
     status = victim ? path_check_writable(&walk->at) : -ENOENT;
     if (status == 0)
-        status = vnode_may_delete(dir, victim, walk->cred);
+        status = vnode_may_delete(path_vnode(&walk->at), victim, walk->cred);
     if (status == 0)
         return 0;
-    entry_put(*entry);
-unlock:
-    rwlock_write_unlock(&dir->lock);
+    last_end(walk, *entry);
 finish:
     walk_finish(walk);
     return status;
@@ -217,8 +219,7 @@ static status_t remove_end(struct walk *walk, struct entry *entry, status_t stat
         entry_removed(entry);
         vnode_touch(dir);
     }
-    rwlock_write_unlock(&dir->lock);
-    entry_put(entry);
+    last_end(walk, entry);
     walk_finish(walk);
     return status;
 }
