@@ -65,6 +65,12 @@
     .popsection
 .endm
 
+// An instruction that may fault on a user address, and where to go on then.
+.macro TRY fixup, instruction:vararg
+772:    \instruction
+    EXTABLE 772b, \fixup
+.endm
+
 .macro FUNCTION name
     .section .text.\name, "ax", @progbits
     .globl \name

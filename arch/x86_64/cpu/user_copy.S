@@ -15,61 +15,41 @@ FUNCTION x86_user_copy
     cmpq $64, %rdx
     jae .Lcopy_large
     // 16 … 63: two halves from either end, the middle twice if need be.
-1:  movq (%rsi), %rax
-2:  movq 8(%rsi), %r8
-3:  movq -16(%rsi, %rdx), %r9
-4:  movq -8(%rsi, %rdx), %r10
+    TRY .Lcopy_bytes, movq (%rsi), %rax
+    TRY .Lcopy_bytes, movq 8(%rsi), %r8
+    TRY .Lcopy_bytes, movq -16(%rsi, %rdx), %r9
+    TRY .Lcopy_bytes, movq -8(%rsi, %rdx), %r10
     cmpq $32, %rdx
     ja .Lcopy_middle
-5:  movq %rax, (%rdi)
-6:  movq %r8, 8(%rdi)
-7:  movq %r9, -16(%rdi, %rdx)
-8:  movq %r10, -8(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %rax, (%rdi)
+    TRY .Lcopy_bytes, movq %r8, 8(%rdi)
+    TRY .Lcopy_bytes, movq %r9, -16(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %r10, -8(%rdi, %rdx)
     xorl %eax, %eax
     CLAC
     ret
-    EXTABLE 1b, .Lcopy_bytes
-    EXTABLE 2b, .Lcopy_bytes
-    EXTABLE 3b, .Lcopy_bytes
-    EXTABLE 4b, .Lcopy_bytes
-    EXTABLE 5b, .Lcopy_bytes
-    EXTABLE 6b, .Lcopy_bytes
-    EXTABLE 7b, .Lcopy_bytes
-    EXTABLE 8b, .Lcopy_bytes
 .Lcopy_middle: // 33 … 63
-1:  movq %rax, (%rdi)
-2:  movq %r8, 8(%rdi)
-3:  movq 16(%rsi), %rax
-4:  movq 24(%rsi), %r8
-5:  movq %rax, 16(%rdi)
-6:  movq %r8, 24(%rdi)
-7:  movq -32(%rsi, %rdx), %rax
-8:  movq -24(%rsi, %rdx), %r8
-10: movq %rax, -32(%rdi, %rdx)
-11: movq %r8, -24(%rdi, %rdx)
-12: movq %r9, -16(%rdi, %rdx)
-13: movq %r10, -8(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %rax, (%rdi)
+    TRY .Lcopy_bytes, movq %r8, 8(%rdi)
+    TRY .Lcopy_bytes, movq 16(%rsi), %rax
+    TRY .Lcopy_bytes, movq 24(%rsi), %r8
+    TRY .Lcopy_bytes, movq %rax, 16(%rdi)
+    TRY .Lcopy_bytes, movq %r8, 24(%rdi)
+    TRY .Lcopy_bytes, movq -32(%rsi, %rdx), %rax
+    TRY .Lcopy_bytes, movq -24(%rsi, %rdx), %r8
+    TRY .Lcopy_bytes, movq %rax, -32(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %r8, -24(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %r9, -16(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq %r10, -8(%rdi, %rdx)
     xorl %eax, %eax
     CLAC
     ret
-    EXTABLE 1b, .Lcopy_bytes
-    EXTABLE 2b, .Lcopy_bytes
-    EXTABLE 3b, .Lcopy_bytes
-    EXTABLE 4b, .Lcopy_bytes
-    EXTABLE 5b, .Lcopy_bytes
-    EXTABLE 6b, .Lcopy_bytes
-    EXTABLE 7b, .Lcopy_bytes
-    EXTABLE 8b, .Lcopy_bytes
-    EXTABLE 10b, .Lcopy_bytes
-    EXTABLE 11b, .Lcopy_bytes
-    EXTABLE 12b, .Lcopy_bytes
-    EXTABLE 13b, .Lcopy_bytes
 .Lcopy_large:
     shrq $3, %rcx
     andl $7, %edx
-1:  rep movsq
-2:  movq -8(%rsi, %rdx), %rax // the last eight bytes, in part again
-3:  movq %rax, -8(%rdi, %rdx)
+    TRY .Lcopy_large_fault, rep movsq
+    TRY .Lcopy_tail_fault, movq -8(%rsi, %rdx), %rax // the last eight bytes, in part again
+    TRY .Lcopy_tail_fault, movq %rax, -8(%rdi, %rdx)
     xorl %eax, %eax
     CLAC
     ret
@@ -79,44 +59,33 @@ FUNCTION x86_user_copy
 .Lcopy_tail_fault:
     movq %rdx, %rcx
     jmp .Lcopy_bytes
-    EXTABLE 1b, .Lcopy_large_fault
-    EXTABLE 2b, .Lcopy_tail_fault
-    EXTABLE 3b, .Lcopy_tail_fault
 .Lcopy_below_16:
     cmpl $8, %edx
     jb .Lcopy_below_8
-1:  movq (%rsi), %rax
-2:  movq -8(%rsi, %rdx), %r8
-3:  movq %rax, (%rdi)
-4:  movq %r8, -8(%rdi, %rdx)
+    TRY .Lcopy_bytes, movq (%rsi), %rax
+    TRY .Lcopy_bytes, movq -8(%rsi, %rdx), %r8
+    TRY .Lcopy_bytes, movq %rax, (%rdi)
+    TRY .Lcopy_bytes, movq %r8, -8(%rdi, %rdx)
     xorl %eax, %eax
     CLAC
     ret
-    EXTABLE 1b, .Lcopy_bytes
-    EXTABLE 2b, .Lcopy_bytes
-    EXTABLE 3b, .Lcopy_bytes
-    EXTABLE 4b, .Lcopy_bytes
 .Lcopy_below_8:
     cmpl $4, %edx
     jb .Lcopy_bytes
-1:  movl (%rsi), %eax
-2:  movl -4(%rsi, %rdx), %r8d
-3:  movl %eax, (%rdi)
-4:  movl %r8d, -4(%rdi, %rdx)
+    TRY .Lcopy_bytes, movl (%rsi), %eax
+    TRY .Lcopy_bytes, movl -4(%rsi, %rdx), %r8d
+    TRY .Lcopy_bytes, movl %eax, (%rdi)
+    TRY .Lcopy_bytes, movl %r8d, -4(%rdi, %rdx)
     xorl %eax, %eax
     CLAC
     ret
-    EXTABLE 1b, .Lcopy_bytes
-    EXTABLE 2b, .Lcopy_bytes
-    EXTABLE 3b, .Lcopy_bytes
-    EXTABLE 4b, .Lcopy_bytes
 // rcx bytes from rsi to rdi. After a fault the user window is closed: open it again.
 .Lcopy_bytes:
     STAC
     testq %rcx, %rcx
     jz 3f
-1:  movb (%rsi), %al
-2:  movb %al, (%rdi)
+1:  TRY 3f, movb (%rsi), %al
+    TRY 3f, movb %al, (%rdi)
     incq %rsi
     incq %rdi
     decq %rcx
@@ -124,8 +93,6 @@ FUNCTION x86_user_copy
 3:  movq %rcx, %rax
     CLAC
     ret
-    EXTABLE 1b, 3b
-    EXTABLE 2b, 3b
 END x86_user_copy
 
 // size_t x86_user_clear(void *to, size_t size)
@@ -136,13 +103,13 @@ FUNCTION x86_user_clear
     andl $7, %edx
     xorl %eax, %eax
     STAC
-1:  rep stosq
+    TRY .Lclear_fault, rep stosq
     movq %rdx, %rcx
 .Lclear_bytes:
     STAC
     testq %rcx, %rcx
     jz 3f
-2:  movb $0, (%rdi)
+2:  TRY 3f, movb $0, (%rdi)
     incq %rdi
     decq %rcx
     jnz 2b
@@ -152,6 +119,4 @@ FUNCTION x86_user_clear
 .Lclear_fault:
     leaq (%rdx, %rcx, 8), %rcx
     jmp .Lclear_bytes
-    EXTABLE 1b, .Lclear_fault
-    EXTABLE 2b, 3b
 END x86_user_clear
