@@ -39,6 +39,7 @@ sources += cpu/user_copy.S
 sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpu_test.c
+sources += cpu/page.c
 sources += cpu/aspace.c
 sources += cpu/tlb.c
 sources += cpu/vector.c

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MPL-2.0
+// Address spaces on a CPU: which root TTBR0 holds, and under which ASID.
+//
+// The kernel is in TTBR1 and never changes, so a switch is one write: root and ASID together. A kernel thread runs with
+// an empty table (ASID 0) rather than with what was loaded before it, which is why nobody need be interrupted before
+// the tables of a space that died are freed: no thread is left in it, so no CPU has it loaded.
+//
+// ASIDs are the same on all CPUs, and there are few (256 on small ones). A space gets one when it is first loaded and
+// keeps it until all are used up. Then a new *generation* begins (roll-over): all ASIDs are free again but those that
+// some CPU has loaded at the time, which stay with their spaces, and each CPU flushes its whole TLB before it
+// loads anything else. A space whose number is of an earlier generation asks for a new one. An ASID is never given
+// back earlier, so what TLBs remember of dead spaces does no harm.
+//
+// `loaded` of a CPU is what ties the two sides together: the CPU itself exchanges it without a lock (the usual way,
+// "fast"), a roll-over takes it away by exchanging 0 for it, and a CPU that finds 0 goes the slow way, under the lock.
+//
+//   CPU that loads (fast)                        CPU that rolls over (lock held)
+//   reads space.asid, old = loaded    (1)        raises the generation            (3)
+//   its generation is the current one            takes v = loaded, leaves 0       (4)
+//   loaded: old → asid, if still old  (2)        keeps v's ASID out of the free ones
+//
+//   (2) and (4) change one variable, so one of them comes first. (2) first: (4) sees the new ASID and keeps it. (4)
+//   first: (2) fails, or (1) saw old = 0, and the CPU goes the slow way. That (1) may have seen a generation before (3)
+//   does not matter then.
+//
+// Switching to no space writes TTBR0 first and `loaded` then. A roll-over between the two keeps an ASID that nobody
+// has loaded: a waste until the next one. One after both may give the ASID to another space while this CPU's TLB still
+// knows the old one's translations: but it left 0, so the CPU flushes before it loads anything.
+//
+// Against flushes (tlb.c), which change entries, wait for that (DSB), and read space.asid: if a flush saw no ASID,
+// or one from before a roll-over, then the store of the new one came later, and behind that store the slow way has a
+// DSB before TTBR0 is written. So walks under the new ASID see the changed entries.
+#include "arm64_priv.h"
+#include "cpu/sysreg.h"
+#include <arch/mmu.h>
+#include <arch/smp.h>
+#include <lib/assert.h>
+#include <lib/bitmap.h>
+#include <sched/spinlock.h>
+
+#define ASID_BITS 16
+#define ASID_MAX (1ul << ASID_BITS)
+#define ASID_OF(value) ((value) & (ASID_MAX - 1))
+#define GENERATION_OF(value) ((value) & ~(ASID_MAX - 1))
+#define KERNEL_ONLY GENERATION_OF(~0ul) // in `loaded`: the empty table, ASID 0
+
+static struct asid_cpu {
+    _Atomic uint64_t loaded; // as arch_aspace.asid; 0: since it was loaded there was a roll-over
+    uint64_t reserved;       // under asids.lock: what the last roll-over left to this CPU
+    bool flush;              // under asids.lock: before anything is loaded
+} asid_cpu PER_CPU;
+
+static struct {
+    struct spinlock lock;
+    _Atomic uint64_t generation; // in the bits above the ASID; 0 is none
+    size_t last GUARDED_BY(&lock);
+    uint64_t used[BITMAP_WORDS(ASID_MAX)] GUARDED_BY(&lock);
+} asids = {.generation = ASID_MAX, .used = {1}}; // ASID 0 is nobody's
+
+static uint64_t empty_table[PTE_PER_TABLE] __attribute__((aligned(PAGE_SIZE)));
+
+static void ttbr0_load(paddr_t root, uint64_t asid) {
+    sysreg_write(TTBR0_EL1, root | asid << ARM64_TTBR_ASID_SHIFT);
+    isb();
+}
+
+static void load_nothing(struct asid_cpu *cpu) {
+    ttbr0_load((uintptr_t)empty_table - arm64_image_offset, 0);
+    uint64_t old = atomic_load_explicit(&cpu->loaded, memory_order_relaxed);
+    if (old != 0) // else a roll-over has its note on us: keep it
+        atomic_compare_exchange_strong_explicit(&cpu->loaded, &old, KERNEL_ONLY, memory_order_relaxed,
+                                                memory_order_relaxed);
+}
+
+void arm64_aspace_init_cpu(void) {
+    struct asid_cpu *cpu = &this_cpu(asid_cpu);
+    atomic_store_explicit(&cpu->loaded, KERNEL_ONLY, memory_order_relaxed);
+    load_nothing(cpu);
+    __asm__ volatile("tlbi vmalle1" ::: "memory"); // what firmware left
+    dsb_ish();
+    isb();
+}
+
+void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) {
+    aspace->root = root;
+    atomic_store_explicit(&aspace->asid, 0, memory_order_relaxed);
+}
+
+void arch_aspace_fini(struct arch_aspace *aspace) {}
+
+// --- handing out ASIDs ---
+
+static void roll_over(void) REQUIRES(&asids.lock) {
+    atomic_fetch_add_explicit(&asids.generation, ASID_MAX, memory_order_relaxed);
+    for (size_t i = 0; i < ARRAY_SIZE(asids.used); i++)
+        asids.used[i] = 0;
+    bitmap_set(asids.used, 0);
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        struct asid_cpu *cpu = &cpu_local(asid_cpu, i);
+        uint64_t loaded = atomic_exchange_explicit(&cpu->loaded, 0, memory_order_relaxed);
+        if (loaded != 0) // else it has not switched since the last time
+            cpu->reserved = loaded;
+        bitmap_set(asids.used, ASID_OF(cpu->reserved));
+        cpu->flush = true;
+    }
+}
+
+// Carries an ASID that some CPU had loaded over into this generation. False: nobody had.
+static bool keep_reserved(uint64_t old, uint64_t value) REQUIRES(&asids.lock) {
+    bool found = false;
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        struct asid_cpu *cpu = &cpu_local(asid_cpu, i);
+        if (cpu->reserved == old) {
+            cpu->reserved = value;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static uint64_t new_asid(uint64_t old) REQUIRES(&asids.lock) {
+    uint64_t generation = atomic_load_explicit(&asids.generation, memory_order_relaxed);
+    size_t count = arm64_features.asid16 ? ASID_MAX : 256;
+    if (old != 0 && keep_reserved(old, generation | ASID_OF(old)))
+        return generation | ASID_OF(old);
+    size_t asid = bitmap_next_clear(asids.used, count, asids.last + 1);
+    if (asid == count) {
+        roll_over();
+        generation = atomic_load_explicit(&asids.generation, memory_order_relaxed);
+        asid = bitmap_next_clear(asids.used, count, 1);
+        ASSERT(asid < count); // there are fewer CPUs than ASIDs
+    }
+    bitmap_set(asids.used, asid);
+    asids.last = asid;
+    return generation | asid;
+}
+
+static NOINLINE uint64_t load_slow(struct asid_cpu *cpu, struct arch_aspace *aspace) {
+    spin_lock(&asids.lock);
+    uint64_t asid = atomic_load_explicit(&aspace->asid, memory_order_relaxed);
+    if (GENERATION_OF(asid) != atomic_load_explicit(&asids.generation, memory_order_relaxed)) {
+        asid = new_asid(asid);
+        atomic_store_explicit(&aspace->asid, asid, memory_order_relaxed);
+    }
+    if (cpu->flush) {
+        cpu->flush = false;
+        __asm__ volatile("tlbi vmalle1" ::: "memory");
+    }
+    atomic_store_explicit(&cpu->loaded, asid, memory_order_relaxed);
+    spin_unlock(&asids.lock);
+    dsb_ish(); // the ASID, and the root's first entries, are seen before a walk begins
+    return asid;
+}
+
+static bool load_fast(struct asid_cpu *cpu, uint64_t asid) {
+    uint64_t old = atomic_load_explicit(&cpu->loaded, memory_order_relaxed);
+    return old != 0 && GENERATION_OF(asid) == atomic_load_explicit(&asids.generation, memory_order_relaxed) &&
+           atomic_compare_exchange_strong_explicit(&cpu->loaded, &old, asid, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+void arch_aspace_switch(struct arch_aspace *next) {
+    struct asid_cpu *cpu = &this_cpu(asid_cpu);
+    if (next == nullptr) {
+        load_nothing(cpu);
+        return;
+    }
+    uint64_t asid = atomic_load_explicit(&next->asid, memory_order_relaxed);
+    if (UNLIKELY(!load_fast(cpu, asid)))
+        asid = load_slow(cpu, next);
+    ttbr0_load(next->root, ASID_OF(asid));
+}
