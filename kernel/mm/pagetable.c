@@ -211,6 +211,7 @@ status_t pagetable_kernel_map(vaddr_t address, paddr_t page, unsigned prot) {
         return -ENOMEM;
     ASSERT(slot_load(slot) == 0);
     slot_store(slot, arch_pte_page(page, prot, 0));
+    arch_pte_publish_kernel();
     return 0;
 }
 
@@ -231,4 +232,5 @@ void pagetable_boot_map(vaddr_t address, paddr_t page, unsigned prot) {
         table = table_of(slot_load(slot));
     }
     slot_store(&table[table_index(address, 0)], arch_pte_page(page, prot, 0));
+    arch_pte_publish_kernel();
 }

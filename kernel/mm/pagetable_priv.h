@@ -46,7 +46,7 @@ ALWAYS_INLINE bool is_table(pte_t block) {
 
 // --- user tables ---
 // Where the last user table ends.
-#define TABLES_TOP (1ul << (PAGE_SHIFT + 9 * PTE_LEVELS - 1))
+#define TABLES_TOP ALIGN_UP(USER_TOP, slot_span(PTE_LEVELS - 1))
 
 // The block's slot; nullptr: no tables that far down.
 pte_slot_t *block_slot(struct aspace *aspace, vaddr_t address);

@@ -2,8 +2,8 @@
 // The address space of the current thread.
 //
 // Which one a CPU has loaded is the port's business alone (a second record of it here would go stale when one is freed
-// and another made at the same address). A switch to a kernel thread loads nothing: the last user's space stays, since
-// the kernel half is the same in all; arch_aspace_fini pushes it out of every CPU before it is freed.
+// and another made at the same address). At a switch to a kernel thread the last user's space may stay, if the port has
+// the same kernel half in all; arch_aspace_fini pushes it out of every CPU before it is freed.
 
 #include "sched_priv.h"
 #include <arch/upcall.h>

@@ -137,7 +137,7 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     }
     rq->switches++;
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
-    if (next->aspace && next->aspace != prev->aspace) // kernel threads run in whatever is loaded
+    if (next->aspace != prev->aspace)
         arch_aspace_switch(next->aspace);
     switch_finish(arch_thread_switch(prev, next));
 }

@@ -53,6 +53,13 @@ ALWAYS_INLINE pte_t arch_pte_hide(pte_t pte);
 ALWAYS_INLINE pte_t arch_pte_set_soft(pte_t pte, unsigned bits);
 ALWAYS_INLINE unsigned arch_pte_soft(pte_t pte);
 
+// Whether a live 2 MiB entry may be replaced by a table that translates the same, without being taken away and flushed
+// in between.
+//   #define ARCH_PTE_SPLIT_LIVE true or false
+// After kernel entries became valid: no CPU's next access faults on them. (User entries need none of it: a fault that
+// comes too early finds them there.)
+ALWAYS_INLINE void arch_pte_publish_kernel(void);
+
 // --- direct map: all RAM at a (randomised) kernel address ---
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr);
 ALWAYS_INLINE paddr_t arch_virt_to_phys(const void *direct_map_address);
@@ -68,8 +75,8 @@ void arch_aspace_init(struct arch_aspace *aspace, paddr_t root);
 // On return no CPU has it loaded, so its tables may be freed. No thread runs in it any more; CPUs that run kernel
 // threads may have kept it. Interrupts on.
 void arch_aspace_fini(struct arch_aspace *aspace);
-// Loads `next` on this CPU (at once if it is loaded already); nullptr: any kernel-only space will do, what is loaded
-// may stay. Interrupts off. Uses PCID/ASID so that nothing is flushed that need not be.
+// Loads `next` on this CPU (at once if it is loaded already); nullptr, for a kernel thread: any kernel-only space will
+// do, what is loaded may stay. Interrupts off. Uses PCID/ASID so that nothing is flushed that need not be.
 void arch_aspace_switch(struct arch_aspace *next);
 
 // --- TLB ---

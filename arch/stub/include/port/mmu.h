@@ -67,6 +67,11 @@ ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
     return (unsigned)(pte >> 8) & 7;
 }
 
+// False is always right; true saves a flush.
+#define ARCH_PTE_SPLIT_LIVE false
+// A barrier, if walks do not see stores in program order or remember that there was nothing.
+ALWAYS_INLINE void arch_pte_publish_kernel(void) {}
+
 // All RAM at one offset, mapped by boot code: global, not executable.
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) {
     return (void *)paddr;

@@ -102,6 +102,10 @@ ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
     return (unsigned)((pte & X86_PTE_SOFT) >> X86_PTE_SOFT_SHIFT);
 }
 
+// A TLB may hold both, as they say the same; walks see stores in order.
+#define ARCH_PTE_SPLIT_LIVE true
+ALWAYS_INLINE void arch_pte_publish_kernel(void) {}
+
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) {
     return (void *)(x86_direct_map + paddr);
 }
