@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+// ARM64: user registers, and the machine part of a thread. See arch/thread.h.
+#pragma once
+
+#include <port/percpu.h>
+
+struct thread;
+
+// The user registers at the top of the kernel stack. All but the last two is Linux's user_pt_regs, so that ptrace and
+// core dumps get a copy.
+struct arch_frame {
+    uint64_t regs[31]; // x0-x30
+    uint64_t sp, pc, pstate;
+    uint64_t orig_x0; // of the system call: regs[0] becomes the result
+    int64_t syscall;  // its number (the low half of x8), or -1 after a trap or interrupt
+};
+static_assert(sizeof(struct arch_frame) == 288);
+
+// User mode's pointer authentication keys, the low word of each first: cpu/pauth.c.
+struct pauth_keys {
+    uint64_t ia[2], ib[2], da[2], db[2], ga[2];
+};
+
+struct arch_thread {
+    uint64_t stack_pointer; // while it does not run; first: cpu/switch.S
+    uintptr_t stack_top;    // the user frame ends here; the word there is the thread's address, for the entry code
+    // What the system call entry loads as a pair.
+    uint64_t syscall_limit;    // numbers below it are called at once; 0 while calls are traced
+    const void *syscall_table; // always the same
+    uint64_t tls;              // TPIDR_EL0 while it does not run
+    uint64_t fault_address;    // of the last fault in user mode and its syndrome (ESR_EL1, 0: none to tell) …
+    uint64_t fault_esr;        // … for signal frames
+    struct pauth_keys keys;
+    uint64_t keys_id;  // 0: has none
+    uint64_t keys_off; // bits of SCTLR_EL1 (EnIA, EnIB, EnDA, EnDB) that it has switched off
+    void *fpu;         // struct vector_state; null: has not used the vector unit. cpu/vector.c
+    int32_t fpu_cpu;   // whose registers hold `fpu`'s contents, or -1
+    uint32_t reserved;
+};
+static_assert(sizeof(struct arch_thread) % 8 == 0);
+
+// SP_EL0 while in the kernel. Not kept across calls: arch_thread_adopt changes it under a running function.
+ALWAYS_INLINE struct thread *arch_current(void) {
+    struct thread *thread;
+    __asm__("mrs %0, sp_el0" : "=r"(thread) : ARM64_SOME_MEMORY);
+    return thread;
+}
+
+ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
+    return (struct arch_frame *)((struct arch_thread *)(void *)thread)->stack_top - 1;
+}
+
+ALWAYS_INLINE vaddr_t arch_frame_pc(const struct arch_frame *frame) {
+    return frame->pc;
+}
+ALWAYS_INLINE vaddr_t arch_frame_sp(const struct arch_frame *frame) {
+    return frame->sp;
+}
+void arch_frame_changed(void);
+ALWAYS_INLINE void arch_frame_set_pc(struct arch_frame *frame, vaddr_t pc) {
+    frame->pc = pc;
+    arch_frame_changed();
+}
+ALWAYS_INLINE void arch_frame_set_sp(struct arch_frame *frame, vaddr_t sp) {
+    frame->sp = sp;
+}
+ALWAYS_INLINE long arch_frame_result(const struct arch_frame *frame) {
+    return (long)frame->regs[0];
+}
+ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value) {
+    frame->regs[0] = (uint64_t)value;
+}
+
+// The entry code stores all of x8; as on Linux only the low half counts.
+ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
+    return (int32_t)frame->syscall;
+}
+
+ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
+    return i == 0 ? frame->orig_x0 : frame->regs[i];
+}
+
+// Back to the svc instruction, with the argument that the result has overwritten.
+ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
+    frame->pc -= 4;
+    frame->regs[0] = frame->orig_x0;
+    frame->regs[8] = (uint64_t)number;
+    frame->syscall = -1;
+}
