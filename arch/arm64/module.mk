@@ -8,6 +8,7 @@ sources += boot/efi.c
 sources += boot/handoff.c
 sources += boot/boot.c
 sources += boot/loader.c
+sources += boot/machine.c
 sources += boot/machine_fdt.c
 sources += boot/machine_acpi.c
 sources += boot/paging.c
