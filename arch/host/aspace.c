@@ -9,7 +9,9 @@ void arch_aspace_fini(struct arch_aspace *aspace) {}
 void arch_aspace_switch(struct arch_aspace *next) {}
 void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end) {
     host_tlb_flushes++;
+    if (host_tlb_flush_hook)
+        host_tlb_flush_hook(aspace, start, end);
 }
 void arch_tlb_flush_all(struct arch_aspace *aspace) {
-    host_tlb_flushes++;
+    arch_tlb_flush_range(aspace, 0, USER_TOP);
 }

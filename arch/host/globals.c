@@ -14,6 +14,8 @@ uint64_t host_cycles;
 uint8_t *host_arena;
 uint64_t host_kernel_root[512];
 unsigned long host_tlb_flushes;
+void (*host_tlb_flush_hook)(struct arch_aspace *aspace, uintptr_t start, uintptr_t end);
+void (*host_sync_code_hook)(const void *page);
 uintptr_t host_fault_start, host_fault_end;
 static struct {
     alignas(16) uint8_t space[4096]; // larger than any struct thread

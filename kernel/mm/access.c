@@ -50,9 +50,11 @@ static bool copy_part(struct aspace *aspace, vaddr_t address, void *buffer, size
             size_t again;
             done = find_entry(aspace, address, &again) == pte;
             char *memory = (char *)page_to_virt(page) + offset;
-            if (done && write)
+            if (done && write) {
                 memcpy(memory, buffer, size);
-            else if (done)
+                if (arch_pte_is_executable(pte)) // a breakpoint
+                    arch_page_sync_code(page_to_virt(page));
+            } else if (done)
                 memcpy(buffer, memory, size);
             page_put(page);
         }

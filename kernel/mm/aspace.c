@@ -284,7 +284,7 @@ static pte_t protected_pte(const struct region *region, pte_t pte, unsigned leve
         if (was || sole || free_to_write)
             prot |= PROT_MAP_WRITE;
     }
-    pte_t result = arch_pte_page(page_to_phys(page), prot, level);
+    pte_t result = user_entry(page, prot, level);
     return region->flags & REGION_PROT ? result : arch_pte_hide(result);
 }
 

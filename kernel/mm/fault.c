@@ -62,7 +62,7 @@ static bool try_huge(struct region *region, vaddr_t address) {
     atomic_store_explicit(&page->flags, PAGE_HEAD | PAGE_ANONYMOUS, memory_order_relaxed);
     this_cpu(page_counters).anonymous += PTE_PER_TABLE;
     unsigned prot = region_prot_read(region) | (region->flags & REGION_WRITE);
-    if (slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 1)))
+    if (slot_replace(slot, 0, user_entry(page, prot, 1)))
         count_resident(region->aspace, PTE_PER_TABLE);
     else
         page_put(page);
@@ -76,6 +76,10 @@ static status_t huge_fault(struct region *region, vaddr_t address, unsigned acce
     pte_t block = slot ? slot_load(slot) : 0;
     if (!is_huge_leaf(block))
         return 0;
+    if (UNLIKELY(is_changing(block))) {
+        slot_wait(slot, block);
+        return 0;
+    }
     if (!(access & FAULT_WRITE) || arch_pte_is_writable(block)) {
         arch_tlb_flush_local(address);
         return 0;
@@ -85,7 +89,6 @@ static status_t huge_fault(struct region *region, vaddr_t address, unsigned acce
         arch_tlb_flush_local(address);
         return 0;
     }
-    // Nothing to flush: the small entries translate as the large one did.
     return split_block(region->aspace, slot, address) ? 0 : -ENOMEM;
 }
 
@@ -102,11 +105,21 @@ static status_t map_anonymous(struct region *region, pte_slot_t *slot, unsigned 
     } else {
         page_get(page);
     }
-    if (UNLIKELY(!slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 0))))
+    if (UNLIKELY(!slot_replace(slot, 0, user_entry(page, prot, 0))))
         page_put(page);
     else if (access & FAULT_WRITE)
         count_resident(region->aspace, 1);
     return 0;
+}
+
+// The entry leads to `page` from now on. False: another fault, or truncation, was faster. No thread reads the old page
+// when another may write to the new one.
+static bool replace_page(struct region *region, pte_slot_t *slot, pte_t pte, struct page *page, vaddr_t start) {
+    pte_t made = user_entry(page, region_prot_read(region) | PROT_MAP_WRITE, 0), changing = pte_changing(pte);
+    if (!slot_replace(slot, pte, changing))
+        return false;
+    arch_tlb_flush_range(&region->aspace->arch, start, start + PAGE_SIZE);
+    return slot_replace(slot, changing, made);
 }
 
 // A write to a present, read-only page of a private region.
@@ -131,14 +144,12 @@ static status_t copy_on_write(struct region *region, pte_slot_t *slot, pte_t pte
         arch_page_copy(page_to_virt(page), page_to_virt(old));
         page_put(old);
     }
-    unsigned prot = region_prot_read(region) | PROT_MAP_WRITE;
-    if (!slot_replace(slot, pte, arch_pte_page(page_to_phys(page), prot, 0))) {
+    if (!replace_page(region, slot, pte, page, start)) {
         page_put(page);
         return 0;
     }
     if (old == page_zero)
         count_resident(region->aspace, 1);
-    arch_tlb_flush_range(&region->aspace->arch, start, start + PAGE_SIZE);
     page_put(old); // the entry's reference
     return 0;
 }
@@ -161,7 +172,7 @@ ALWAYS_INLINE bool map_neighbour(pte_slot_t *slot, struct page *page, unsigned p
     if (slot_load(slot))
         return false;
     page_get(page);
-    if (slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 0)))
+    if (slot_replace(slot, 0, user_entry(page, prot, 0)))
         return true;
     page_put(page);
     return false;
@@ -209,7 +220,7 @@ static status_t map_copy(struct region *region, pte_slot_t *slot, struct page *f
         return -ENOMEM;
     arch_page_copy(page_to_virt(page), page_to_virt(from));
     unsigned prot = region_prot_read(region) | PROT_MAP_WRITE;
-    if (slot_replace(slot, 0, arch_pte_page(page_to_phys(page), prot, 0)))
+    if (slot_replace(slot, 0, user_entry(page, prot, 0)))
         count_resident(region->aspace, 1);
     else
         page_put(page);
@@ -256,6 +267,10 @@ status_t fault_resolve(struct aspace *aspace, struct region *region, vaddr_t add
     pte_t pte = slot_load(slot);
     if (!pte)
         return region->vmo ? map_object(region, slot, address, access) : map_anonymous(region, slot, access);
+    if (UNLIKELY(is_changing(pte))) {
+        slot_wait(slot, pte);
+        return 0;
+    }
     if (!(access & FAULT_WRITE) || arch_pte_is_writable(pte)) {
         arch_tlb_flush_local(address); // another thread was faster, or the TLB was stale
         return 0;

@@ -21,6 +21,24 @@ uint64_t page_free_estimate(void);
 // Fills the pool of zeroed pages a little; true if it did something. The idle loop's hook.
 bool page_zero_some(void);
 
+// --- code.c ---
+// Instruction fetches see the page from now on, or the 512 pages of a block at level 1.
+void page_sync_code(struct page *page, unsigned level);
+// The kernel has changed the page's contents: whoever maps it executable next must make that visible to fetches.
+ALWAYS_INLINE void page_was_written(struct page *page) {
+    if (ARCH_CODE_COHERENT)
+        return;
+    atomic_thread_fence(memory_order_seq_cst); // code.c has the other one
+    if (atomic_load_explicit(&page->flags, memory_order_relaxed) & PAGE_CODE)
+        atomic_fetch_and_explicit(&page->flags, (uint16_t)~PAGE_CODE, memory_order_relaxed);
+}
+// An entry for user mode: what is to be executed is made visible to fetches before the entry exists.
+ALWAYS_INLINE pte_t user_entry(struct page *page, unsigned prot, unsigned level) {
+    if (!ARCH_CODE_COHERENT && (prot & PROT_MAP_EXEC))
+        page_sync_code(page, level);
+    return arch_pte_page(page_to_phys(page), prot, level);
+}
+
 // Fault injection (alloc_fail.c): true if this allocation must fail.
 extern bool alloc_fail_armed;
 bool alloc_fail_now(void);

@@ -107,25 +107,37 @@ pte_slot_t *next_block(struct aspace *aspace, vaddr_t *address, vaddr_t end) {
     return nullptr;
 }
 
+// The entries of the block's pages.
+static void fill_parts(pte_slot_t *table, pte_t block) {
+    paddr_t first = arch_pte_address(block);
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++)
+        slot_store(&table[i], arch_pte_part(block, first + i * PAGE_SIZE));
+}
+
+// Replaces the leaf by the table that translates the same. False: somebody else changed the slot first.
+static bool replace_leaf(struct aspace *aspace, pte_slot_t *slot, pte_t block, struct page *table, vaddr_t address) {
+    if (arch_pte_is_present(block) && !ARCH_PTE_SPLIT_LIVE) {
+        pte_t changing = pte_changing(block);
+        if (!slot_replace(slot, block, changing))
+            return false;
+        arch_tlb_flush_range(&aspace->arch, address, address + HUGE_PAGE_SIZE);
+        block = changing;
+    }
+    return slot_replace(slot, block, arch_pte_table(page_to_phys(table)));
+}
+
 bool split_block(struct aspace *aspace, pte_slot_t *slot, vaddr_t address) {
     struct page *page = table_alloc(aspace);
     if (!page)
         return false;
     pte_t block = slot_load(slot);
-    if (!is_huge_leaf(block)) { // another fault did it
+    if (!is_huge_leaf(block) || is_changing(block)) { // another fault does it
         table_free(aspace, page);
         return true;
     }
-    struct page *head = pte_page(block);
-    huge_separate(head);
-    unsigned prot = PROT_MAP_READ | PROT_MAP_USER | (arch_pte_is_writable(block) ? PROT_MAP_WRITE : 0) |
-                    (arch_pte_is_executable(block) ? PROT_MAP_EXEC : 0);
-    pte_slot_t *table = page_to_virt(page);
-    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
-        pte_t pte = arch_pte_page(page_to_phys(head + i), prot, 0);
-        slot_store(&table[i], arch_pte_is_present(block) ? pte : arch_pte_hide(pte));
-    }
-    if (slot_replace(slot, block, arch_pte_table(page_to_phys(page))))
+    huge_separate(pte_page(block));
+    fill_parts(page_to_virt(page), block);
+    if (replace_leaf(aspace, slot, block, page, ALIGN_DOWN(address, HUGE_PAGE_SIZE)))
         return true;
     memset(page_to_virt(page), 0, PAGE_SIZE);
     table_free(aspace, page);

@@ -4,8 +4,17 @@
 // Slots are read and written with single atomic accesses; faults (aspace.lock held for reading) fill empty slots by
 // compare-and-exchange, and whoever frees tables holds aspace.lock for writing. A "block" is the 2 MiB that one
 // level-1 slot covers: the slot is empty, a table of 512 pages, or a leaf (a huge page, perhaps hidden).
+//
+// Who replaces a live entry by one that leads elsewhere (a private copy, a table for a huge leaf) breaks before he
+// makes: hides the entry, marked as *changing*, flushes, and only then stores the new one. Otherwise one thread could
+// write to the new page while another still reads the old one. Another fault that finds a changing entry lets the first
+// one finish. Truncation may take it, as any entry; then the new one is dropped.
+//
+// A table is filled before the slot that leads to it is stored (release); readers, the processor's walks among
+// them, follow the address that they read, which orders them.
 #pragma once
 
+#include <arch/cpu.h>
 #include <mm/aspace.h>
 
 typedef _Atomic pte_t pte_slot_t;
@@ -21,6 +30,19 @@ ALWAYS_INLINE bool slot_replace(pte_slot_t *slot, pte_t old, pte_t pte) {
 }
 ALWAYS_INLINE pte_t slot_take(pte_slot_t *slot) {
     return atomic_exchange_explicit(slot, 0, memory_order_acq_rel);
+}
+
+#define PTE_SOFT_CHANGING 1u
+ALWAYS_INLINE pte_t pte_changing(pte_t pte) {
+    return arch_pte_set_soft(arch_pte_hide(pte), PTE_SOFT_CHANGING);
+}
+ALWAYS_INLINE bool is_changing(pte_t pte) {
+    return !arch_pte_is_present(pte) && arch_pte_soft(pte) == PTE_SOFT_CHANGING;
+}
+// Waits for another CPU to finish what it does to the entry. It does not block, nor does it need our locks.
+ALWAYS_INLINE void slot_wait(pte_slot_t *slot, pte_t pte) {
+    while (slot_load(slot) == pte)
+        arch_cpu_relax();
 }
 
 ALWAYS_INLINE unsigned table_index(vaddr_t address, unsigned level) {
@@ -59,8 +81,8 @@ pte_slot_t *page_slot_make(struct aspace *aspace, vaddr_t address, bool *huge);
 pte_slot_t *page_slot(struct aspace *aspace, vaddr_t address);
 // The first block in [*address, end) whose slot is not empty; *address is moved there (not backwards). nullptr: none.
 pte_slot_t *next_block(struct aspace *aspace, vaddr_t *address, vaddr_t end);
-// Makes a table of a huge leaf, same pages, same rights, and flushes nothing (the translation stays the same).
-// False: no memory. aspace.lock is held for writing, or the leaf is read-only or hidden.
+// Makes a table of a huge leaf, same pages, same rights, and flushes if the port must. False: no memory. aspace.lock is
+// held for writing, or the leaf is read-only.
 MUST_USE bool split_block(struct aspace *aspace, pte_slot_t *slot, vaddr_t address);
 // A new table's page; nullptr: no memory.
 struct page *table_alloc(struct aspace *aspace);

@@ -201,6 +201,7 @@ static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio) 
     if (status == 0) {
         if (found != page) // another writer was faster: his page takes our bytes
             memcpy(page_to_virt(found), to, copied);
+        page_was_written(found);
         page_put(found);
     }
     page_put(page);
@@ -216,6 +217,7 @@ static ssize_t write_part(struct vmo *vmo, uint64_t offset, struct uio *uio, siz
     if (status < 0)
         return status;
     size_t copied = uio_read(uio, (char *)page_to_virt(page) + inner, size);
+    page_was_written(page);
     page_put(page);
     return copied > 0 ? (ssize_t)copied : -EFAULT;
 }

@@ -76,6 +76,7 @@ static status_t zero_part(struct vmo *vmo, uint64_t from, uint64_t to) {
     if (status < 0 || !page)
         return status;
     memset((char *)page_to_virt(page) + (from & PAGE_MASK), 0, to - from);
+    page_was_written(page);
     page_put(page);
     return 0;
 }

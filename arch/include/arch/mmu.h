@@ -49,7 +49,9 @@ ALWAYS_INLINE pte_t arch_pte_clear_dirty(pte_t pte);
 // Not present, but not empty: address and soft bits are kept (PROT_NONE on a page that is there). To be shown again by
 // setting what arch_pte_page would have.
 ALWAYS_INLINE pte_t arch_pte_hide(pte_t pte);
-// Bits that software may use in a present entry, 0 … (1 << ARCH_PTE_SOFT_BITS) - 1.
+// The entry of `page`, one of a 2 MiB entry's 512 pages: its rights and all else that the block has, hidden or not.
+ALWAYS_INLINE pte_t arch_pte_part(pte_t block, paddr_t page);
+// Bits that software may use in an entry, present or hidden, 0 … (1 << ARCH_PTE_SOFT_BITS) - 1.
 ALWAYS_INLINE pte_t arch_pte_set_soft(pte_t pte, unsigned bits);
 ALWAYS_INLINE unsigned arch_pte_soft(pte_t pte);
 
@@ -88,8 +90,9 @@ void arch_tlb_flush_all(struct arch_aspace *aspace);
 // This CPU only: after an entry became *less* strict, where a spurious fault elsewhere is harmless.
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address);
 
-// Before an executable user entry to a page of memory is made: instructions that were written to the page are seen by
-// all CPUs' fetches from then on. Nothing where caches are coherent.
+// Instructions that were written to the page are seen by all CPUs' fetches from then on. Asked for before an executable
+// user entry is made, once for each page (kernel/mm/code.c), unless
+//   #define ARCH_CODE_COHERENT true: fetches see all stores.
 ALWAYS_INLINE void arch_page_sync_code(const void *page);
 
 // Fills a page with zeros / copies a page, at direct-map addresses, as fast as the CPU can.

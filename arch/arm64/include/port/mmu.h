@@ -95,6 +95,9 @@ ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) {
 ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) {
     return pte & ~ARM64_PTE_VALID;
 }
+ALWAYS_INLINE uint64_t arch_pte_part(uint64_t block, paddr_t page) {
+    return (block & ~ARM64_PTE_ADDRESS) | ARM64_PTE_TABLE | page;
+}
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~ARM64_PTE_SOFT) | (uint64_t)bits << ARM64_PTE_SOFT_SHIFT;
 }
@@ -138,6 +141,7 @@ ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
 }
 
 // --- pages ---
+#define ARCH_CODE_COHERENT false // some are; cpu/page.c looks
 ALWAYS_INLINE void arch_page_sync_code(const void *page) {
     arm64_page_sync_code(page);
 }

@@ -17,6 +17,8 @@ struct arch_aspace {
 extern uint8_t *host_arena; // mapped before main()
 extern uint64_t host_kernel_root[512];
 extern unsigned long host_tlb_flushes;
+struct arch_aspace;
+extern void (*host_tlb_flush_hook)(struct arch_aspace *aspace, uintptr_t start, uintptr_t end); // may be null
 
 // Bits 0-7: present, write, exec, user, leaf, accessed, dirty, global; 8-10 soft; 12-51 address.
 ALWAYS_INLINE uint64_t arch_pte_table(paddr_t table) {
@@ -61,6 +63,9 @@ ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) {
 ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) {
     return pte & ~0x40ul;
 }
+ALWAYS_INLINE uint64_t arch_pte_part(uint64_t block, paddr_t page) {
+    return (block & ~0xffffffffff000ul) | page;
+}
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~0x700ul) | (uint64_t)bits << 8;
 }
@@ -72,8 +77,13 @@ ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
 #define ARCH_PTE_SPLIT_LIVE false
 ALWAYS_INLINE void arch_pte_publish_kernel(void) {}
 
-// Nothing is executed.
-ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
+// Nothing is executed; tests look that it is asked for.
+#define ARCH_CODE_COHERENT false
+extern void (*host_sync_code_hook)(const void *page); // may be null
+ALWAYS_INLINE void arch_page_sync_code(const void *page) {
+    if (host_sync_code_hook)
+        host_sync_code_hook(page);
+}
 
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr) {
     return host_arena + paddr;

@@ -60,6 +60,9 @@ ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) {
 ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) {
     return pte & ~STUB_PTE(0);
 }
+ALWAYS_INLINE uint64_t arch_pte_part(uint64_t block, paddr_t page) {
+    return (block & ~0xfffffffff000ul) | page;
+}
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~(7ul << 8)) | (uint64_t)bits << 8;
 }
@@ -93,6 +96,7 @@ ALWAYS_INLINE vaddr_t arch_vmap_end(void) {
 
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {}
 
+#define ARCH_CODE_COHERENT false
 // A processor whose instruction cache does not see stores cleans the page to where fetches read from, and
 // invalidates the instruction caches of all CPUs.
 ALWAYS_INLINE void arch_page_sync_code(const void *page) {}

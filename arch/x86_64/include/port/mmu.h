@@ -95,6 +95,9 @@ ALWAYS_INLINE uint64_t arch_pte_hide(uint64_t pte) {
 ALWAYS_INLINE uint64_t arch_pte_clear_dirty(uint64_t pte) {
     return pte & ~X86_PTE_DIRTY;
 }
+ALWAYS_INLINE uint64_t arch_pte_part(uint64_t block, paddr_t page) {
+    return (block & ~(X86_PTE_ADDRESS | X86_PTE_HUGE)) | page;
+}
 ALWAYS_INLINE uint64_t arch_pte_set_soft(uint64_t pte, unsigned bits) {
     return (pte & ~X86_PTE_SOFT) | (uint64_t)bits << X86_PTE_SOFT_SHIFT;
 }
@@ -126,7 +129,7 @@ ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
     __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
-// Instruction fetches see all stores.
+#define ARCH_CODE_COHERENT true
 ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
 
 // Eight bytes a step: the byte forms are no faster on processors without fast short strings, and

@@ -18,6 +18,7 @@ enum page_flags {
     PAGE_BUDDY = 64,      // head of a block on one of the buddy's free lists
     PAGE_RAW = 128,       // with PAGE_BUDDY: the block's other struct pages were never written yet
     PAGE_ANONYMOUS = 256, // private memory of processes (counted)
+    PAGE_CODE = 512,      // instruction fetches see what it holds
 };
 
 // One per page frame, 32 bytes. A page that is mapped by an entry, or sits in a VMO, holds one reference
