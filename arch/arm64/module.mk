@@ -2,9 +2,12 @@
 name := arm64
 deps := abi lib arch sched
 # Start of the machine: boot/ …
+sources += boot/header.S
 sources += boot/entry.S
 sources += boot/early.c
+sources += boot/efi_entry.S
 sources += boot/efi.c
+sources += boot/efi_load.c
 sources += boot/handoff.c
 sources += boot/boot.c
 sources += boot/loader.c
@@ -53,7 +56,7 @@ sources += cpu/cpuinfo.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.
-plain_arm64 := boot/early.c boot/efi.c
+plain_arm64 := boot/early.c boot/efi.c boot/efi_load.c
 flags := -I$(OUT) # for the vDSO's image
 # Until all of them are there.
 sources := $(foreach s,$(sources),$(if $(wildcard arch/arm64/$(s)),$(s)))
