@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-// See ring.h.
+// See serial/ring.h.
 
-#include "ring.h"
 #include <lib/string.h>
+#include <serial/ring.h>
 
 uint32_t ring_put(struct ring *ring, const void *bytes, size_t size) {
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
