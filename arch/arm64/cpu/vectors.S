@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MPL-2.0
+// Into the kernel and out of it: system calls, exceptions, interrupts. docs/arch.md counts the instructions.
+//
+// Every way in leaves a struct arch_frame: at the top of the thread's kernel stack when it came from user mode (where
+// signals, ptrace and fork find it), below the interrupted code's frames when it came from the kernel. The CPU keeps two
+// stack pointers and user mode has its own, so at an entry from user mode sp is the end of the kernel stack, and
+// the word above it tells the thread. In the kernel SP_EL0 holds that.
+//
+// Out: C preserves x19-x29, so only the others are loaded again, unless arch_frame_changed() announced that the frame
+// is not what came in. `work` and `arch_work` of the thread are tested as one word with interrupts off.
+//
+// There are two tables of vectors, the second for CPUs with pointer authentication: it gives the kernel its own
+// instruction key at the entries from user mode and the thread's back at the exits. arm64_cpu_init chooses.
+#include "cpu/asm.h"
+
+// --- from user mode ---
+
+.macro SAVE_USER
+    stp x0, x1, [sp, #-FRAME_SIZE]!
+    stp x2, x3, [sp, #FRAME_X(2)]
+    stp x4, x5, [sp, #FRAME_X(4)]
+    stp x6, x7, [sp, #FRAME_X(6)]
+    stp x8, x9, [sp, #FRAME_X(8)]
+    stp x10, x11, [sp, #FRAME_X(10)]
+    stp x12, x13, [sp, #FRAME_X(12)]
+    stp x14, x15, [sp, #FRAME_X(14)]
+    stp x16, x17, [sp, #FRAME_X(16)]
+    stp x18, x19, [sp, #FRAME_X(18)]
+    stp x20, x21, [sp, #FRAME_X(20)]
+    stp x22, x23, [sp, #FRAME_X(22)]
+    stp x24, x25, [sp, #FRAME_X(24)]
+    stp x26, x27, [sp, #FRAME_X(26)]
+    stp x28, x29, [sp, #FRAME_X(28)]
+    mrs x9, sp_el0
+    stp x30, x9, [sp, #FRAME_X(30)]
+    mrs x9, elr_el1
+    mrs x10, spsr_el1
+    stp x9, x10, [sp, #FRAME_PC]
+.endm
+
+// x9 becomes the current thread.
+.macro ENTER pauth
+    ldr x9, [sp, #FRAME_SIZE]
+    msr sp_el0, x9
+    .if \pauth
+    ldr x10, [x9, #THREAD_KEYS_OFF]
+    tbz x10, #SCTLR_ENIA_BIT, 771f
+    mrs x10, sctlr_el1
+    orr x10, x10, #1 << SCTLR_ENIA_BIT
+    msr sctlr_el1, x10
+771:
+    adrp x10, arm64_kernel_key
+    add x10, x10, :lo12:arm64_kernel_key
+    ldp x10, x11, [x10]
+    msr s3_0_c2_c1_0, x10 // APIAKeyLo_EL1
+    msr s3_0_c2_c1_1, x11 // APIAKeyHi_EL1
+    isb
+    .endif
+.endm
+
+// What entries from the kernel spoil meanwhile; x9 is the current thread.
+.macro LEAVE pauth
+    .if \pauth
+    ldr x10, [x9, #THREAD_KEYS_OFF]
+    tbz x10, #SCTLR_ENIA_BIT, 771f
+    mrs x10, sctlr_el1
+    and x10, x10, #~(1 << SCTLR_ENIA_BIT)
+    msr sctlr_el1, x10
+771:
+    ldp x10, x11, [x9, #THREAD_KEYS_IA]
+    msr s3_0_c2_c1_0, x10
+    msr s3_0_c2_c1_1, x11
+    .endif
+    ldp x9, x10, [sp, #FRAME_PC]
+    msr elr_el1, x9
+    msr spsr_el1, x10
+    ldp x30, x11, [sp, #FRAME_X(30)]
+    msr sp_el0, x11
+.endm
+
+// The system call's way: x0 is the result.
+.macro RESTORE_BUT_X0
+    ldp x1, x2, [sp, #FRAME_X(1)]
+    ldp x3, x4, [sp, #FRAME_X(3)]
+    ldp x5, x6, [sp, #FRAME_X(5)]
+    ldp x7, x8, [sp, #FRAME_X(7)]
+    ldp x9, x10, [sp, #FRAME_X(9)]
+    ldp x11, x12, [sp, #FRAME_X(11)]
+    ldp x13, x14, [sp, #FRAME_X(13)]
+    ldp x15, x16, [sp, #FRAME_X(15)]
+    ldp x17, x18, [sp, #FRAME_X(17)]
+    add sp, sp, #FRAME_SIZE
+.endm
+// What C does not preserve.
+.macro RESTORE_CALLER
+    ldp x2, x3, [sp, #FRAME_X(2)]
+    ldp x4, x5, [sp, #FRAME_X(4)]
+    ldp x6, x7, [sp, #FRAME_X(6)]
+    ldp x8, x9, [sp, #FRAME_X(8)]
+    ldp x10, x11, [sp, #FRAME_X(10)]
+    ldp x12, x13, [sp, #FRAME_X(12)]
+    ldp x14, x15, [sp, #FRAME_X(14)]
+    ldp x16, x17, [sp, #FRAME_X(16)]
+    ldr x18, [sp, #FRAME_X(18)]
+    ldp x0, x1, [sp], #FRAME_SIZE
+.endm
+.macro RESTORE_ALL
+    ldr x19, [sp, #FRAME_X(19)]
+    ldp x20, x21, [sp, #FRAME_X(20)]
+    ldp x22, x23, [sp, #FRAME_X(22)]
+    ldp x24, x25, [sp, #FRAME_X(24)]
+    ldp x26, x27, [sp, #FRAME_X(26)]
+    ldp x28, x29, [sp, #FRAME_X(28)]
+    RESTORE_CALLER
+.endm
+
+// Everything behind the vectors of one table.
+.macro USER_ENTRIES name, pauth
+    .section .text.\name, "ax", @progbits
+    .balign 16
+.Lsvc_\name:
+    ENTER \pauth
+    msr daifclr, #6 // interrupts and SError
+    stp x0, x8, [sp, #FRAME_ORIG_X0]
+    ldp x10, x11, [x9, #THREAD_SYSCALL_LIMIT]
+    cmp w8, w10
+    b.hs .Lslow_call_\name
+    ldr x10, [x11, w8, uxtw #3]
+    blr x10
+.Lcalled_\name:
+    msr daifset, #2
+    mrs x9, sp_el0
+    ldr x10, [x9, #THREAD_WORK]
+    cbnz x10, .Lcalled_work_\name
+    LEAVE \pauth
+    RESTORE_BUT_X0
+    eret
+
+// Beyond the table, or every call is to be traced. As on Linux only the low half of x8 counts.
+.Lslow_call_\name:
+    ldr w10, [x9, #THREAD_WORK]
+    tbnz w10, #WORK_TRACE_BIT, 1f
+    sxtw x0, w8
+    bl syscall_unknown
+    b .Lcalled_\name
+1:  mov x0, sp
+    bl syscall_traced
+    b .Lcalled_\name
+
+.Lirq_\name:
+    ENTER \pauth
+    mov x9, #-1
+    str x9, [sp, #FRAME_SYSCALL]
+    mov w0, #1
+    bl arm64_interrupt
+    b .Lleave_\name
+
+.Ltrap_\name:
+    ENTER \pauth
+    mov x9, #-1
+    str x9, [sp, #FRAME_SYSCALL]
+    mov x0, sp
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    bl arm64_trap_user
+    msr daifset, #2
+.Lleave_\name:
+    mrs x9, sp_el0
+    ldr x10, [x9, #THREAD_WORK]
+    cbnz x10, arm64_leave_slow_\name
+    LEAVE \pauth
+    RESTORE_CALLER
+    eret
+
+.Lcalled_work_\name:
+    str x0, [sp]
+arm64_leave_slow_\name:
+    mov x0, sp
+    bl arm64_exit_slow
+    mrs x9, sp_el0
+    LEAVE \pauth
+    RESTORE_ALL
+    eret
+
+.Lfatal_\name: // an SError or FIQ
+    ENTER \pauth
+    mov x0, sp
+    mrs x1, esr_el1
+    mov x2, x12
+    bl arm64_trap_fatal
+    brk #0
+.endm
+
+// Runs the exit work of the current thread and enters user mode with its frame.
+FUNCTION arch_enter_user
+    msr daifset, #2
+    mrs x9, sp_el0
+    ldr x9, [x9, #THREAD_STACK_TOP]
+    sub sp, x9, #FRAME_SIZE
+    mov x29, xzr
+    adrp x9, arm64_features
+    add x9, x9, :lo12:arm64_features
+    ldrb w9, [x9, #FEATURES_PAUTH]
+    cbz w9, arm64_leave_slow_arm64_vectors
+    b arm64_leave_slow_arm64_vectors_pauth
+END arch_enter_user
+
+// --- from the kernel ---
+
+// x29 then points at the saved x29 and x30, a frame record: backtraces go on in what was interrupted.
+.macro SAVE_KERNEL_CALLER
+    stp x0, x1, [sp, #-FRAME_SIZE]!
+    stp x2, x3, [sp, #FRAME_X(2)]
+    stp x4, x5, [sp, #FRAME_X(4)]
+    stp x6, x7, [sp, #FRAME_X(6)]
+    stp x8, x9, [sp, #FRAME_X(8)]
+    stp x10, x11, [sp, #FRAME_X(10)]
+    stp x12, x13, [sp, #FRAME_X(12)]
+    stp x14, x15, [sp, #FRAME_X(14)]
+    stp x16, x17, [sp, #FRAME_X(16)]
+    str x18, [sp, #FRAME_X(18)]
+    stp x29, x30, [sp, #FRAME_X(29)]
+    mrs x9, elr_el1
+    mrs x10, spsr_el1
+    stp x9, x10, [sp, #FRAME_PC]
+    add x29, sp, #FRAME_X(29)
+.endm
+.macro SAVE_KERNEL_CALLEE // for whoever prints the registers
+    str x19, [sp, #FRAME_X(19)]
+    stp x20, x21, [sp, #FRAME_X(20)]
+    stp x22, x23, [sp, #FRAME_X(22)]
+    stp x24, x25, [sp, #FRAME_X(24)]
+    stp x26, x27, [sp, #FRAME_X(26)]
+    str x28, [sp, #FRAME_X(28)]
+    add x9, sp, #FRAME_SIZE
+    str x9, [sp, #FRAME_SP]
+    mov x9, #-1
+    str x9, [sp, #FRAME_SYSCALL]
+.endm
+.macro LEAVE_KERNEL
+    ldp x9, x10, [sp, #FRAME_PC]
+    msr elr_el1, x9
+    msr spsr_el1, x10
+    ldp x29, x30, [sp, #FRAME_X(29)]
+    RESTORE_CALLER
+    eret
+.endm
+
+    .section .text.arm64_kernel_entries, "ax", @progbits
+    .balign 16
+.globl arm64_kernel_irq, arm64_kernel_trap, arm64_kernel_fatal, arm64_kernel_overflow
+.hidden arm64_kernel_irq, arm64_kernel_trap, arm64_kernel_fatal, arm64_kernel_overflow
+arm64_kernel_irq:
+    SAVE_KERNEL_CALLER
+    mov w0, #0
+    bl arm64_interrupt
+    LEAVE_KERNEL
+
+// x0 was put into TPIDRRO_EL0 by the vector and is back.
+arm64_kernel_trap:
+    SAVE_KERNEL_CALLER
+    SAVE_KERNEL_CALLEE
+    msr tpidrro_el0, xzr
+    mov x0, sp
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    bl arm64_trap_kernel
+    LEAVE_KERNEL
+
+// There is no room for a frame below sp. On to this CPU's overflow stack; the thread ends here, so its TLS register may
+// hold the stack pointer meanwhile, and TPIDRRO_EL0 still holds x0.
+arm64_kernel_overflow:
+    mov x0, sp
+    msr tpidr_el0, x0
+    adrp x0, arm64_overflow_stack_end
+    add x0, x0, :lo12:arm64_overflow_stack_end
+    mov sp, x0
+    mrs x0, tpidr_el1
+    add sp, sp, x0
+    mrs x0, tpidrro_el0
+    SAVE_KERNEL_CALLER
+    SAVE_KERNEL_CALLEE
+    mrs x9, tpidr_el0
+    str x9, [sp, #FRAME_SP]
+    mov x0, sp
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    bl arm64_trap_overflow
+    brk #0
+
+// What must not happen at all. x12 is lost: it says which.
+arm64_kernel_fatal:
+    SAVE_KERNEL_CALLER
+    SAVE_KERNEL_CALLEE
+    mov x0, sp
+    mrs x1, esr_el1
+    mov x2, x12
+    bl arm64_trap_fatal
+    brk #0
+
+// --- the vectors: 16, of 32 instructions each ---
+
+// enum fatal_entry of cpu_priv.h
+#define FATAL_FIQ 0
+#define FATAL_SERROR 1
+#define FATAL_STACK 2
+
+.macro VECTOR
+    .balign 128
+.endm
+.macro VECTOR_FATAL which
+    VECTOR
+    mov x12, #\which
+    b arm64_kernel_fatal
+.endm
+.macro VECTOR_USER_FATAL name, which
+    VECTOR
+    SAVE_USER
+    mov x12, #\which
+    b .Lfatal_\name
+.endm
+
+.macro VECTORS name, pauth
+    USER_ENTRIES \name, \pauth
+    .globl \name
+    .hidden \name
+    .balign 2048
+\name:
+    // With SP_EL0 as the stack pointer: the kernel never does.
+    VECTOR_FATAL FATAL_STACK
+    VECTOR_FATAL FATAL_STACK
+    VECTOR_FATAL FATAL_STACK
+    VECTOR_FATAL FATAL_STACK
+
+    // From the kernel. Would the frame's lowest word fault, or the stack pointer itself?
+    VECTOR
+    msr tpidrro_el0, x0
+    sub x0, sp, #FRAME_SIZE
+    at s1e1w, x0
+    isb
+    mrs x0, par_el1
+    tbnz x0, #0, arm64_kernel_overflow
+    mov x0, sp
+    tst x0, #15
+    b.ne arm64_kernel_overflow
+    mrs x0, tpidrro_el0
+    b arm64_kernel_trap
+    VECTOR
+    b arm64_kernel_irq
+    VECTOR_FATAL FATAL_FIQ
+    VECTOR_FATAL FATAL_SERROR
+
+    // From user mode.
+    VECTOR
+    SAVE_USER
+    mrs x9, esr_el1
+    lsr x9, x9, #ESR_CLASS_SHIFT
+    cmp x9, #ESR_CLASS_SVC
+    b.eq .Lsvc_\name
+    b .Ltrap_\name
+    VECTOR
+    SAVE_USER
+    b .Lirq_\name
+    VECTOR_USER_FATAL \name, FATAL_FIQ
+    VECTOR_USER_FATAL \name, FATAL_SERROR
+
+    // From 32-bit user mode, which no frame leads to: a trap that the C code knows no name for, a SIGILL.
+    VECTOR
+    SAVE_USER
+    b .Ltrap_\name
+    VECTOR
+    SAVE_USER
+    b .Lirq_\name
+    VECTOR_USER_FATAL \name, FATAL_FIQ
+    VECTOR_USER_FATAL \name, FATAL_SERROR
+    .balign 128
+.endm
+VECTORS arm64_vectors, 0
+VECTORS arm64_vectors_pauth, 1
+
+    .section .percpu, "a", @progbits
+    .balign 64
+    .zero 8192
+    .globl arm64_overflow_stack_end
+    .hidden arm64_overflow_stack_end
+arm64_overflow_stack_end:
