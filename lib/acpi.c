@@ -1,42 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 // ACPI tables, read once at boot. See lib/acpi.h for the rules.
 //
-// RSDP -> XSDT (or RSDT) -> tables, each of which has a parser below. All reads of table contents go through
-// `struct table` and its accessors, which return 0 beyond the end.
+// RSDP -> XSDT (or RSDT) -> tables, each of which has a parser below; those that only ARM has are in acpi_arm.c. All
+// reads of table contents go through `struct table` and its accessors (acpi_priv.h), which return 0 beyond the end.
 
+#include "acpi_priv.h"
 #include <lib/acpi.h>
 #include <lib/string.h>
 
 #define TABLE_HEADER_SIZE 36u
 #define TABLE_SIZE_MAX (1u << 20) // firmware's largest, the DSDT, has some 100 KiB
 #define TABLES_MAX 128u
-
-struct table {
-    const uint8_t *bytes;
-    uint32_t size;
-};
-
-static uint64_t read_bytes(const struct table *table, uint32_t offset, unsigned count) {
-    if (offset > table->size || table->size - offset < count)
-        return 0;
-    uint64_t value = 0;
-    for (unsigned i = 0; i < count; i++)
-        value |= (uint64_t)table->bytes[offset + i] << (8 * i);
-    return value;
-}
-
-static uint8_t read8(const struct table *table, uint32_t offset) {
-    return (uint8_t)read_bytes(table, offset, 1);
-}
-static uint16_t read16(const struct table *table, uint32_t offset) {
-    return (uint16_t)read_bytes(table, offset, 2);
-}
-static uint32_t read32(const struct table *table, uint32_t offset) {
-    return (uint32_t)read_bytes(table, offset, 4);
-}
-static uint64_t read64(const struct table *table, uint32_t offset) {
-    return read_bytes(table, offset, 8);
-}
 
 static bool checksum_ok(const uint8_t *bytes, size_t size) {
     uint8_t sum = 0;
@@ -126,6 +100,7 @@ static void parse_madt(const struct table *madt, struct acpi_info *info) {
         }
         at += entry.size;
         uint8_t type = read8(&entry, 0);
+        acpi_parse_gic(&entry, info);
         if (type >= sizeof sizes || sizes[type] == 0)
             continue; // not for us
         if (entry.size < sizes[type]) {
@@ -155,9 +130,10 @@ static void parse_madt(const struct table *madt, struct acpi_info *info) {
 // --- FADT: power, reset, the PM timer, and where the DSDT is ---
 
 enum { FADT_TIMER_32BIT = 1u << 8, FADT_RESET_SUPPORTED = 1u << 10, FADT_HARDWARE_REDUCED = 1u << 20 };
+enum { FADT_PSCI = 1, FADT_PSCI_HVC = 2 }; // of the flags for ARM
 
 // A generic address structure at `offset`.
-static struct acpi_register read_register(const struct table *fadt, uint32_t offset) {
+struct acpi_register acpi_read_register(const struct table *fadt, uint32_t offset) {
     struct acpi_register none = {.space = ACPI_SPACE_NONE};
     uint8_t space = read8(fadt, offset);
     uint8_t access = read8(fadt, offset + 3);
@@ -173,7 +149,7 @@ static struct acpi_register read_register(const struct table *fadt, uint32_t off
 
 // The 64-bit form if the table has it, else the old 32-bit port number.
 static struct acpi_register read_pm_register(const struct table *fadt, uint32_t new_offset, uint32_t old_offset) {
-    struct acpi_register reg = read_register(fadt, new_offset);
+    struct acpi_register reg = acpi_read_register(fadt, new_offset);
     uint32_t port = read32(fadt, old_offset);
     if (reg.address == 0 && port != 0 && port <= 0xffff)
         reg = (struct acpi_register){.space = ACPI_SPACE_IO, .address = port};
@@ -226,6 +202,9 @@ static void parse_dsdt(const struct table *dsdt, struct acpi_info *info) {
 static void parse_fadt(const struct acpi_memory *memory, const struct table *fadt, struct acpi_info *info) {
     uint32_t flags = read32(fadt, 112);
     info->have_fadt = true;
+    info->psci = (read16(fadt, 129) & FADT_PSCI) != 0;
+    info->psci_hvc = (read16(fadt, 129) & FADT_PSCI_HVC) != 0;
+    memcpy(info->maker, fadt->bytes + 10, sizeof info->maker - 1);
     info->hardware_reduced = (flags & FADT_HARDWARE_REDUCED) != 0;
     info->smi_command = read32(fadt, 48);
     info->acpi_enable = read8(fadt, 52);
@@ -234,11 +213,11 @@ static void parse_fadt(const struct acpi_memory *memory, const struct table *fad
     info->pm_timer = read_pm_register(fadt, 208, 76);
     info->pm_timer_32bit = (flags & FADT_TIMER_32BIT) != 0;
     if (flags & FADT_RESET_SUPPORTED) {
-        info->reset = read_register(fadt, 116);
+        info->reset = acpi_read_register(fadt, 116);
         info->reset_value = read8(fadt, 128);
     }
     if (info->hardware_reduced)
-        info->sleep_control = read_register(fadt, 244);
+        info->sleep_control = acpi_read_register(fadt, 244);
     uint64_t dsdt_address = read64(fadt, 140);
     if (dsdt_address == 0)
         dsdt_address = read32(fadt, 40);
@@ -248,7 +227,7 @@ static void parse_fadt(const struct acpi_memory *memory, const struct table *fad
 }
 
 static void parse_hpet(const struct table *hpet, struct acpi_info *info) {
-    struct acpi_register reg = read_register(hpet, 40);
+    struct acpi_register reg = acpi_read_register(hpet, 40);
     if (reg.space == ACPI_SPACE_MEMORY)
         info->hpet_address = reg.address;
 }
@@ -273,6 +252,10 @@ static void parse_table(const struct acpi_memory *memory, uint64_t address, stru
         parse_hpet(&table, info);
     else if (has_signature(&table, "MCFG") && info->ecam_address == 0)
         parse_mcfg(&table, info);
+    else if (has_signature(&table, "GTDT") && info->virtual_timer == 0)
+        acpi_parse_gtdt(&table, info);
+    else if (has_signature(&table, "SPCR") && info->console.address == 0)
+        acpi_parse_spcr(&table, info);
 }
 
 // --- the root ---
@@ -313,7 +296,7 @@ static bool open_root(const struct acpi_memory *memory, uint64_t address, struct
 void acpi_parse(const struct acpi_memory *memory, uint64_t rsdp, struct acpi_info *out) {
     memset(out, 0, sizeof *out);
     out->pm1a_control.space = out->pm1b_control.space = out->sleep_control.space = ACPI_SPACE_NONE;
-    out->reset.space = out->pm_timer.space = ACPI_SPACE_NONE;
+    out->reset.space = out->pm_timer.space = out->console.space = ACPI_SPACE_NONE;
     struct table root;
     unsigned entry_size;
     if (rsdp == 0 || !open_root(memory, rsdp, out, &root, &entry_size)) {

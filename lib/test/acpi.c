@@ -14,7 +14,11 @@ enum {
     DSDT = 0x1600,
     HPET = 0x1800,
     MCFG = 0x1900,
-    RSDT = 0x1a00
+    RSDT = 0x1a00,
+    GTDT = 0x1b00,
+    SPCR = 0x1c00,
+    GIC = 0x1d00,     // ARM's MADT
+    DEVICES = 0x1e00, // ARM's DSDT
 };
 
 static unsigned char *memory; // on the heap, so that the sanitizer knows its end
@@ -91,6 +95,36 @@ static void make_all(void) {
     checksum(RSDP, 36, 32);
 }
 
+static unsigned put_gicc(unsigned at, uint64_t mpidr, bool enabled, uint64_t redistributor) {
+    put(at, 11, 1), put(at + 1, 80, 1), put(at + 12, enabled, 4), put(at + 32, 0x8010000, 8);
+    put(at + 60, redistributor, 8), put(at + 68, mpidr, 8);
+    return at + 80;
+}
+
+// The tables of an ARM machine in place of the PC's.
+static void make_arm(void) {
+    make_all();
+    unsigned at = GIC + 44;
+    put(at, 12, 1), put(at + 1, 24, 1), put(at + 8, 0x8000000, 8), put(at + 20, 3, 1), at += 24;
+    at = put_gicc(at, 0x100, true, 0x80a0000);
+    at = put_gicc(at, 0x101, false, 0);
+    put(at, 14, 1), put(at + 1, 16, 1), put(at + 4, 0x80c0000, 8), put(at + 12, 0x20000, 4), at += 16;
+    put(at, 14, 1), put(at + 1, 16, 1), put(at + 4, 0x90000000, 8), put(at + 12, 0x40000, 4), at += 16;
+    seal(GIC, "APIC", at - GIC);
+    put(FADT + 129, 3, 2);
+    memcpy(memory + FADT - BASE + 10, "MAKER MACHINE ", 14);
+    seal(FADT, "FACP", 244);
+    put(GTDT + 64, 27, 4), put(GTDT + 68, 1, 4);
+    seal(GTDT, "GTDT", 96);
+    put(SPCR + 36, 3, 1), put(SPCR + 40, 0, 1), put(SPCR + 44, 0x9000000, 8), put(SPCR + 52, 8, 1),
+        put(SPCR + 54, 33, 4);
+    seal(SPCR, "SPCR", 80);
+    const unsigned tables[] = {GIC, FADT, GTDT, SPCR};
+    for (unsigned i = 0; i < 4; i++)
+        put(XSDT + 36 + 8 * i, tables[i], 8);
+    seal(XSDT, "XSDT", 36 + 32);
+}
+
 static struct acpi_info parse(void) {
     static struct acpi_info info;
     acpi_parse(&access_memory, RSDP, &info);
@@ -152,26 +186,52 @@ static void test_bad(void) {
     ok(parse().problems & ACPI_BAD_LENGTH, "a table at the end of the address space is left out");
 }
 
+static void test_arm(void) {
+    make_arm();
+    struct acpi_info info = parse();
+    is(info.problems, 0, "ARM: no problems");
+    ok(info.mpidr_count == 1 && info.mpidrs[0] == 0x100, "ARM: only processors that are enabled");
+    ok(info.gic_version == 3 && info.gic_distributor == 0x8000000 && info.gic_cpu == 0x8010000, "ARM: GIC");
+    ok(info.gic_redistributor_count == 2 && info.gic_redistributors[0].address == 0x80a0000 &&
+           info.gic_redistributors[0].size == 0x40000 && info.gic_redistributors[1].address == 0x90000000,
+       "ARM: redistributors that touch are one");
+    ok(info.psci && info.psci_hvc, "ARM: PSCI");
+    is(memcmp(info.maker, "MAKER MACHINE ", 15), 0, "ARM: who made it");
+    ok(info.virtual_timer == 27 && info.virtual_timer_edge, "ARM: timer");
+    ok(info.console_pl011 && info.console.address == 0x9000000 && info.console_irq == 33, "ARM: console");
+    put(GIC + 44 + 24 + 1, 40, 1); // cuts the first processor's entry in two
+    put(GIC + 44 + 24 + 40, 0x2800, 2);
+    seal(GIC, "APIC", 44 + 24 + 160 + 32);
+    info = parse();
+    ok(info.problems == ACPI_BAD_LENGTH && info.mpidr_count == 0 && info.gic_version == 3, "ARM: an entry too short");
+    make_arm();
+    put(GIC + 44 + 24 + 160 + 4, UINT64_MAX - 100, 8);
+    seal(GIC, "APIC", 44 + 24 + 160 + 32);
+    ok(parse().gic_redistributor_count == 2, "ARM: redistributors beyond all addresses are left out");
+}
+
 // Damage that keeps the checksums right, so that it gets past the first gate. Must not read astray (sanitizer), nor
 // count more than there is room for.
 static void test_random(void) {
     static const struct {
         unsigned at, size;
         const char *signature;
-    } tables[] = {{MADT, 109, "APIC"}, {FADT, 244, "FACP"}, {DSDT, 100, "DSDT"},
-                  {HPET, 56, "HPET"},  {MCFG, 60, "MCFG"},  {XSDT, 68, "XSDT"}};
+    } tables[] = {{MADT, 109, "APIC"}, {FADT, 244, "FACP"}, {DSDT, 100, "DSDT"}, {HPET, 56, "HPET"}, {MCFG, 60, "MCFG"},
+                  {XSDT, 68, "XSDT"},  {GIC, 260, "APIC"},  {GTDT, 96, "GTDT"},  {SPCR, 80, "SPCR"}};
+    const unsigned of_pc = 5, count = sizeof tables / sizeof tables[0];
     bool good = true;
     srand(2);
     for (int round = 0; round < 100000 && good; round++) {
-        make_all();
-        unsigned t = (unsigned)rand() % 6, changes = 1 + (unsigned)rand() % 8;
+        unsigned t = (unsigned)rand() % count, changes = 1 + (unsigned)rand() % 8;
+        t > of_pc ? make_arm() : make_all();
         unsigned size = rand() % 4 ? tables[t].size : 36 + (unsigned)rand() % 300;
         for (unsigned i = 0; i < changes; i++)
             put(tables[t].at + 36 + (unsigned)rand() % (tables[t].size - 36), (uint64_t)rand(),
                 1 + (unsigned)rand() % 4);
         seal(tables[t].at, tables[t].signature, size);
         struct acpi_info info = parse();
-        good = info.cpu_count <= ACPI_CPUS_MAX && info.ioapic_count <= ACPI_IOAPICS_MAX &&
+        good = info.mpidr_count <= ACPI_CPUS_MAX && info.gic_redistributor_count <= ACPI_REDISTRIBUTORS_MAX &&
+               info.cpu_count <= ACPI_CPUS_MAX && info.ioapic_count <= ACPI_IOAPICS_MAX &&
                info.override_count <= ACPI_OVERRIDES_MAX;
     }
     ok(good, "damaged tables do no harm");
@@ -181,6 +241,7 @@ int main(void) {
     memory = malloc(SIZE);
     test_good();
     test_bad();
+    test_arm();
     test_random();
     free(memory);
     return tap_done();

@@ -12,6 +12,7 @@
 #define ACPI_CPUS_MAX 256
 #define ACPI_IOAPICS_MAX 8
 #define ACPI_OVERRIDES_MAX 24
+#define ACPI_REDISTRIBUTORS_MAX 8
 
 enum acpi_problem {
     ACPI_BAD_ROOT = 1,     // no RSDP, XSDT or RSDT that checks out
@@ -39,8 +40,13 @@ struct acpi_ioapic {
     uint32_t gsi_base;
 };
 
+struct acpi_range {
+    uint64_t address, size;
+};
+
 struct acpi_info {
     unsigned problems; // enum acpi_problem
+    char maker[15];    // of the firmware: two names with blanks between, as the FADT has them
     // MADT
     bool have_madt;
     uint64_t lapic_address;
@@ -50,9 +56,17 @@ struct acpi_info {
     unsigned ioapic_count;
     struct acpi_override overrides[ACPI_OVERRIDES_MAX];
     unsigned override_count;
+    // MADT on ARM
+    uint64_t mpidrs[ACPI_CPUS_MAX]; // of processors that may be started
+    unsigned mpidr_count;
+    unsigned gic_version;                                          // 0: no distributor, or it does not say
+    uint64_t gic_distributor, gic_cpu;                             // gic_cpu: of GICv2 and before
+    struct acpi_range gic_redistributors[ACPI_REDISTRIBUTORS_MAX]; // those that touch are one
+    unsigned gic_redistributor_count;
     // FADT
     bool have_fadt;
     bool hardware_reduced;
+    bool psci, psci_hvc; // ARM
     struct acpi_register pm1a_control, pm1b_control;
     struct acpi_register sleep_control; // hardware-reduced machines
     struct acpi_register reset;
@@ -68,6 +82,13 @@ struct acpi_info {
     // MCFG, first segment
     uint64_t ecam_address;
     uint8_t ecam_bus_start, ecam_bus_end;
+    // GTDT; 0: none
+    uint32_t virtual_timer;
+    bool virtual_timer_edge;
+    // SPCR
+    struct acpi_register console;
+    bool console_pl011;
+    uint32_t console_irq; // 0: none
 };
 
 // Physical memory as the parser may read it: the address of [start, start+size), or null if any of it cannot be
