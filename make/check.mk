@@ -33,6 +33,7 @@ format:
 # Fuzzers of the kernel's parsers: the target and the kernel sources that it fuzzes, as a program of this machine.
 fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
+fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(HOST)/fuzz/%: tests/fuzz/%.c $(kernel_sources) make/check.mk
 	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \
@@ -41,13 +42,18 @@ $(HOST)/fuzz/%: tests/fuzz/%.c $(kernel_sources) make/check.mk
 	    $< $(fuzz_sources_$*) -o $@
 $(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
 
+# Device trees of QEMU's, to start from.
+fdt_seeds := $(HOST)/corpus/fdt_fuzz/gicv3
+$(fdt_seeds): tests/fuzz/fdt-seeds
+	$(Q)tests/fuzz/fdt-seeds $(@D)
+
 # $(call fuzz,SECONDS): what it finds new is kept in out/host/corpus, and the next run starts from there.
 fuzz = for f in $(fuzzers); do name=$${f\#\#*/}; mkdir -p $(HOST)/corpus/$$name; \
     $$f -max_total_time=$(1) -max_len=8192 -timeout=5 -print_final_stats=1 -artifact_prefix=$(HOST)/fuzz/ $(HOST)/corpus/$$name \
     > $(HOST)/fuzz/$$name.log 2>&1 && echo "ok - $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(HOST)/fuzz/$$name.log) inputs" \
     || { tail -40 $(HOST)/fuzz/$$name.log; exit 1; }; done
-fuzz-short: $(fuzzers)
+fuzz-short: $(fuzzers) | $(fdt_seeds)
 	$(Q)$(call fuzz,5)
-fuzz: $(fuzzers) $(KERNEL) user
+fuzz: $(fuzzers) $(KERNEL) user | $(fdt_seeds)
 	$(Q)$(call fuzz,$(SECONDS))
 	$(Q)tests/fuzz/in-guest.py --seconds $(SECONDS) --seed $$$$
