@@ -50,6 +50,10 @@ status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t si
 long arch_prctl(int code, unsigned long address) {
     return -EINVAL;
 }
+// Arguments that must be zero are checked here, too.
+long arch_thread_prctl(int option, const unsigned long args[static 4]) {
+    return -EINVAL;
+}
 // Follow frame pointers only while they stay within the thread's stack and go up.
 unsigned arch_backtrace(uintptr_t start, uintptr_t *addresses, unsigned max) {
     return 0;

@@ -304,10 +304,10 @@ static bool protect_slot(const struct region *region, pte_slot_t *slot, unsigned
     return false;
 }
 
-// Applies the rights of `region`, which just changed, to [start, end) of its entries.
-static status_t protect_entries(struct region *region, vaddr_t start, vaddr_t end) {
+// Applies the rights of `region`, which just changed, to [start, end) of its entries. `stale`: a TLB may hold entries
+// that are wrong now, whatever becomes of the rights.
+static status_t protect_entries(struct region *region, vaddr_t start, vaddr_t end, bool stale) {
     struct aspace *aspace = region->aspace;
-    bool stale = false;
     status_t status = 0;
     pte_slot_t *block;
     for (vaddr_t at = start; (block = next_block(aspace, &at, end));) {
@@ -331,7 +331,8 @@ static status_t protect_entries(struct region *region, vaddr_t start, vaddr_t en
 }
 
 static status_t protect_region(struct aspace *aspace, struct region *region, uint32_t prot) REQUIRES(&aspace->lock) {
-    uint32_t flags = (region->flags & ~(uint32_t)REGION_PROT) | prot;
+    uint32_t flags = (region->flags & ~(uint32_t)REGION_PROT_ALL) | prot;
+    bool guard_changes = (flags ^ region->flags) & REGION_GUARDED;
     size_t size = region->end - region->start;
     if (region_is_data(flags) && !region_is_data(region->flags)) {
         uint64_t data = (uint64_t)atomic_load_explicit(&aspace->data_pages, memory_order_relaxed) << PAGE_SHIFT;
@@ -341,7 +342,7 @@ static status_t protect_region(struct aspace *aspace, struct region *region, uin
     region_account(aspace, region->flags, size, -1);
     region_account(aspace, flags, size, 1);
     region->flags = flags;
-    return protect_entries(region, region->start, region->end);
+    return protect_entries(region, region->start, region->end, guard_changes);
 }
 
 // Changes rights from `start` on, region by region, until `end` or a hole.
@@ -355,7 +356,7 @@ static status_t protect_locked(struct aspace *aspace, vaddr_t start, vaddr_t end
         vaddr_t stop = MIN(region->end, end);
         if ((prot & REGION_WRITE) && (region->flags & REGION_SHARED) && !(region->flags & REGION_MAY_WRITE))
             return -EACCES;
-        if ((region->flags & REGION_PROT) != prot) {
+        if ((region->flags & REGION_PROT_ALL) != prot) {
             if (region->start < at && !(region = region_split(aspace, region, at)))
                 return -ENOMEM;
             if (stop < region->end && !region_split(aspace, region, stop))

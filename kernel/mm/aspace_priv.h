@@ -21,7 +21,8 @@ ALWAYS_INLINE uint64_t region_offset_of(const struct region *region, vaddr_t add
 }
 // Rights for entries of the region, without write.
 ALWAYS_INLINE unsigned region_prot_read(const struct region *region) {
-    return PROT_MAP_USER | PROT_MAP_READ | (region->flags & REGION_EXEC);
+    return PROT_MAP_USER | PROT_MAP_READ | (region->flags & REGION_EXEC) |
+           (region->flags & REGION_GUARDED ? PROT_MAP_GUARDED : 0);
 }
 static_assert(REGION_EXEC == PROT_MAP_EXEC && REGION_WRITE == PROT_MAP_WRITE && REGION_READ == PROT_MAP_READ);
 // Counts against RLIMIT_DATA.
@@ -29,6 +30,7 @@ ALWAYS_INLINE bool region_is_data(uint32_t flags) {
     return (flags & (REGION_WRITE | REGION_SHARED | REGION_GROWS_DOWN)) == REGION_WRITE;
 }
 #define REGION_PROT (REGION_READ | REGION_WRITE | REGION_EXEC)
+#define REGION_PROT_ALL (REGION_PROT | REGION_GUARDED) // what mprotect changes
 
 // --- region.c ---
 // The first region that ends above the address; it may begin above it, too. nullptr: none.

@@ -64,6 +64,7 @@ status_t elf_parse_table(const struct elf_header *header, const struct elf_progr
     image->entry = header->entry;
     image->table_count = header->phnum;
     image->has_interpreter = image->executable_stack = false;
+    image->property_size = 0;
     image->low = UINT64_MAX;
     image->high = 0;
     image->align = PAGE_SIZE;
@@ -75,7 +76,10 @@ status_t elf_parse_table(const struct elf_header *header, const struct elf_progr
             status = add_segment(image, p, limit);
         else if (p->type == PT_GNU_STACK)
             image->executable_stack = p->flags & PF_X;
-        else if (p->type == PT_INTERP && !image->has_interpreter) {
+        else if (p->type == PT_GNU_PROPERTY) {
+            image->property_offset = p->offset;
+            image->property_size = p->filesz;
+        } else if (p->type == PT_INTERP && !image->has_interpreter) {
             if (p->filesz < 2 || p->filesz > ELF_INTERPRETER_MAX || p->offset > INT64_MAX - ELF_INTERPRETER_MAX)
                 return -ENOEXEC;
             image->has_interpreter = true;
@@ -88,5 +92,44 @@ status_t elf_parse_table(const struct elf_header *header, const struct elf_progr
     if (image->segment_count == 0 || image->align > limit)
         return -ENOEXEC;
     image->table_vaddr = table_address(header, image);
+    return 0;
+}
+
+// A note named "GNU" whose content is a list of properties: type, size, data, each at a multiple of eight.
+struct property_note {
+    uint32_t name_size, size, type;
+    char name[4];
+};
+struct property {
+    uint32_t type, size;
+};
+enum { NT_GNU_PROPERTY_TYPE_0 = 5 };
+
+status_t elf_parse_property(const void *note, size_t size, uint32_t type, uint32_t *value) {
+    struct property_note head;
+    struct property property;
+    *value = 0;
+    if (size < sizeof(head))
+        return -ENOEXEC;
+    memcpy(&head, note, sizeof(head));
+    if (head.type != NT_GNU_PROPERTY_TYPE_0 || head.name_size != sizeof(head.name) ||
+        memcmp(head.name, "GNU", 4) != 0 || head.size > size - sizeof(head))
+        return -ENOEXEC;
+    const char *data = (const char *)note + sizeof(head);
+    for (size_t at = 0; at < head.size;) {
+        if (head.size - at < sizeof(property))
+            return -ENOEXEC;
+        memcpy(&property, data + at, sizeof(property));
+        at += sizeof(property);
+        if (property.size > head.size - at)
+            return -ENOEXEC;
+        if (property.type == type) {
+            if (property.size != sizeof(*value))
+                return -ENOEXEC;
+            memcpy(value, data + at, sizeof(*value));
+            return 0;
+        }
+        at += ALIGN_UP((size_t)property.size, 8ul);
+    }
     return 0;
 }

@@ -13,7 +13,7 @@
 #include <vfs/namespace.h>
 
 // Position-independent programs with an interpreter live here, others go where mmap puts them.
-#define PROGRAM_BASE 0x555555554000ul
+#define PROGRAM_BASE ALIGN_DOWN(USER_TOP / 3 * 2, PAGE_SIZE)
 
 status_t exec_read(struct vnode *vnode, uint64_t offset, void *to, size_t size) {
     struct uio uio;
@@ -101,9 +101,9 @@ vaddr_t exec_random_offset(unsigned page_bits) {
     return (random & ((1ul << page_bits) - 1)) << PAGE_SHIFT;
 }
 
-static uint32_t region_flags(uint32_t segment_flags) {
+static uint32_t region_flags(const struct exec *exec, uint32_t segment_flags) {
     return (segment_flags & PF_R ? REGION_READ : 0) | (segment_flags & PF_W ? REGION_WRITE : 0) |
-           (segment_flags & PF_X ? REGION_EXEC : 0) | REGION_MAY_WRITE;
+           (segment_flags & PF_X ? REGION_EXEC | exec->code_flags : 0) | REGION_MAY_WRITE;
 }
 
 // The part of the last file page behind the file's bytes must read as zeros. A segment that may not be written keeps
@@ -117,6 +117,23 @@ static status_t zero_tail(struct aspace *aspace, vaddr_t from, uint32_t segment_
     return done < 0 ? (status_t)done : 0;
 }
 
+// exec->code_flags: what an image asks for its code. One that has an interpreter is left to that.
+static status_t find_code_flags(struct exec *exec, struct object *file, const struct elf_image *image) {
+    uint64_t note[ELF_PROPERTY_NOTE_MAX / sizeof(uint64_t)];
+    uint32_t property;
+    exec->code_flags = 0;
+    if (ARCH_ELF_PROPERTY == 0 || image->property_size == 0 || image->has_interpreter)
+        return 0;
+    if (image->property_size > sizeof(note))
+        return -ENOEXEC;
+    status_t status = exec_read(object_vnode(file), image->property_offset, note, image->property_size);
+    if (status == 0)
+        status = elf_parse_property(note, image->property_size, ARCH_ELF_PROPERTY, &property);
+    if (status == 0 && (arch_elf_code_prot(property) & PROT_MAP_GUARDED))
+        exec->code_flags = REGION_GUARDED;
+    return status;
+}
+
 static status_t map_segment(struct exec *exec, struct object *file, const struct elf_segment *s, vaddr_t bias) {
     struct vnode *vnode = object_vnode(file);
     vaddr_t start = bias + s->vaddr, file_end = start + s->file_size, end = start + s->memory_size;
@@ -125,7 +142,7 @@ static status_t map_segment(struct exec *exec, struct object *file, const struct
     if (s->file_size > 0) {
         struct map_request map = {.address = page_start,
                                   .size = page_end - page_start,
-                                  .flags = region_flags(s->flags),
+                                  .flags = region_flags(exec, s->flags),
                                   .fixed = true,
                                   .vmo = vnode->data,
                                   .offset = ALIGN_DOWN(s->offset, PAGE_SIZE),
@@ -141,7 +158,7 @@ static status_t map_segment(struct exec *exec, struct object *file, const struct
     if (ALIGN_UP(end, PAGE_SIZE) > page_end) {
         struct map_request map = {.address = page_end,
                                   .size = ALIGN_UP(end, PAGE_SIZE) - page_end,
-                                  .flags = region_flags(s->flags),
+                                  .flags = region_flags(exec, s->flags),
                                   .fixed = true};
         return aspace_map(exec->aspace, &map, &where);
     }
@@ -149,12 +166,10 @@ static status_t map_segment(struct exec *exec, struct object *file, const struct
 }
 
 static status_t map_image(struct exec *exec, struct object *file, const struct elf_image *image, vaddr_t bias) {
-    for (unsigned i = 0; i < image->segment_count; i++) {
-        status_t status = map_segment(exec, file, &image->segments[i], bias);
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    status_t status = find_code_flags(exec, file, image);
+    for (unsigned i = 0; i < image->segment_count && status == 0; i++)
+        status = map_segment(exec, file, &image->segments[i], bias);
+    return status;
 }
 
 // Where a position-independent image of this size fits: below the mappings' top.

@@ -34,9 +34,10 @@ struct exec {
     bool loads_interpreter;
     struct exec_strings argv, envp, prefix; // prefix: what `#!` lines put before argv
     struct aspace *aspace;
-    struct cred *cred; // new credentials, or null: unchanged
-    bool secure;       // AT_SECURE
-    vaddr_t entry;     // where user mode begins
+    struct cred *cred;   // new credentials, or null: unchanged
+    bool secure;         // AT_SECURE
+    uint32_t code_flags; // REGION_ flags for the code of the image that is being mapped
+    vaddr_t entry;       // where user mode begins
     vaddr_t program_entry, table_address, interpreter_base;
     uint16_t table_count;
     vaddr_t stack_pointer;

@@ -33,6 +33,11 @@ static bool lock_fits(struct aspace *aspace, uint64_t size) {
 static_assert(REGION_READ == PROT_READ && REGION_WRITE == PROT_WRITE && REGION_EXEC == PROT_EXEC);
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 
+// Of mmap's and mprotect's bits those that say something, as REGION_ flags.
+static uint32_t region_prot(unsigned long prot) {
+    return (prot & PROT_KNOWN) | (arch_prot_map(prot) & PROT_MAP_GUARDED ? REGION_GUARDED : 0);
+}
+
 // What MAP_SHARED_VALIDATE accepts.
 #define MAP_VALID                                                                                                     \
     (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
@@ -40,7 +45,7 @@ static_assert(REGION_READ == PROT_READ && REGION_WRITE == PROT_WRITE && REGION_E
 
 static void set_flags(struct map_request *request, unsigned long prot, unsigned long flags) {
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-    request->flags = (prot & PROT_KNOWN) | REGION_MAY_WRITE | (shared ? REGION_SHARED : 0) |
+    request->flags = region_prot(prot) | REGION_MAY_WRITE | (shared ? REGION_SHARED : 0) |
                      (flags & MAP_LOCKED ? REGION_LOCKED : 0) | (flags & MAP_NORESERVE ? REGION_NORESERVE : 0) |
                      (flags & MAP_GROWSDOWN ? REGION_GROWS_DOWN : 0) | (flags & MAP_STACK ? REGION_NO_HUGE : 0);
     request->fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
@@ -150,9 +155,9 @@ long sys_munmap(unsigned long address, size_t size) {
 long sys_mprotect(unsigned long address, size_t size, unsigned long prot) {
     unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
     prot &= ~(unsigned long)(PROT_GROWSDOWN | PROT_GROWSUP);
-    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (prot & ~(unsigned long)(PROT_KNOWN | PROT_SEM)))
+    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (prot & ~(PROT_KNOWN | PROT_SEM | arch_prot_extra())))
         return -EINVAL;
-    return aspace_protect(aspace_current(), address, size, prot & PROT_KNOWN);
+    return aspace_protect(aspace_current(), address, size, region_prot(prot));
 }
 
 long sys_mremap(unsigned long address, size_t old_size, size_t new_size, unsigned long flags,

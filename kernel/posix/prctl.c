@@ -5,6 +5,7 @@
 #include "signal_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>
+#include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 
@@ -83,10 +84,6 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
         return 0; // PR_TIMING_STATISTICAL
     case PR_SET_TIMING:
         return a1 == 0 ? 0 : -EINVAL;
-    case PR_GET_TSC:
-        return get_int(1, a1); // PR_TSC_ENABLE
-    case PR_SET_TSC:
-        return a1 == 1 ? 0 : -EINVAL; // it cannot be made to fault
     case PR_CAPBSET_READ:
         return prctl_capbset_read(a1);
     case PR_CAPBSET_DROP:
@@ -114,6 +111,6 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
     case PR_CAP_AMBIENT:
         return a3 || a4 ? -EINVAL : prctl_cap_ambient(a1, a2);
     default:
-        return -EINVAL;
+        return arch_thread_prctl(option, (const unsigned long[]){a1, a2, a3, a4});
     }
 }

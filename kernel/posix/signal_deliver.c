@@ -10,6 +10,7 @@
 #include <abi/wait.h>
 #include <arch/thread.h>
 #include <lib/string.h>
+#include <mm/aspace.h>
 #include <sched/sched.h>
 
 bool signal_pending_locked(struct process *process, struct posix_thread *self) {
@@ -108,7 +109,7 @@ static void enter_handler(struct posix_thread *self, const struct delivery *d) {
     struct arch_signal push = {.number = d->info.signal,
                                .flags = action->flags,
                                .handler = action->handler,
-                               .restorer = action->flags & SA_RESTORER ? action->restorer : 0,
+                               .restorer = action->flags & SA_RESTORER ? action->restorer : aspace_current()->sigreturn,
                                .blocked = d->old_mask,
                                .stack_top = signal_stack(self, frame, action),
                                .siginfo = &d->info,

@@ -11,6 +11,7 @@ static struct {
     struct vmo *vmo;
     void *data_page;
     size_t image_size; // whole pages
+    size_t sigreturn_offset;
 } vdso;
 
 static void clock_changed(void) {
@@ -23,6 +24,7 @@ void vdso_init(void) {
     if (!image)
         return;
     vdso.image_size = ALIGN_UP(image->size, PAGE_SIZE);
+    vdso.sigreturn_offset = image->sigreturn_offset;
     vdso.vmo = vmo_create(PAGE_SIZE + vdso.image_size);
     struct page *page;
     struct uio uio;
@@ -57,5 +59,6 @@ status_t vdso_map(struct exec *exec) {
     map.offset = PAGE_SIZE;
     map.name = "[vdso]";
     aspace->vdso = map.address;
+    aspace->sigreturn = vdso.sigreturn_offset ? map.address + vdso.sigreturn_offset : 0;
     return aspace_map(aspace, &map, &where);
 }

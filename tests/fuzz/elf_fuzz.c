@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// Fuzzes the parsers of what execve is given: ELF headers and program header tables, and `#!` lines. What the parser
-// accepts must be what the loader counts on.
+// Fuzzes the parsers of what execve is given: ELF headers, program header tables and property notes, and `#!` lines.
+// What the parser accepts must be what the loader counts on.
 #include "kernel/posix/elf.h"
 #include "kernel/posix/exec_script.h"
 #include <lib/types.h>
@@ -58,9 +58,19 @@ static void fuzz_script(const uint8_t *data, size_t size) {
     free(copy);
 }
 
+static void fuzz_property(const uint8_t *data, size_t size) {
+    uint32_t value;
+    char *copy = malloc(size ? size : 1);
+    memcpy(copy, data, size);
+    if (elf_parse_property(copy, size, 0xc0000000u, &value) != 0)
+        check(value == 0);
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_elf(data, size);
     fuzz_script(data, size);
+    fuzz_property(data, size);
     return 0;
 }

@@ -17,6 +17,7 @@ enum {
     PROT_MAP_DEVICE = 16,        // uncached
     PROT_MAP_WRITE_COMBINE = 32, // framebuffers
     PROT_MAP_GLOBAL = 64,        // kernel mappings
+    PROT_MAP_GUARDED = 128,      // code: indirect branches must go to landing pads; only where the port asks for it
 };
 
 typedef uint64_t pte_t;
@@ -61,6 +62,11 @@ ALWAYS_INLINE unsigned arch_pte_soft(pte_t pte);
 // After kernel entries became valid: no CPU's next access faults on them. (User entries need none of it: a fault that
 // comes too early finds them there.)
 ALWAYS_INLINE void arch_pte_publish_kernel(void);
+
+// --- protection bits of mmap and mprotect that not every port has ---
+// Those that mprotect takes beside the common ones, and the PROT_MAP_ bits (PROT_MAP_GUARDED) that they ask for.
+ALWAYS_INLINE unsigned long arch_prot_extra(void);
+ALWAYS_INLINE unsigned arch_prot_map(unsigned long prot);
 
 // --- direct map: all RAM at a (randomised) kernel address ---
 ALWAYS_INLINE void *arch_phys_to_virt(paddr_t paddr);

@@ -69,7 +69,7 @@ struct arch_signal {
     int number;
     uint64_t flags;        // SA_* of the action
     vaddr_t handler;       // user address
-    vaddr_t restorer;      // user address, or 0 if the action had none
+    vaddr_t restorer;      // user address: the action's, else the vDSO's; 0: neither
     uint64_t blocked;      // mask to be restored by sigreturn
     vaddr_t stack_top;     // where the frame goes: end of the alternate stack, or 0 = current sp
     const void *siginfo;   // 128 bytes, Linux's siginfo_t
@@ -91,6 +91,8 @@ size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size);
 MUST_USE status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size);
 // System calls that exist on one architecture only (x86: arch_prctl). -ENOSYS if unknown.
 long arch_prctl(int code, unsigned long address);
+// Options of prctl(2) that not every architecture has, with the four arguments after the option. -EINVAL if unknown.
+long arch_thread_prctl(int option, const unsigned long args[static 4]);
 
 // Walks the kernel stack of the current thread (from frame pointer `start`, 0 = here): fills
 // return addresses, newest first, and returns their number. Any context; never faults.

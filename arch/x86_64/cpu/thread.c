@@ -2,6 +2,7 @@
 // Threads: kernel stacks, the switch, TLS bases, and what exec, fork and ptrace do to user registers.
 #include "cpu/cpu_priv.h"
 #include "x86_64_priv.h"
+#include <abi/prctl.h>
 #include <arch/cpu.h>
 #include <arch/percpu.h>
 #include <arch/uaccess.h>
@@ -168,6 +169,17 @@ long arch_prctl(int code, unsigned long address) {
         return 1;
     case SET_CPUID: // and cannot be made to fault
         return -ENODEV;
+    default:
+        return -EINVAL;
+    }
+}
+
+long arch_thread_prctl(int option, const unsigned long args[static 4]) {
+    switch (option) {
+    case PR_GET_TSC:
+        return put_user(1, (int __user *)args[0]); // PR_TSC_ENABLE
+    case PR_SET_TSC:
+        return args[0] == 1 ? 0 : -EINVAL; // it cannot be made to fault
     default:
         return -EINVAL;
     }

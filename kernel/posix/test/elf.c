@@ -2,6 +2,7 @@
 // The ELF parser: what it accepts, and that it refuses everything else without reading beyond its arguments.
 #include "../elf.h"
 #include <lib/types.h>
+#include <string.h>
 #include <tap.h>
 
 #define LIMIT 0x7ffffffff000ull
@@ -122,8 +123,42 @@ static void many_segments(void) {
     is(parse(&f, &image), -ENOEXEC, "one more");
 }
 
+#define BTI_PROPERTY 0xc0000000u
+
+static void property_note(void) {
+    // Name size, size, type, name; then a property of another type, and the one.
+    uint32_t note[] = {4, 32, 5, 0x00554e47, 0xc0008002, 4, 7, 0, BTI_PROPERTY, 4, 3, 0}, value;
+    is(elf_parse_property(note, sizeof(note), BTI_PROPERTY, &value), 0, "a property note");
+    is(value, 3, "has the property's value");
+    is(elf_parse_property(note, sizeof(note), 0xc0000001, &value), 0, "a property that is not there");
+    is(value, 0, "is zero");
+    for (unsigned size = 0; size < sizeof(note); size++)
+        if (elf_parse_property(note, size, BTI_PROPERTY, &value) != -ENOEXEC)
+            ok(false, "a note cut off after %u bytes", size);
+    const struct {
+        unsigned word;
+        uint32_t wrong;
+        const char *what;
+    } damage[] = {
+        {0, 5, "a name of another length"},
+        {3, 0x00554e48, "another name"},
+        {2, 1, "a note of another type"},
+        {1, 33, "a content beyond the end"},
+        {1, 26, "a property cut off"},
+        {5, UINT32_MAX, "a property beyond the end"},
+        {9, 8, "the property with another size"},
+    };
+    for (unsigned i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+        uint32_t bad[sizeof(note) / 4];
+        memcpy(bad, note, sizeof(note));
+        bad[damage[i].word] = damage[i].wrong;
+        is(elf_parse_property(bad, sizeof(bad), BTI_PROPERTY, &value), -ENOEXEC, "%s", damage[i].what);
+    }
+}
+
 int main(void) {
     accepted();
+    property_note();
     header_refused();
     many_segments();
     return tap_done();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <lib/types.h>
+#include <port/elf.h>
 #include <port/mmu_bits.h>
 #include <stdatomic.h>
 
@@ -138,6 +139,16 @@ ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
     __asm__ volatile("mrs %0, ttbr0_el1" : "=r"(ttbr));
     uint64_t operand = (ttbr & 0xffffUL << ARM64_TTBR_ASID_SHIFT) | (address >> 12 & 0xfffffffffffUL);
     __asm__ volatile("dsb nshst\n\ttlbi vale1, %0\n\tdsb nsh" ::"r"(operand) : "memory");
+}
+
+// --- branch target identification ---
+#define PROT_BTI 0x10ul
+
+ALWAYS_INLINE unsigned long arch_prot_extra(void) {
+    return arch_elf_hwcap2() & ARM64_HWCAP2_BTI ? PROT_BTI : 0;
+}
+ALWAYS_INLINE unsigned arch_prot_map(unsigned long prot) {
+    return prot & arch_prot_extra() ? 128 /* PROT_MAP_GUARDED */ : 0;
 }
 
 // --- pages ---

@@ -77,6 +77,15 @@ ALWAYS_INLINE unsigned arch_pte_soft(uint64_t pte) {
 #define ARCH_PTE_SPLIT_LIVE false
 ALWAYS_INLINE void arch_pte_publish_kernel(void) {}
 
+// Nothing beyond reading, writing, executing.
+ALWAYS_INLINE unsigned long arch_prot_extra(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned arch_prot_map(unsigned long prot) {
+    (void)prot;
+    return 0;
+}
+
 // Nothing is executed; tests look that it is asked for.
 #define ARCH_CODE_COHERENT false
 extern void (*host_sync_code_hook)(const void *page); // may be null

@@ -7,9 +7,17 @@
 
 #define ARCH_ELF_MACHINE 0 // EM_…: none
 #define ARCH_PLATFORM_NAME "stub"
+
+// Landing pads for indirect branches, say.
+#define ARCH_ELF_PROPERTY 0
+ALWAYS_INLINE unsigned arch_elf_code_prot(uint32_t property) {
+    return 0;
+}
+
 ALWAYS_INLINE unsigned long arch_elf_hwcap(void) {
     return 0;
 }
+
 ALWAYS_INLINE unsigned long arch_elf_hwcap2(void) {
     return 0;
 }

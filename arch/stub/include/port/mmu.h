@@ -96,6 +96,15 @@ ALWAYS_INLINE vaddr_t arch_vmap_end(void) {
 
 ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {}
 
+// Bits of mmap's and mprotect's PROT_ arguments that only this architecture has, if the CPUs can do it: which, and what
+// they ask of arch_pte_page (PROT_MAP_GUARDED for ARM64's PROT_BTI).
+ALWAYS_INLINE unsigned long arch_prot_extra(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned arch_prot_map(unsigned long prot) {
+    return 0;
+}
+
 #define ARCH_CODE_COHERENT false
 // A processor whose instruction cache does not see stores cleans the page to where fetches read from, and
 // invalidates the instruction caches of all CPUs.

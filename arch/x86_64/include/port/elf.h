@@ -8,6 +8,12 @@
 #define ARCH_ELF_MACHINE EM_X86_64
 #define ARCH_PLATFORM_NAME "x86_64"
 
+#define ARCH_ELF_PROPERTY 0
+ALWAYS_INLINE unsigned arch_elf_code_prot(uint32_t property) {
+    (void)property;
+    return 0;
+}
+
 ALWAYS_INLINE void x86_elf_cpuid(uint32_t leaf, uint32_t out[4]) {
     __asm__("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(0));
 }

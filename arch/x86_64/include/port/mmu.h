@@ -129,6 +129,16 @@ ALWAYS_INLINE void arch_tlb_flush_local(vaddr_t address) {
     __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
+// Nothing beyond reading, writing, executing.
+ALWAYS_INLINE unsigned long arch_prot_extra(void) {
+    return 0;
+}
+ALWAYS_INLINE unsigned arch_prot_map(unsigned long prot) {
+    (void)prot;
+    return 0;
+}
+
+// Instruction fetches see all stores.
 #define ARCH_CODE_COHERENT true
 ALWAYS_INLINE void arch_page_sync_code(const void *page) {}
 

@@ -31,6 +31,7 @@ enum region_flags {
     REGION_HUGE = 2048,      // MADV_HUGEPAGE
     REGION_MAY_WRITE = 4096, // mprotect may add WRITE (false: shared mapping of a read-only handle)
     REGION_NORESERVE = 8192,
+    REGION_GUARDED = 16384, // PROT_MAP_GUARDED
 };
 
 struct region {
@@ -57,7 +58,8 @@ struct aspace {
     size_t gap_passed GUARDED_BY(&lock);
     vaddr_t mmap_top; // allocation goes downwards from here (randomised)
     vaddr_t brk_start, brk_end;
-    vaddr_t stack_top, vdso, arg_start, arg_end, env_start, env_end, code_start, code_end, data_start, data_end;
+    vaddr_t stack_top, vdso, sigreturn /* in the vDSO, or 0 */, arg_start, arg_end, env_start, env_end, code_start,
+        code_end, data_start, data_end;
     _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, data_pages;
     int64_t peak_resident;                  // as last seen; aspace_peak_resident() is up to date
     bool lock_future, lock_future_on_fault; // mlockall(MCL_FUTURE), MCL_ONFAULT
@@ -94,6 +96,7 @@ struct map_request {
 // *address gets where it is. -ENOMEM, -EINVAL, -EEXIST, -EPERM (below mmap_min_addr).
 MUST_USE status_t aspace_map(struct aspace *aspace, const struct map_request *request, vaddr_t *address);
 MUST_USE status_t aspace_unmap(struct aspace *aspace, vaddr_t start, size_t size);
+// `prot`: REGION_READ, WRITE, EXEC and GUARDED.
 MUST_USE status_t aspace_protect(struct aspace *aspace, vaddr_t start, size_t size, uint32_t prot);
 // Linux's mremap.
 struct remap_request {
