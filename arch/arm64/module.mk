@@ -49,6 +49,7 @@ sources += cpu/page.c
 sources += cpu/aspace.c
 sources += cpu/tlb.c
 sources += cpu/vector.c
+sources += cpu/vector_registers.S
 sources += cpu/signal.c
 sources += cpu/signal_test.c
 sources += cpu/regs.c
