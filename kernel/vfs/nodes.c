@@ -177,6 +177,18 @@ status_t sysfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn
                          &(struct node){.mode = S_IFREG | mode, .show = show, .store = store, .context = context});
 }
 
+status_t sysfs_add_link(const char *path, const char *target) {
+    size_t size = strlen(target) + 1;
+    char *copy = kmalloc(size); // for good, as the link is
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, target, size);
+    status_t status = node_tree_add(&sys_tree, path, &(struct node){.mode = S_IFLNK | S_IRWXUGO, .context = copy});
+    if (status != 0)
+        kfree(copy);
+    return status;
+}
+
 void sysfs_init(void) {
     static const char *const directories[] = {"block",    "bus", "class",  "dev",   "devices",
                                               "firmware", "fs",  "kernel", "module"};

@@ -88,3 +88,5 @@ typedef ssize_t text_store_fn(void *context, const char *text, size_t length);
 // Adds /proc/<path> or /sys/<path>; directories are made as needed. For subsystems at boot.
 MUST_USE status_t procfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);
 MUST_USE status_t sysfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);
+// Adds a symbolic link in /sys; `target` is copied.
+MUST_USE status_t sysfs_add_link(const char *path, const char *target);
