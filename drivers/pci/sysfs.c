@@ -5,9 +5,11 @@
 #include "pci_priv.h"
 #include <lib/fmt.h>
 #include <lib/log.h>
+#include <lib/string.h>
 #include <vfs/path.h>
 
-#define CONFIG_SIZE 256u // of the 4 KiB, what every device has
+#define PATH_SIZE (32 + 16 * (PCI_DEPTH_MAX + 1)) // a folder below /sys
+#define CONFIG_SIZE 256u                          // of the 4 KiB, what every device has
 // Kinds of ranges, in Linux's bits.
 enum {
     RESOURCE_IO = 0x100,
@@ -102,6 +104,14 @@ static void show_all(struct text_buffer *text, void *context) {
 
 // --- start ---
 
+// The folder of a device, below those of the bridges that lead to it. The walk is as deep as the scan's was.
+static int folder_of(const struct pci_device *device, char *to, size_t size) {
+    int length = device->bridge != nullptr ? folder_of(device->bridge, to, size)
+                                           : fmt_snprintf(to, size, "devices/pci0000:%02x", pci.host.bus_first);
+    return length + fmt_snprintf(to + length, size - (size_t)length, "/0000:%02x:%02x.%u", pci_bus(device->address),
+                                 pci_slot(device->address), pci_function(device->address));
+}
+
 static status_t list_device(struct pci_device *device) {
     static const struct {
         const char *name;
@@ -120,18 +130,17 @@ static status_t list_device(struct pci_device *device) {
         {"resource", 0444, show_resource},
         {"config", 0444, show_config},
     };
-    char name[16], path[64], target[64];
-    unsigned first = pci.host.bus_first;
-    fmt_snprintf(name, sizeof name, "0000:%02x:%02x.%u", pci_bus(device->address), pci_slot(device->address),
-                 pci_function(device->address));
+    char folder[PATH_SIZE], path[PATH_SIZE + 24];
+    folder_of(device, folder, sizeof folder);
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-        fmt_snprintf(path, sizeof path, "devices/pci0000:%02x/%s/%s", first, name, files[i].name);
+        fmt_snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
         status_t status = sysfs_add(path, files[i].mode, files[i].show, nullptr, device);
         if (status != 0)
             return status;
     }
-    fmt_snprintf(path, sizeof path, "bus/pci/devices/%s", name);
-    fmt_snprintf(target, sizeof target, "../../../devices/pci0000:%02x/%s", first, name);
+    char target[PATH_SIZE + 16];
+    fmt_snprintf(target, sizeof target, "../../../%s", folder);
+    fmt_snprintf(path, sizeof path, "bus/pci/devices/%s", strrchr(folder, '/') + 1);
     return sysfs_add_link(path, target);
 }
 

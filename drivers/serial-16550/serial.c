@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-// The 16550 serial port (ttyS): at its usual places in a PC. See serial/serial.h for what happens to its bytes.
+// The 16550 serial port (ttyS): at its usual places in a PC, and behind PCI. See serial/serial.h for what happens to
+// its bytes.
 
 #include <arch/io.h>
+#include <arch/irq.h>
 #include <arch/platform.h>
 #include <lib/status.h>
+#include <pci/pci.h>
 #include <serial/serial.h>
 
 #define PORTS_MAX 4u
@@ -28,7 +31,7 @@ enum { STATUS_INPUT = 0x01, STATUS_BREAK = 0x10, STATUS_OUTPUT_EMPTY = 0x20, STA
 
 struct uart {
     struct serial_port port;
-    struct arch_io io; // base 0: not taken
+    struct arch_io io; // base 0: this number is free
     _Atomic bool break_seen;
 };
 
@@ -107,7 +110,7 @@ static bool is_present(struct arch_io io) {
     return kept && arch_io_read8(io, REG_SCRATCH) == 0xa5;
 }
 
-static status_t start(unsigned index, struct arch_io io, const unsigned *line) {
+static status_t create(unsigned index, struct arch_io io) {
     static const char *const names[PORTS_MAX] = {"ttyS0", "ttyS1", "ttyS2", "ttyS3"};
     struct uart *uart = &serial.uarts[index];
     uart->io = io;
@@ -115,12 +118,39 @@ static status_t start(unsigned index, struct arch_io io, const unsigned *line) {
     arch_io_write8(io, REG_LINE, LINE_8N1);
     arch_io_write8(io, REG_FIFO, FIFO_ON_AND_CLEAR);
     arch_io_write8(io, REG_MODEM, MODEM_READY);
-    return serial_start(&uart->port, &uart_ops, names[index], MAJOR << 8 | (MINOR_FIRST + index), line);
+    return serial_create(&uart->port, &uart_ops, names[index], MAJOR << 8 | (MINOR_FIRST + index));
 }
 
 static status_t attach_platform(const struct platform_device *device) {
     if (device->index >= PORTS_MAX || !is_present(device->io))
         return -ENODEV;
-    return start(device->index, device->io, &device->irq);
+    status_t status = create(device->index, device->io);
+    if (status != 0)
+        return status;
+    struct serial_port *port = &serial.uarts[device->index].port;
+    serial_start(port, arch_irq_register(device->irq, serial_interrupt, port) == 0);
+    return 0;
 }
 PLATFORM_DRIVER(serial_platform_driver) = {"serial-16550", attach_platform};
+
+// Behind PCI it takes the first number that is free, once the usual places have been looked at.
+static status_t attach_pci(struct pci_device *device) {
+    unsigned index = 0;
+    while (index < PORTS_MAX && serial.uarts[index].io.base != 0)
+        index++;
+    struct arch_io io;
+    status_t status = index < PORTS_MAX ? pci_map_bar(device, 0, &io) : -ENODEV;
+    if (status != 0)
+        return status;
+    pci_enable(device);
+    if (!is_present(io))
+        return -ENODEV;
+    status = create(index, io);
+    if (status != 0)
+        return status;
+    struct serial_port *port = &serial.uarts[index].port;
+    serial_start(port, pci_irq_register(device, serial_interrupt, port) == 0);
+    return 0;
+}
+PCI_DRIVER(serial_pci_driver) = {
+    .name = "serial-16550", .class = 0x070002, .class_mask = 0xffffff, .attach = attach_pci};

@@ -2,6 +2,7 @@
 // Arm's PL011 serial port (ttyAMA). See serial/serial.h for what happens to its bytes. Firmware has set the baud rate.
 
 #include <arch/io.h>
+#include <arch/irq.h>
 #include <arch/platform.h>
 #include <lib/status.h>
 #include <serial/serial.h>
@@ -99,7 +100,11 @@ static status_t attach(const struct platform_device *device) {
     arch_io_write32(uart->io, REG_LINE, LINE_8_BITS | LINE_FIFO);
     arch_io_write32(uart->io, REG_CLEAR, INT_ALL);
     arch_io_write32(uart->io, REG_CONTROL, CONTROL_ON | CONTROL_SEND | CONTROL_RECEIVE | CONTROL_READY);
-    return serial_start(&uart->port, &uart_ops, names[device->index], MAJOR << 8 | (MINOR_FIRST + device->index),
-                        &device->irq);
+    status_t status =
+        serial_create(&uart->port, &uart_ops, names[device->index], MAJOR << 8 | (MINOR_FIRST + device->index));
+    if (status != 0)
+        return status;
+    serial_start(&uart->port, arch_irq_register(device->irq, serial_interrupt, &uart->port) == 0);
+    return 0;
 }
 PLATFORM_DRIVER(pl011_platform_driver) = {"serial-pl011", attach};

@@ -127,7 +127,7 @@ static bool has_input(struct serial_port *port) {
 
 // The line may be edge-triggered: it must be seen low before we leave, or it never interrupts again. Who leaves early
 // comes back by the dpc.
-static void handle_interrupt(void *context) {
+void serial_interrupt(void *context) {
     struct serial_port *port = context;
     unsigned pass = 0;
     for (; pass < PASSES_MAX && port->ops->interrupting(port); pass++) {
@@ -158,7 +158,7 @@ static void run_dpc(struct dpc *dpc) {
     struct serial_port *port = CONTAINER_OF(dpc, struct serial_port, dpc);
     if (atomic_exchange(&port->look_again, false)) {
         unsigned long state = arch_irq_save();
-        handle_interrupt(port);
+        serial_interrupt(port);
         arch_irq_restore(state);
     }
     deliver_input(port);
@@ -220,21 +220,18 @@ static const struct tty_driver tty_driver = {
     .closed = closed,
 };
 
-status_t serial_start(struct serial_port *port, const struct serial_ops *ops, const char *name, uint32_t device,
-                      const unsigned *line) {
+status_t serial_create(struct serial_port *port, const struct serial_ops *ops, const char *name, uint32_t device) {
     port->ops = ops;
     port->dpc = (struct dpc)DPC_INIT(run_dpc);
     timer_init(&port->poll, poll);
-    port->polled = line == nullptr;
-    status_t status = tty_create(&tty_driver, port, name, device, &port->tty);
-    if (status == 0 && line != nullptr)
-        status = arch_irq_register(*line, handle_interrupt, port);
-    if (status != 0)
-        return status;
+    return tty_create(&tty_driver, port, name, device, &port->tty);
+}
+
+void serial_start(struct serial_port *port, bool interrupts) {
+    port->polled = !interrupts;
     listen(port, SERIAL_INPUT, 0);
     atomic_store(&port->look_again, true); // for what came before the line was connected
     dpc_raise(&port->dpc);
     if (console_get() == nullptr)
         console_set(port->tty);
-    return 0;
 }

@@ -5,7 +5,7 @@
 #include <arch/platform.h>
 #include <lib/status.h>
 
-static struct platform_device devices[1 + MACHINE_VIRTIO_MAX];
+static struct platform_device devices[2 + MACHINE_VIRTIO_MAX];
 
 static struct platform_device device(const char *kind, unsigned index, struct machine_region region,
                                      struct machine_irq irq) {
@@ -20,6 +20,7 @@ const struct platform_device *arch_platform_devices(unsigned *count) {
             devices[known++] = device("serial-pl011", 0, machine.uart, machine.uart_irq);
         for (unsigned i = 0; i < machine.virtio_count; i++)
             devices[known++] = device("virtio-mmio", i, machine.virtio[i].region, machine.virtio[i].irq);
+        devices[known++] = (struct platform_device){.kind = "pci-host"};
     }
     *count = known;
     return devices;

@@ -7,7 +7,7 @@
 #include <lib/types.h>
 
 struct platform_device {
-    const char *kind; // "serial-16550", "serial-pl011", …
+    const char *kind; // "serial-16550", "serial-pl011", "pci-host" (that arch_pci_host describes) …
     unsigned index;   // of this kind, from 0
     struct arch_io io;
     unsigned irq; // a line for arch_irq_register
@@ -36,6 +36,7 @@ struct arch_pci_host {
     uint64_t ecam_size;
     uint8_t bus_first, bus_last;
     bool unassigned; // firmware gave the devices no addresses: it is for us to do, within the windows
+    bool io_ports;   // the bus's I/O addresses are the processor's ports; else they are memory, too
     struct arch_pci_window io, memory32, memory64;
 };
 // False: there is none.

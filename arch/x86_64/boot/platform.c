@@ -9,6 +9,7 @@
 static const struct platform_device devices[] = {
     {"serial-16550", 0, {.port = true, .base = 0x3f8}, 4},
     {"serial-16550", 1, {.port = true, .base = 0x2f8}, 3},
+    {.kind = "pci-host"},
 };
 
 const struct platform_device *arch_platform_devices(unsigned *count) {
@@ -25,6 +26,7 @@ bool arch_pci_host(struct arch_pci_host *host) {
                                    .ecam_size = buses << 20,
                                    .bus_first = acpi.ecam_bus_start,
                                    .bus_last = acpi.ecam_bus_end,
+                                   .io_ports = true,
                                    .io = {.bus = 0, .size = 0x10000}};
     return true;
 }

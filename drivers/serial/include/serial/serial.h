@@ -4,7 +4,6 @@
 // the engine's.
 #pragma once
 
-#include <arch/irq.h>
 #include <sched/dpc.h>
 #include <sched/timer.h>
 #include <serial/ring.h>
@@ -49,7 +48,12 @@ struct serial_port {
     struct ring input, output;
 };
 
-// Makes the terminal /dev/`name` and starts the port, whose registers are set up, with no interrupt enabled. The first
-// to start becomes the console. `line` null: none, it is polled while the terminal is open. The port stays for ever.
-MUST_USE status_t serial_start(struct serial_port *port, const struct serial_ops *ops, const char *name,
-                               uint32_t device, const unsigned *line);
+// In this order: makes the terminal /dev/`name`, after which the port stays for ever. Its registers are set up, with no
+// interrupt enabled.
+MUST_USE status_t serial_create(struct serial_port *port, const struct serial_ops *ops, const char *name,
+                                uint32_t device);
+// The driver connects the line to this, with the port as the context …
+void serial_interrupt(void *port);
+// … and the port starts. The first to start becomes the console. Without an interrupt it is polled while its terminal
+// is open.
+void serial_start(struct serial_port *port, bool interrupts);
