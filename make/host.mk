@@ -3,7 +3,7 @@
 # A test is MODULE/test/NAME.c with a main() that speaks TAP (tests/include/tap.h). It is linked with an
 # archive of its module and of its deps, so it may define (fake) any function of a file that it does not pull in.
 
-host_modules := $(filter lib sched mm object vfs tty net posix dev host,$(modules))
+host_modules := $(filter lib sched mm object vfs tty net posix dev pci host,$(modules))
 host_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
     -D_GNU_SOURCE -DTESSERA_HOST -DTESSERA_DEBUG -Wno-thread-safety-analysis
 

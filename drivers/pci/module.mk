@@ -2,4 +2,4 @@
 name := pci
 sources := pci.c scan.c bars.c assign.c config.c line.c sysfs.c
 deps := abi lib arch sched mm object vfs
-tests :=
+tests := scan

@@ -11,6 +11,7 @@
 
 static struct {
     unsigned next_bus; // that has no number yet
+    bool full;         // no more devices are taken
 } scan;
 
 static void scan_bus(struct pci_device *bridge, unsigned bus, unsigned last, unsigned depth);
@@ -23,6 +24,7 @@ static bool is_absent(uint32_t id) {
 static struct pci_device *add_device(struct pci_device *bridge, pci_address address, uint32_t id) {
     struct pci_device *device = pci.count < PCI_DEVICES_MAX ? kzalloc(sizeof *device) : nullptr;
     if (device == nullptr) {
+        scan.full = true;
         klog(LOG_WARNING, "pci: too many devices: those from %02x:%02x on are left out", pci_bus(address),
              pci_slot(address));
         return nullptr;
@@ -87,14 +89,13 @@ static void scan_bridge(struct pci_device *bridge, unsigned last, unsigned depth
     scan_bus(bridge, secondary, MIN(subordinate, last), depth + 1);
 }
 
-// False: no room for more devices.
-static bool scan_function(struct pci_device *bridge, pci_address address, unsigned last, unsigned depth) {
+static void scan_function(struct pci_device *bridge, pci_address address, unsigned last, unsigned depth) {
     uint32_t id = pci_read32(address, CONFIG_ID);
     if (is_absent(id))
-        return true;
+        return;
     struct pci_device *device = add_device(bridge, address, id);
     if (device == nullptr)
-        return false;
+        return;
     if (device->header <= HEADER_BRIDGE)
         pci_read_bars(device);
     else
@@ -103,19 +104,16 @@ static bool scan_function(struct pci_device *bridge, pci_address address, unsign
     pci_command(address, COMMAND_NO_PIN, 0); // until a driver wants it: lines are shared
     if (device->header == HEADER_BRIDGE)
         scan_bridge(device, last, depth);
-    return true;
 }
 
 static void scan_bus(struct pci_device *bridge, unsigned bus, unsigned last, unsigned depth) {
-    for (unsigned slot = 0; slot < 32; slot++) {
+    for (unsigned slot = 0; slot < 32 && !scan.full; slot++) {
         pci_address first = (pci_address)(bus << 8 | slot << 3);
         if (is_absent(pci_read32(first, CONFIG_ID)))
             continue;
         unsigned functions = pci_read8(first, CONFIG_HEADER) & HEADER_MULTIFUNCTION ? 8 : 1;
-        for (unsigned function = 0; function < functions; function++) {
-            if (!scan_function(bridge, (pci_address)(first + function), last, depth))
-                return;
-        }
+        for (unsigned function = 0; function < functions && !scan.full; function++)
+            scan_function(bridge, (pci_address)(first + function), last, depth);
     }
 }
 
@@ -123,5 +121,6 @@ void pci_scan(void) {
     list_init(&pci.devices);
     pci.count = 0;
     scan.next_bus = pci.host.bus_first + 1u;
+    scan.full = false;
     scan_bus(nullptr, pci.host.bus_first, pci.host.bus_last, 0);
 }
