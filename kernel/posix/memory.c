@@ -7,6 +7,7 @@
 #include <mm/slab.h>
 #include <mm/upcall.h>
 #include <posix/process.h>
+#include <sched/sched.h>
 
 void region_file_get(struct object *file) {
     object_get(file);
@@ -273,8 +274,6 @@ enum {
     MEMBARRIER_ALL = 127,
 };
 
-// A flush interrupts the CPUs concerned and waits for them: entering and leaving the interrupt is a full barrier, and
-// serialises the instruction stream.
 long sys_membarrier(int command, unsigned flags, int cpu) {
     if (flags)
         return -EINVAL;
@@ -284,7 +283,7 @@ long sys_membarrier(int command, unsigned flags, int cpu) {
         return MEMBARRIER_ALL;
     case MEMBARRIER_GLOBAL:
     case MEMBARRIER_GLOBAL_EXPEDITED:
-        arch_tlb_flush_all(nullptr);
+        sched_barrier(nullptr);
         return 0;
     case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
     case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
@@ -295,7 +294,7 @@ long sys_membarrier(int command, unsigned flags, int cpu) {
     case MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE:
         if (!(atomic_load_explicit(&aspace->membarrier, memory_order_relaxed) & (uint32_t)command))
             return -EPERM;
-        arch_tlb_flush_all(&aspace->arch);
+        sched_barrier(&aspace->arch);
         return 0;
     default:
         return -EINVAL;

@@ -17,6 +17,7 @@ void sched_set_aspace(struct arch_aspace *aspace) {
 
 // Interrupt context: between two instructions of whatever runs here, but not within a switch, which has interrupts off.
 void sched_ipi(void) {
+    barrier_interrupt();
     if (dpc_is_pending(&this_cpu(run_queue)))
         atomic_fetch_or_explicit(&arch_current()->work, THREAD_WORK_DPC, memory_order_relaxed);
 }

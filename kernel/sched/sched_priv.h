@@ -114,6 +114,9 @@ ALWAYS_INLINE bool dpc_is_pending(const struct run_queue *rq) {
 bool dpc_is_running(void);   // on this CPU
 void dpc_poke(unsigned cpu); // makes another CPU pass a safe point
 
+// --- barrier.c ---
+void barrier_interrupt(void); // part of sched_ipi
+
 // --- timer.c ---
 void timer_queue_init(unsigned cpu);
 nsec_t timer_run_expired(nsec_t now); // this CPU's; returns the deadline of the next one

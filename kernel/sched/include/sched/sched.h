@@ -34,6 +34,10 @@ nsec_t sched_slice(const struct thread *thread);   // of its policy and nice
 // Sets and loads the current thread's address space (exec; nullptr before the last aspace_put of an exit).
 void sched_set_aspace(struct arch_aspace *aspace);
 
+// On return every CPU that ran a thread of this address space when it was called (nullptr: every CPU) has executed a
+// full memory barrier, and fetches the instructions that were in memory before. Interrupts on.
+void sched_barrier(const struct arch_aspace *aspace);
+
 nsec_t sched_run_time(struct thread *thread); // up to now
 // run_time split by the timer's samples, as times and getrusage report it.
 void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system);
