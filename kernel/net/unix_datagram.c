@@ -27,11 +27,23 @@ void unix_sender_release(struct unix_socket *sender, uint32_t charge) {
     unix_put(sender);
 }
 
+// Looks again under the lock: if the receiver has just made room, it has seen the signal up and left it so.
+static void charge_sender(struct unix_socket *socket, uint32_t charge) {
+    atomic_fetch_add_explicit(&socket->sent, charge, memory_order_relaxed);
+    if (has_room(socket))
+        return;
+    spin_lock(&socket->lock);
+    if (!has_room(socket))
+        object_signal(&socket->socket.object, UNIX_WRITABLE, 0);
+    spin_unlock(&socket->lock);
+}
+
 // --- senders that poll for room in another's queue ---
 
 // The sender was refused: it is not writable until the receiver reads.
 static void block_sender_locked(struct unix_socket *receiver, struct unix_socket *sender) REQUIRES(&receiver->lock) {
-    if (atomic_exchange_explicit(&sender->is_blocked, true, memory_order_relaxed))
+    // Acquires the list node from whoever unblocked the sender, perhaps on behalf of another receiver.
+    if (atomic_exchange_explicit(&sender->is_blocked, true, memory_order_acquire))
         return;
     unix_get(sender);
     list_push_back(&receiver->blocked, &sender->blocked_node);
@@ -43,7 +55,7 @@ static void unblock_senders(struct list_node *senders) {
     struct list_node *node;
     while ((node = list_pop_front(senders))) {
         struct unix_socket *sender = LIST_ENTRY(node, struct unix_socket, blocked_node);
-        atomic_store_explicit(&sender->is_blocked, false, memory_order_relaxed);
+        atomic_store_explicit(&sender->is_blocked, false, memory_order_release); // the node is free again
         object_signal(&sender->socket.object, 0, UNIX_WRITABLE);
         unix_put(sender);
     }
@@ -146,9 +158,7 @@ static status_t make_packet(struct unix_socket *socket, struct message *message,
     spin_unlock(&socket->lock);
     unix_get(socket);
     packet->sender = socket;
-    atomic_fetch_add_explicit(&socket->sent, packet->charge, memory_order_relaxed);
-    if (!has_room(socket))
-        object_signal(&socket->socket.object, UNIX_WRITABLE, 0);
+    charge_sender(socket, packet->charge);
     *out = packet;
     return 0;
 }
