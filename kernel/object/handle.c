@@ -9,6 +9,9 @@
 //   takes a handle count, unless it is 0      clears the entry
 //     (the object is gone, -EBADF)            drops its handle count
 //
+// That there is no other thread (any more) is read with acquire order: what the last other one did to the table before
+// it left is seen then.
+//
 // The mark comes before the drop that could be the last, so the memory that the lookup reads stays.
 
 #include <object/handle.h>
@@ -58,8 +61,8 @@ status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
     struct task *task = task_current();
     struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
     unsigned number = (unsigned)handle;
-    if (UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_relaxed) != 1) ||
-        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_relaxed) > 1))
+    if (UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1) ||
+        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_acquire) > 1))
         return lookup_shared(table, number, rights, ref);
     uint64_t entry;
     if (LIKELY(number < CHUNK_FIRST))

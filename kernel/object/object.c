@@ -4,11 +4,12 @@
 // object_signal is on the path of every pipe write and socket send, so it takes no lock while nobody watches:
 //
 //   signaller                                    watcher
-//   signals |= bits      (full barrier)          add to watchers     (under object->lock)
+//   signals |= bits                              add to watchers     (under object->lock)
 //   watchers empty? done : lock and notify       full barrier, then look at signals
 //
-// One of the two sees the other. If the bits are up already, the signaller needs no barrier: the watcher
-// sees them. That holds because an object changes its state and its signals under one lock.
+// One of the two sees the other: both lines on the left are sequentially consistent. If the bits are up already, the
+// signaller needs no barrier: the watcher sees them. That holds because an object changes its state and its signals
+// under one lock.
 
 #include <object/object.h>
 
@@ -128,8 +129,11 @@ static void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) 
     }
 }
 
+// A look without the lock. Sequentially consistent, so that it does not come before the change of the signals, which
+// costs nothing where any locked instruction is a full barrier.
 static bool has_watchers(struct object *object) NO_THREAD_SAFETY {
-    return !list_is_empty(&object->watchers);
+    struct list_node *_Atomic *first = (struct list_node * _Atomic *)&object->watchers.next;
+    return atomic_load_explicit(first, memory_order_seq_cst) != &object->watchers;
 }
 
 void object_signal(struct object *object, uint32_t clear, uint32_t set) {
@@ -152,7 +156,7 @@ void object_watch(struct object *object, struct watcher *watcher) {
     spin_lock(&object->lock);
     list_push_back(&object->watchers, &watcher->node);
     spin_unlock(&object->lock);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst); // see the top
 }
 
 void object_unwatch(struct watcher *watcher) {

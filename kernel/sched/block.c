@@ -11,7 +11,8 @@ void thread_prepare_block(enum wait_mode mode) {
     struct thread *self = arch_current();
     self->wait_mode = (uint8_t)mode;
     self->wake_status = 0;
-    // A full barrier: the check of `interrupted` in thread_block must not come before it.
+    // Sequentially consistent, as are the looks at what may have ended the wait already, here in is_interrupted and in
+    // callers: none of them comes before this. The other side: thread_wake_with, thread_interrupt.
     atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
 }
 
@@ -27,9 +28,9 @@ static void block_timeout(struct timer *timer) {
 static bool is_interrupted(const struct thread *self) {
     switch (self->wait_mode) {
     case WAIT_INTERRUPTIBLE:
-        return atomic_load_explicit(&self->interrupted, memory_order_relaxed);
+        return atomic_load_explicit(&self->interrupted, memory_order_seq_cst);
     case WAIT_KILLABLE:
-        return atomic_load_explicit(&self->killed, memory_order_relaxed);
+        return atomic_load_explicit(&self->killed, memory_order_seq_cst);
     default:
         return false;
     }

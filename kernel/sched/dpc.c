@@ -57,7 +57,9 @@ void dpc_run_pending(void) {
         struct dpc *dpc = list;
         list = dpc->next;
         void (*run)(struct dpc *) = dpc->run;
-        atomic_store_explicit(&dpc->queued, false, memory_order_release); // may be raised again, or freed, from here on
+        // May be raised again, or freed, from here on. An exchange, not a store: whoever found it queued has left his
+        // news for this run, which must see them, and only reading what he wrote to `queued` makes sure of it.
+        atomic_exchange_explicit(&dpc->queued, false, memory_order_acq_rel);
         run(dpc);
     }
     rcu_poll();

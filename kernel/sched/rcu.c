@@ -8,7 +8,8 @@
 // `waiting_for` is completed). Both are touched by that CPU alone.
 //
 // Idle CPUs: a sleeper sets its bit in `asleep`, then looks whether a period waits for it. A starter sets
-// rcu_waiting, then takes the sleepers' bits out. Full barriers on both sides: one of them sees the other.
+// rcu_waiting, then takes the sleepers' bits out. All four sequentially consistent: one of them sees the other. The
+// same holds for `interested` and `completed`, so that no CPU sleeps on callbacks that are due.
 
 #include <sched/rcu.h>
 
@@ -45,12 +46,12 @@ static void start(unsigned self) {
     atomic_store_explicit(&rcu_waiting, rcu.online & ~(1ull << self), memory_order_seq_cst);
     uint64_t asleep = atomic_load_explicit(&rcu.asleep, memory_order_seq_cst);
     if ((atomic_fetch_and_explicit(&rcu_waiting, ~asleep, memory_order_seq_cst) & ~asleep) == 0)
-        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_release);
+        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
 }
 
 // Tells CPUs whose callbacks may have become due.
 static void tell_interested(unsigned self) {
-    uint64_t others = atomic_load_explicit(&rcu.interested, memory_order_relaxed) & ~(1ull << self);
+    uint64_t others = atomic_load_explicit(&rcu.interested, memory_order_seq_cst) & ~(1ull << self);
     for (; others; others &= others - 1)
         dpc_poke((unsigned)__builtin_ctzll(others));
 }
@@ -63,7 +64,7 @@ void rcu_report(void) {
     uint64_t old = atomic_fetch_and_explicit(&rcu_waiting, ~bit, memory_order_seq_cst);
     if (old == bit && rcu.completed < rcu.current) {
         over = true;
-        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_release);
+        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
         while (rcu.wanted > rcu.current && rcu.completed == rcu.current)
             start(self);
     }
@@ -85,7 +86,7 @@ static void run_waiting(struct rcu_cpu *cpu) {
 }
 
 static bool is_due(const struct rcu_cpu *cpu) {
-    return cpu->waiting && atomic_load_explicit(&rcu.completed, memory_order_acquire) >= cpu->waiting_for;
+    return cpu->waiting && atomic_load_explicit(&rcu.completed, memory_order_seq_cst) >= cpu->waiting_for;
 }
 
 // Gives the fresh callbacks a period that begins now or later.
@@ -159,7 +160,7 @@ struct synchronizer {
 static void synchronized(struct rcu_head *head) {
     struct synchronizer *s = CONTAINER_OF(head, struct synchronizer, head);
     struct thread *thread = s->thread;
-    atomic_store_explicit(&s->done, true, memory_order_release); // the sleeper may be gone from here on …
+    atomic_store_explicit(&s->done, true, memory_order_seq_cst); // the sleeper may be gone from here on …
     thread_wake(thread);                                         // … but threads are freed after a grace period
 }
 
@@ -173,7 +174,7 @@ void rcu_synchronize(void) {
     hurry(arch_cpu_id());
     while (!atomic_load_explicit(&s.done, memory_order_acquire)) {
         thread_prepare_block(WAIT_UNINTERRUPTIBLE);
-        if (atomic_load_explicit(&s.done, memory_order_acquire)) {
+        if (atomic_load_explicit(&s.done, memory_order_seq_cst)) {
             thread_cancel_block();
             break;
         }
@@ -205,11 +206,14 @@ void rcu_cpu_online(unsigned cpu) {
 void rcu_idle_enter(void) {
     unsigned self = arch_cpu_id();
     atomic_fetch_or_explicit(&rcu.asleep, 1ull << self, memory_order_seq_cst);
-    rcu_quiescent(self);
+    if (UNLIKELY(atomic_load_explicit(&rcu_waiting, memory_order_seq_cst) >> self & 1))
+        rcu_report();
 }
 
 void rcu_idle_exit(void) {
     atomic_fetch_and_explicit(&rcu.asleep, ~(1ull << arch_cpu_id()), memory_order_seq_cst);
+    // No read section begins before the bit is seen cleared: a period that started without us may free what it finds.
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 #ifdef TESSERA_DEBUG

@@ -4,9 +4,10 @@
 // after it has freed it, so one of the two sees the other:
 //
 //   sleeper (holds lock->lock)            releaser
-//   waiting++          (full barrier)     state = 0      (full barrier)
+//   waiting++                             state = 0
 //   try state: taken -> sleep             waiting != 0 -> lock->lock, wake
 //
+// All four are sequentially consistent, the loads too: a weaker load may be done before the store above it is seen.
 // A waiting writer keeps new readers out.
 
 #include <sched/mutex.h>
@@ -21,10 +22,10 @@ void rwlock_init(struct rwlock *lock) {
 }
 
 static bool try_read(struct rwlock *lock) {
-    int32_t state = atomic_load_explicit(&lock->state, memory_order_relaxed);
-    while (state >= 0 && atomic_load_explicit(&lock->writers_waiting, memory_order_relaxed) == 0)
+    int32_t state = atomic_load_explicit(&lock->state, memory_order_seq_cst);
+    while (state >= 0 && atomic_load_explicit(&lock->writers_waiting, memory_order_seq_cst) == 0)
         if (atomic_compare_exchange_weak_explicit(&lock->state, &state, state + 1, memory_order_seq_cst,
-                                                  memory_order_relaxed))
+                                                  memory_order_seq_cst))
             return true;
     return false;
 }
@@ -32,7 +33,7 @@ static bool try_read(struct rwlock *lock) {
 static bool try_write(struct rwlock *lock) {
     int32_t state = 0;
     return atomic_compare_exchange_strong_explicit(&lock->state, &state, -1, memory_order_seq_cst,
-                                                   memory_order_relaxed);
+                                                   memory_order_seq_cst);
 }
 
 static NOINLINE void take_slow(struct rwlock *lock, bool write) {

@@ -12,6 +12,9 @@
 //   A.on_cpu = false
 //   … picks A: only now, since one CPU makes one switch at a time
 //
+// on_cpu = false is a release, whoever reads it acquires, so the registers are in memory when another CPU loads them.
+// Neither reads an old false: on_cpu = true comes before BLOCKED in A's own order, and the wake-up acquires that.
+//
 // Thieves skip threads whose on_cpu is true. A thread that was woken before it got here finds itself READY: it goes
 // through the switch like any other, and perhaps picks itself.
 
@@ -118,9 +121,10 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     }
     struct thread *next = choose(rq, direct);
     rq->current = next;
-    spin_unlock(&rq->lock);
+    // Under the lock, as it is set: if `prev` goes on, a wish for a switch that comes from now on must stay.
     if (atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
         atomic_fetch_and_explicit(&prev->work, ~(uint32_t)THREAD_WORK_RESCHED, memory_order_relaxed);
+    spin_unlock(&rq->lock);
 
     next->run_start = now;
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);

@@ -86,10 +86,12 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     }
 }
 
+// If the thread is not blocked yet, it will look at its condition after it has stored BLOCKED, and finds what the
+// caller did before: by a lock that both take, or by a sequentially consistent store.
 bool thread_wake_with(struct thread *thread, status_t status) {
     uint32_t state = THREAD_BLOCKED;
-    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_acq_rel,
-                                                 memory_order_relaxed))
+    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_seq_cst,
+                                                 memory_order_seq_cst))
         return false;
     thread->wake_status = status;
     thread_enqueue(thread, false);
@@ -102,33 +104,43 @@ bool thread_wake(struct thread *thread) {
 
 bool thread_wake_sync(struct thread *thread) {
     uint32_t state = THREAD_BLOCKED;
-    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_acq_rel,
-                                                 memory_order_relaxed))
+    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_seq_cst,
+                                                 memory_order_seq_cst))
         return false;
     thread->wake_status = 0;
     thread_enqueue(thread, true);
     return true;
 }
 
-// Makes a CPU that runs the thread now look at its work.
-static void kick_runner(struct thread *thread) {
-    unsigned cpu = thread->cpu;
-    if (cpu != arch_cpu_id() && atomic_load_explicit(&thread->on_cpu, memory_order_relaxed))
+// Makes a CPU that runs the thread now look at its work, in which bits were set before.
+//
+//   here                                   the CPU that switches to the thread
+//   work |= bits                           lock its queue; queue.current = thread; unlock
+//   lock the queue; current == thread?     … returns to user mode: looks at work
+//
+// Whoever has the lock second sees what the other did before. (thread->on_cpu alone would not do: both sides would
+// store one word and load the other, and on any processor the load may overtake the store.)
+static void kick_runner(struct thread *thread) NO_THREAD_SAFETY {
+    struct run_queue *rq = thread_lock_queue(thread);
+    bool runs = rq->current == thread;
+    unsigned cpu = rq->cpu;
+    spin_unlock(&rq->lock);
+    if (runs && cpu != arch_cpu_id())
         arch_ipi_send(cpu);
 }
 
 void thread_set_work(struct thread *thread, uint32_t bits) {
-    uint32_t old = atomic_fetch_or_explicit(&thread->work, bits, memory_order_seq_cst);
+    uint32_t old = atomic_fetch_or_explicit(&thread->work, bits, memory_order_release);
     if ((old & bits) != bits && thread != arch_current())
         kick_runner(thread);
 }
 
-// Timeline with a thread that is about to block: it sets BLOCKED, then looks at the flags; here the flags are set, then
-// the state is looked at. Both are full barriers, so one of the two sees the other.
+// With a thread that is about to block: it stores BLOCKED, then looks at the flags; here the flags are stored, then the
+// state is looked at. All four are sequentially consistent, so one of the two sees the other.
 void thread_interrupt(struct thread *thread, bool fatal) {
     if (fatal)
-        atomic_store_explicit(&thread->killed, true, memory_order_relaxed);
-    atomic_store_explicit(&thread->interrupted, true, memory_order_relaxed);
+        atomic_store_explicit(&thread->killed, true, memory_order_seq_cst);
+    atomic_store_explicit(&thread->interrupted, true, memory_order_seq_cst);
     atomic_fetch_or_explicit(&thread->work, THREAD_WORK_SIGNAL, memory_order_seq_cst);
     if (atomic_load_explicit(&thread->state, memory_order_seq_cst) == THREAD_BLOCKED) {
         bool may_end = thread->wait_mode == WAIT_INTERRUPTIBLE || (fatal && thread->wait_mode == WAIT_KILLABLE);

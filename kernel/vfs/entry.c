@@ -44,7 +44,9 @@ struct tree_lock tree;
 
 void tree_change_begin(void) {
     spin_lock(&tree.lock);
-    atomic_fetch_add_explicit(&tree.sequence, 1, memory_order_acq_rel);
+    atomic_fetch_add_explicit(&tree.sequence, 1, memory_order_relaxed);
+    // A reader that sees any of the following stores must also see the odd number.
+    atomic_thread_fence(memory_order_release);
 }
 
 void tree_change_end(void) {
