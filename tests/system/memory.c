@@ -65,9 +65,11 @@ static void placing(void) {
             "neither shared nor private");
     REFUSED(mmap((void *)0x1001, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL,
             "an odd fixed address");
-    REFUSED(mmap((void *)0x7fff'ffff'f000, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM,
+    // The stack is close below the end of user space.
+    size_t space = 1ul << (64 - __builtin_clzl((unsigned long)&hint));
+    REFUSED(mmap((char *)space - PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM,
             "beyond user space");
-    REFUSED((void *)syscall(SYS_mmap, NULL, 1L << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
+    REFUSED((void *)syscall(SYS_mmap, NULL, space, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
             "too much");
     REFUSED(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0), EBADF, "no file");
     fails(munmap((void *)0x1001, PAGE), EINVAL, "unmap at an odd address");
