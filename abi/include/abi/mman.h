@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-// Memory mapping: Linux's numbers, the same on x86-64 and arm64.
+// Memory mapping: Linux's numbers, the same on x86-64 and arm64 but for the port's.
 #pragma once
+
+#include <port/abi.h> // MAP_32BIT
 
 #define PROT_NONE 0x0
 #define PROT_READ 0x1
@@ -16,7 +18,6 @@
 #define MAP_TYPE 0x0f
 #define MAP_FIXED 0x10
 #define MAP_ANONYMOUS 0x20
-#define MAP_32BIT 0x40 // x86-64 only; ignored elsewhere
 #define MAP_GROWSDOWN 0x0100
 #define MAP_DENYWRITE 0x0800
 #define MAP_EXECUTABLE 0x1000

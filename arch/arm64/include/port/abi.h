@@ -36,3 +36,6 @@ static_assert(sizeof(struct abi_epoll_event) == 16);
 
 // sigaltstack(2) takes no less: a frame has room for 4 KiB of state.
 #define MINSIGSTKSZ 5120
+
+// mmap(2): no such flag; only x86-64 has one.
+#define MAP_32BIT 0

@@ -34,3 +34,6 @@ static_assert(sizeof(struct abi_epoll_event) == 12);
 
 // sigaltstack(2) takes no less.
 #define MINSIGSTKSZ 2048
+
+// mmap(2): below 2 GiB. Other ports have no such flag.
+#define MAP_32BIT 0x40

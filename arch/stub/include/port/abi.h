@@ -39,3 +39,6 @@ static_assert(sizeof(struct abi_epoll_event) == 16);
 
 // sigaltstack(2) takes no less. Linux has 2048 where no more is said.
 #define MINSIGSTKSZ 2048
+
+// mmap(2): no such flag; only x86-64 has one.
+#define MAP_32BIT 0
