@@ -36,14 +36,14 @@ static void out_of_memory(void) {
     signal_send_process(process, SIGKILL, nullptr);
 }
 
-void trap_user_page_fault(vaddr_t address, unsigned access) {
+bool trap_user_page_fault(vaddr_t address, unsigned access) {
     struct process *process = process_current();
     status_t status = aspace_fault(aspace_current(), address, access);
     if (LIKELY(status == 0)) {
         atomic_store_explicit(&process->min_faults,
                               atomic_load_explicit(&process->min_faults, memory_order_relaxed) + 1,
                               memory_order_relaxed); // a count lost between two threads does no harm
-        return;
+        return true;
     }
     switch (status) {
     case -EACCES:
@@ -62,6 +62,7 @@ void trap_user_page_fault(vaddr_t address, unsigned access) {
     default:
         signal_force(SIGSEGV, SEGV_MAPERR, address);
     }
+    return false;
 }
 
 void trap_user_exception(int signal, int code, vaddr_t address, unsigned trap_number, unsigned long error) {

@@ -90,19 +90,26 @@ static uint64_t esr_of_kernel_address(uint64_t esr) {
     return (esr & (63ul << 26 | ESR_LONG | keep)) | ESR_FAULT_TRANSLATION;
 }
 
-static void abort_user(struct arch_thread *thread, uint64_t esr, vaddr_t far) {
-    vaddr_t address = untagged(far);
+// What signal frames tell of the last fault that became a signal.
+static void note_fault(vaddr_t address, uint64_t esr) {
+    struct arch_thread *thread = arch_of(arch_current());
     thread->fault_address = address;
     thread->fault_esr = esr;
+}
+
+static void abort_user(uint64_t esr, vaddr_t far) {
+    vaddr_t address = untagged(far);
     if (LIKELY(is_page_fault(esr))) {
         unsigned access = fault_access(esr);
         if (UNLIKELY(address >= ARCH_USER_TOP)) {
-            thread->fault_esr = esr_of_kernel_address(esr);
+            esr = esr_of_kernel_address(esr);
             access &= ~(unsigned)FAULT_PRESENT;
         }
-        trap_user_page_fault(address, access);
+        if (UNLIKELY(!trap_user_page_fault(address, access)))
+            note_fault(address, esr);
         return;
     }
+    note_fault(address, esr);
     unsigned fault = ESR_FAULT(esr);
     bool external = fault >= ESR_FAULT_EXTERNAL && fault < 0x20;
     if (fault == ESR_FAULT_ALIGNMENT)
@@ -115,14 +122,14 @@ static void abort_user(struct arch_thread *thread, uint64_t esr, vaddr_t far) {
 
 // --- from user mode ---
 
-static void signal_at_pc(struct arch_frame *frame, int signal, int code, uint64_t esr) {
-    trap_user_exception(signal, code, frame->pc, esr_class(esr), esr);
+// `told`: the syndrome, where a frame shows one.
+static void signal_from(int signal, int code, vaddr_t address, uint64_t esr, uint64_t told) {
+    note_fault(0, told);
+    trap_user_exception(signal, code, address, esr_class(esr), esr);
 }
 
 // All but aborts and the vector unit. Interrupts on.
-static void exception_user(struct arch_frame *frame, struct arch_thread *thread, uint64_t esr, vaddr_t far) {
-    thread->fault_address = 0;
-    thread->fault_esr = 0;
+static void exception_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
     switch (esr_class(esr)) {
     case ESR_WAIT:
         frame->pc += 4;
@@ -130,54 +137,49 @@ static void exception_user(struct arch_frame *frame, struct arch_thread *thread,
     case ESR_UNKNOWN:
     case ESR_SYSTEM_REGISTER:
         if (!idregs_emulate(frame, esr))
-            signal_at_pc(frame, SIGILL, ILL_ILLOPC, esr);
+            signal_from(SIGILL, ILL_ILLOPC, frame->pc, esr, 0);
         break;
     case ESR_FPAC:
-        thread->fault_esr = esr;
-        signal_at_pc(frame, SIGILL, ILL_ILLOPN, esr);
+        signal_from(SIGILL, ILL_ILLOPN, frame->pc, esr, esr);
         break;
     case ESR_PC_ALIGNMENT:
-        thread->fault_esr = esr;
-        trap_user_exception(SIGBUS, BUS_ADRALN, far, esr_class(esr), esr);
+        signal_from(SIGBUS, BUS_ADRALN, far, esr, esr);
         break;
     case ESR_SP_ALIGNMENT:
-        thread->fault_esr = esr;
-        trap_user_exception(SIGBUS, BUS_ADRALN, frame->sp, esr_class(esr), esr);
+        signal_from(SIGBUS, BUS_ADRALN, frame->sp, esr, esr);
         break;
     case ESR_FLOAT:
-        signal_at_pc(frame, SIGFPE, vector_float_code(esr), esr);
+        signal_from(SIGFPE, vector_float_code(esr), frame->pc, esr, 0);
         break;
     case ESR_BRK:
-        signal_at_pc(frame, SIGTRAP, TRAP_BRKPT, esr);
+        signal_from(SIGTRAP, TRAP_BRKPT, frame->pc, esr, 0);
         break;
     case ESR_STEP_USER:
-        signal_at_pc(frame, SIGTRAP, TRAP_TRACE, esr);
+        signal_from(SIGTRAP, TRAP_TRACE, frame->pc, esr, 0);
         break;
     case ESR_BTI:
-        signal_at_pc(frame, SIGILL, ILL_ILLOPC, esr);
+        signal_from(SIGILL, ILL_ILLOPC, frame->pc, esr, 0);
         break;
     default: // illegal state, instruction sets that we do not offer, 32-bit code
-        thread->fault_esr = esr;
-        signal_at_pc(frame, SIGILL, ILL_ILLOPC, esr);
+        signal_from(SIGILL, ILL_ILLOPC, frame->pc, esr, esr);
         break;
     }
 }
 
 // Interrupts off on entry and, by the caller, after it.
 void arm64_trap_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
-    struct arch_thread *thread = arch_of(arch_current());
     switch (esr_class(esr)) {
     case ESR_DATA_USER:
     case ESR_FETCH_USER:
         arch_irq_enable();
-        abort_user(thread, esr, far);
+        abort_user(esr, far);
         break;
     case ESR_VECTOR_UNIT:
         vector_first_use();
         break;
     default:
         arch_irq_enable();
-        exception_user(frame, thread, esr, far);
+        exception_user(frame, esr, far);
         break;
     }
 }

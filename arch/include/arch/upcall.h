@@ -26,8 +26,9 @@ void user_return_work(struct arch_frame *frame);
 
 // A page fault. kernel/mm decides; may block if interrupts were on in the faulting context.
 enum fault_access { FAULT_READ = 1, FAULT_WRITE = 2, FAULT_EXEC = 4, FAULT_PRESENT = 8 };
-// From user mode (interrupts on). Resolves it or sends the signal. kernel/posix.
-void trap_user_page_fault(vaddr_t address, unsigned access);
+// From user mode (interrupts on). True: resolved. False: a signal was sent, whose frame tells what the port knows of
+// the fault. kernel/posix.
+MUST_USE bool trap_user_page_fault(vaddr_t address, unsigned access);
 // From kernel mode at a user address inside a uaccess function: true = resolved, retry; false = the
 // port jumps to the fixup. kernel/mm.
 bool trap_kernel_page_fault(vaddr_t address, unsigned access);

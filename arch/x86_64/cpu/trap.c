@@ -103,12 +103,13 @@ static int debug_code(void) {
 
 static void page_fault_user(struct arch_frame *frame, uint64_t error) {
     vaddr_t address = read_cr2();
+    arch_irq_enable();
+    if (LIKELY(trap_user_page_fault(address, fault_access(error))))
+        return;
     struct arch_thread *thread = arch_of(arch_current());
     thread->fault_address = address;
     thread->trap_number = TRAP_PAGE_FAULT;
     thread->trap_error = (uint32_t)error;
-    arch_irq_enable();
-    trap_user_page_fault(address, fault_access(error));
 }
 
 // Interrupts off on entry and, by the caller, after it.
