@@ -31,6 +31,7 @@ sources += irq/interrupt.c
 sources += irq/clock.c
 sources += irq/timer.c
 sources += irq/rtc.c
+sources += irq/ktest.c
 # … and the CPU while it runs: cpu/
 sources += cpu/init.c
 sources += cpu/vectors.S

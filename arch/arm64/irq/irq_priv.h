@@ -69,3 +69,6 @@ void gic_wait_clear(struct arch_io io, unsigned offset, uint32_t bit, const char
 
 // --- timer.c ---
 void timer_interrupt(bool from_user);
+// The counter's value at which `deadline` is reached.
+uint64_t timer_value(nsec_t deadline);
+#define TIMER_STATUS 4u // CNTV_CTL_EL0: the time has come

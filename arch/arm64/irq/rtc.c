@@ -17,7 +17,9 @@ int64_t arch_rtc_read(void) {
         seconds =
             machine.rtc_seconds + (int64_t)((sysreg_read(CNTVCT_EL0) - machine.rtc_counter) / arm64_clock.frequency);
     } else if (machine.rtc.size != 0) {
-        struct arch_io pl031 = {.base = (uintptr_t)fixmap_device(machine.rtc.base, PL031_SIZE)};
+        static struct arch_io pl031;
+        if (pl031.base == 0)
+            pl031.base = (uintptr_t)fixmap_device(machine.rtc.base, PL031_SIZE);
         seconds = arch_io_read32(pl031, PL031_DATA);
     }
     if (seconds == 0)

@@ -11,24 +11,26 @@
 #include <lib/assert.h>
 
 #define CONTROL_ENABLE 1u
-#define CONTROL_STATUS 4u // the time has come
 #define NEVER UINT64_MAX
 #define TICKS_SHIFT 56
 
 // Ticks per nanosecond, times 2^TICKS_SHIFT; rounded up, as the clock's factor is rounded down: not before its time.
 static uint64_t ticks_per_nsec;
 
-void arch_timer_set(nsec_t deadline) {
-    uint64_t value = NEVER;
+uint64_t timer_value(nsec_t deadline) {
     if (deadline <= 0)
-        value = arm64_clock.base;
-    else if (deadline != NSEC_NEVER)
-        value = arm64_clock.base + (uint64_t)((unsigned __int128)deadline * ticks_per_nsec >> TICKS_SHIFT) + 1;
-    sysreg_write(CNTV_CVAL_EL0, value);
+        return arm64_clock.base;
+    if (deadline == NSEC_NEVER)
+        return NEVER;
+    return arm64_clock.base + (uint64_t)((unsigned __int128)deadline * ticks_per_nsec >> TICKS_SHIFT) + 1;
+}
+
+void arch_timer_set(nsec_t deadline) {
+    sysreg_write(CNTV_CVAL_EL0, timer_value(deadline));
 }
 
 void timer_interrupt(bool from_user) {
-    if (!(sysreg_read(CNTV_CTL_EL0) & CONTROL_STATUS))
+    if (!(sysreg_read(CNTV_CTL_EL0) & TIMER_STATUS))
         return; // set anew while it was on its way
     sysreg_write(CNTV_CVAL_EL0, NEVER);
     sched_timer_interrupt(from_user);
