@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MPL-2.0
+"""One boot of tools/test-boot: what machine, what it is given, and what its console must say."""
+
+
+class Case:
+    """`want` and `never` are regular expressions on what the console says; selftest cases need neither. `files` makes
+    what the machine needs in a folder, and returns the options that name it: files(args, folder)."""
+
+    def __init__(self, name, machine, smp=2, mem=256, cpu="max", append="selftest", want=(), never=("panic:",), options=(),
+                 initrd=None, kernel=True, timeout=60, slow=False, ends=True, files=None):
+        self.name, self.want, self.never, self.timeout, self.slow = name, list(want), list(never), timeout, slow
+        self.initrd, self.kernel, self.append, self.ends, self.files = initrd, kernel, append, ends, files
+        self.options = ["-M", machine, "-smp", str(smp), "-m", str(mem), "-cpu", cpu, *options]
+        if append.startswith("selftest"):
+            self.want += [r"^1\.\.[1-9]", r"tests, 0 failed"]
+            self.never += [r"^not ok"]
