@@ -37,7 +37,6 @@ enum esr_class {
 #define ESR_FAULT_KIND(esr) ((unsigned)(esr) & 0x3c)
 enum esr_fault {
     ESR_FAULT_TRANSLATION = 0x04,
-    ESR_FAULT_ACCESS_FLAG = 0x08,
     ESR_FAULT_PERMISSION = 0x0c,
     ESR_FAULT_EXTERNAL = 0x10, // to 0x1f: the memory's answer was an error
     ESR_FAULT_ALIGNMENT = 0x21,
@@ -46,9 +45,13 @@ enum esr_fault {
 #define ESR_WRITE (1u << 6)
 #define ESR_CACHE (1u << 8) // a cache instruction, which counts as a write
 #define ESR_LONG (1u << 25) // a 32-bit instruction
-// The fault address register, without the tag that user mode may put into the top byte of an address.
+// The fault address register without the tag that user mode may put into the top byte of an address. Bit 55 tells which
+// half an address is in.
 ALWAYS_INLINE vaddr_t untagged(vaddr_t address) {
-    return (vaddr_t)((int64_t)(address << 8) >> 8);
+    return address & (vaddr_t)((int64_t)(address << 8) >> 8);
+}
+ALWAYS_INLINE bool is_kernel_half(vaddr_t address) {
+    return (address >> 55 & 1) != 0;
 }
 
 // Which vector cannot be: arm64_trap_fatal, vectors.S.

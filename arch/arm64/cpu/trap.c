@@ -81,7 +81,7 @@ static unsigned fault_access(uint64_t esr) {
 // The tables say no, which mm can change.
 static bool is_page_fault(uint64_t esr) {
     unsigned fault = ESR_FAULT_KIND(esr);
-    return fault == ESR_FAULT_TRANSLATION || fault == ESR_FAULT_ACCESS_FLAG || fault == ESR_FAULT_PERMISSION;
+    return fault == ESR_FAULT_TRANSLATION || fault == ESR_FAULT_PERMISSION;
 }
 
 // A signal frame may not tell whether a kernel address is mapped.
@@ -190,7 +190,7 @@ void arm64_trap_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
 void arm64_trap_kernel(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
     vaddr_t address = untagged(far);
     uintptr_t fixup = esr_class(esr) == ESR_DATA_KERNEL ? extable_find(frame->pc) : 0;
-    if (fixup == 0 || (int64_t)address < 0) // the other side of a copy is the kernel's
+    if (fixup == 0 || is_kernel_half(address)) // the other side of a copy is the kernel's
         kernel_bug(frame, class_name(esr), esr, far);
     if (LIKELY(address < ARCH_USER_TOP && is_page_fault(esr))) {
         bool enable = (frame->pstate & ARM64_DAIF_IRQ) == 0;
