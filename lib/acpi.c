@@ -8,7 +8,6 @@
 #include <lib/acpi.h>
 #include <lib/string.h>
 
-#define TABLE_HEADER_SIZE 36u
 #define TABLE_SIZE_MAX (1u << 20) // firmware's largest, the DSDT, has some 100 KiB
 #define TABLES_MAX 128u
 
@@ -19,16 +18,17 @@ static bool checksum_ok(const uint8_t *bytes, size_t size) {
     return sum == 0;
 }
 
-// Maps and checks the table at `address`.
-static bool table_open(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info, struct table *out) {
-    const uint8_t *header = memory->map(memory, address, TABLE_HEADER_SIZE);
+bool acpi_open_table(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info, struct table *out) {
+    if (address == 0)
+        return false;
+    const uint8_t *header = memory->map(memory, address, ACPI_TABLE_HEADER_SIZE);
     if (header == nullptr) {
         info->problems |= ACPI_BAD_LENGTH;
         return false;
     }
-    struct table table = {header, TABLE_HEADER_SIZE};
+    struct table table = {header, ACPI_TABLE_HEADER_SIZE};
     uint32_t size = read32(&table, 4);
-    if (size < TABLE_HEADER_SIZE || size > TABLE_SIZE_MAX || memory->map(memory, address, size) == nullptr) {
+    if (size < ACPI_TABLE_HEADER_SIZE || size > TABLE_SIZE_MAX || memory->map(memory, address, size) == nullptr) {
         info->problems |= ACPI_BAD_LENGTH;
         return false;
     }
@@ -181,7 +181,7 @@ static unsigned aml_small_integer(const struct table *aml, uint32_t at, uint8_t 
 
 // Looks for Name(\_S5, Package { a, b, … }) in byte code: 08 ['\'] "_S5_" 12 length count a b.
 static void parse_dsdt(const struct table *dsdt, struct acpi_info *info) {
-    for (uint32_t at = TABLE_HEADER_SIZE + 2; at + 8 < dsdt->size; at++) {
+    for (uint32_t at = ACPI_TABLE_HEADER_SIZE + 2; at + 8 < dsdt->size; at++) {
         if (memcmp(dsdt->bytes + at, "_S5_", 4) != 0 || dsdt->bytes[at + 4] != 0x12)
             continue;
         bool named = dsdt->bytes[at - 1] == 0x08 || (dsdt->bytes[at - 1] == '\\' && dsdt->bytes[at - 2] == 0x08);
@@ -222,8 +222,10 @@ static void parse_fadt(const struct acpi_memory *memory, const struct table *fad
     if (dsdt_address == 0)
         dsdt_address = read32(fadt, 40);
     struct table dsdt;
-    if (dsdt_address != 0 && table_open(memory, dsdt_address, info, &dsdt) && has_signature(&dsdt, "DSDT"))
+    if (acpi_open_table(memory, dsdt_address, info, &dsdt) && has_signature(&dsdt, "DSDT")) {
+        info->dsdt = dsdt_address;
         parse_dsdt(&dsdt, info);
+    }
 }
 
 static void parse_hpet(const struct table *hpet, struct acpi_info *info) {
@@ -242,7 +244,7 @@ static void parse_mcfg(const struct table *mcfg, struct acpi_info *info) {
 
 static void parse_table(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info) {
     struct table table;
-    if (!table_open(memory, address, info, &table))
+    if (!acpi_open_table(memory, address, info, &table))
         return;
     if (has_signature(&table, "APIC") && !info->have_madt)
         parse_madt(&table, info);
@@ -285,12 +287,12 @@ static bool open_root(const struct acpi_memory *memory, uint64_t address, struct
         rsdp = (struct table){memory->map(memory, address, 36), 36};
         uint64_t xsdt = read64(&rsdp, 24);
         *entry_size = 8;
-        if (checksum_ok(rsdp.bytes, 36) && xsdt != 0 && table_open(memory, xsdt, info, root) &&
+        if (checksum_ok(rsdp.bytes, 36) && xsdt != 0 && acpi_open_table(memory, xsdt, info, root) &&
             has_signature(root, "XSDT"))
             return true;
     }
     *entry_size = 4;
-    return rsdt != 0 && table_open(memory, rsdt, info, root) && has_signature(root, "RSDT");
+    return rsdt != 0 && acpi_open_table(memory, rsdt, info, root) && has_signature(root, "RSDT");
 }
 
 void acpi_parse(const struct acpi_memory *memory, uint64_t rsdp, struct acpi_info *out) {
@@ -304,7 +306,7 @@ void acpi_parse(const struct acpi_memory *memory, uint64_t rsdp, struct acpi_inf
         return;
     }
     unsigned count = 0;
-    for (uint32_t at = TABLE_HEADER_SIZE; root.size - at >= entry_size; at += entry_size) {
+    for (uint32_t at = ACPI_TABLE_HEADER_SIZE; root.size - at >= entry_size; at += entry_size) {
         if (++count > TABLES_MAX) {
             out->problems |= ACPI_TOO_MANY;
             return;

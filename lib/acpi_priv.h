@@ -5,6 +5,8 @@
 #include <lib/acpi.h>
 #include <lib/types.h>
 
+#define ACPI_TABLE_HEADER_SIZE 36u
+
 struct table {
     const uint8_t *bytes;
     uint32_t size;
@@ -33,6 +35,8 @@ static inline uint64_t read64(const struct table *table, uint32_t offset) {
     return read_bytes(table, offset, 8);
 }
 
+// Maps and checks the table at `address`. False, with a problem noted unless the address is 0: it cannot be used.
+bool acpi_open_table(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info, struct table *out);
 // A generic address structure at `offset`.
 struct acpi_register acpi_read_register(const struct table *table, uint32_t offset);
 

@@ -6,6 +6,7 @@
 #include "boot/machine_priv.h"
 #include <arch/mmu.h>
 #include <lib/acpi.h>
+#include <lib/acpi_devices.h>
 #include <lib/assert.h>
 #include <lib/log.h>
 #include <lib/string.h>
@@ -14,6 +15,7 @@ enum { DISTRIBUTOR_SIZE_2 = 0x1000, DISTRIBUTOR_SIZE_3 = 0x10000, GIC_CPU_SIZE =
 enum { PPI_FIRST = 16, SPI_FIRST = 32, SPI_END = 1020 };
 
 static struct acpi_info acpi;
+static struct acpi_devices devices;
 
 // Any memory that is mapped: all of it that is not a device's.
 static const void *map_direct(const struct acpi_memory *memory, uint64_t start, size_t size) {
@@ -87,6 +89,30 @@ static void read_console(void) {
         console_use(machine.uart.base);
 }
 
+static struct machine_irq irq_of(const struct acpi_slot *slot) {
+    bool spi = slot->irq >= SPI_FIRST && slot->irq < SPI_END;
+    return spi ? (struct machine_irq){slot->irq, slot->edge} : (struct machine_irq){};
+}
+
+static void read_virtio(void) {
+    static_assert(ACPI_SLOTS_MAX <= MACHINE_VIRTIO_MAX);
+    for (unsigned i = 0; i < devices.virtio_count; i++) {
+        const struct acpi_slot *slot = &devices.virtio[i];
+        struct machine_region region = machine_region_of("a virtio slot", slot->address, slot->size);
+        struct machine_irq irq = irq_of(slot);
+        if (region.size == 0 || irq.id == 0)
+            continue;
+        machine.virtio[machine.virtio_count].region = region;
+        machine.virtio[machine.virtio_count++].irq = irq;
+    }
+}
+
+static struct arch_pci_window window_of(const struct acpi_window *window) {
+    if (window->size == 0 || machine_region_of("a PCI window", window->cpu, window->size).size == 0)
+        return (struct arch_pci_window){};
+    return (struct arch_pci_window){.cpu = window->cpu, .bus = window->bus, .size = window->size};
+}
+
 static void read_pci(void) {
     if (acpi.ecam_address == 0 || acpi.ecam_bus_end < acpi.ecam_bus_start)
         return;
@@ -112,5 +138,7 @@ void machine_from_acpi(void) {
         machine.psci = acpi.psci_hvc ? CONDUIT_HVC : CONDUIT_SMC;
     for (unsigned i = 0; i < acpi.mpidr_count; i++)
         machine_add_cpu(acpi.mpidrs[i]);
+    acpi_find_devices(&memory, &acpi, &devices);
+    read_virtio();
     read_pci();
 }

@@ -75,6 +75,7 @@ struct acpi_info {
     bool pm_timer_32bit;
     uint32_t smi_command;
     uint8_t acpi_enable;
+    uint64_t dsdt; // where it is, if it is good
     bool have_s5;
     uint8_t s5_type_a, s5_type_b;
     // HPET
