@@ -120,8 +120,15 @@ static void read_pci(void) {
     // The table names the place of bus 0, whichever bus is the first.
     struct machine_region ecam =
         machine_region_of("PCI", acpi.ecam_address + ((uint64_t)acpi.ecam_bus_start << 20), size);
-    machine.pci = (struct arch_pci_host){
-        .ecam = ecam.base, .ecam_size = ecam.size, .bus_first = acpi.ecam_bus_start, .bus_last = acpi.ecam_bus_end};
+    machine.pci = (struct arch_pci_host){.ecam = ecam.base, .ecam_size = ecam.size};
+    machine.pci.bus_first = acpi.ecam_bus_start;
+    machine.pci.bus_last = acpi.ecam_bus_end;
+    machine.pci.io = window_of(&devices.pci_io);
+    machine.pci.memory32 = window_of(&devices.pci_memory32);
+    machine.pci.memory64 = window_of(&devices.pci_memory64);
+    static_assert(ACPI_PCI_LINES == ARRAY_SIZE(machine.pci_intx));
+    for (unsigned slot = 0; slot < ACPI_PCI_LINES; slot++)
+        machine.pci_intx[slot] = irq_of(&devices.pci_lines[slot]);
 }
 
 void machine_from_acpi(void) {
