@@ -52,7 +52,6 @@ sources += cpu/tlb.c
 sources += cpu/vector.c
 sources += cpu/vector_registers.S
 sources += cpu/signal.c
-sources += cpu/signal_test.c
 sources += cpu/regs.c
 sources += cpu/pauth.c
 sources += cpu/idregs.c
@@ -62,5 +61,3 @@ sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.
 plain_arm64 := boot/early.c boot/efi.c boot/efi_load.c
 flags := -I$(OUT) # for the vDSO's image
-# Until all of them are there.
-sources := $(foreach s,$(sources),$(if $(wildcard arch/arm64/$(s)),$(s)))

@@ -7,3 +7,8 @@ ARCH_FLAGS  := -march=armv8-a -fPIE -fdirect-access-external-data -mgeneral-regs
 ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
     --hash-style=sysv --no-warn-mismatch
 -include arch/arm64/vdso.mk
+
+# What loaders take: the image's bytes as they lie in memory, without .bss; the headers are in its first page.
+ARCH_KERNEL_IMAGE := $(OUT)/Image
+$(ARCH_KERNEL_IMAGE): $(OUT)/tessera.elf
+	$(call say,IMAGE,$@)$(LLVM_OBJCOPY) -O binary $< $@

@@ -49,8 +49,8 @@ void *paging_map_stack(unsigned cpu);
 void console_use(paddr_t address);
 
 // --- features.c: this CPU's system registers (SCTLR_EL1, TCR_EL1 bits that depend on features); the first call also
-// fills arm64_features. ---
-void features_init(void);
+// fills arm64_features. False: this CPU lacks what the boot CPU has. ---
+bool features_init(void);
 
 // --- percpu.c ---
 size_t percpu_area_size(void);

@@ -46,7 +46,10 @@ void arch_thread_init(struct thread *thread, void *stack) {
     *arch_thread_frame(thread) = (struct arch_frame){.syscall = -1};
 }
 
+// The boot CPU's first thread names no stack: it has ours.
 void arch_thread_adopt(struct thread *thread, void *stack) {
+    if (stack == nullptr)
+        stack = boot_stack;
     *arch_of(thread) = initial(thread, stack);
     *arch_work_of(thread) = 0;
     sysreg_write(SP_EL0, thread);
