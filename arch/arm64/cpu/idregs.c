@@ -29,7 +29,7 @@ static const struct {
     [ISAR0] = {6, 0, ~(FIELD(0) | FIELD(24) | FIELD(56)), 0},
     [ISAR1] = {6, 1, ~(FIELD(40) | FIELD(56) | FIELD(60)), 0},
     [ISAR2] = {6, 2, FIELD(0) | FIELD(4) | FIELD(8) | FIELD(12), 0},
-    [MMFR0] = {7, 0, FIELD(60), FIELD(24) | FIELD(28)}, // "no 4 KiB and 64 KiB pages": page sizes are not told
+    [MMFR0] = {7, 0, FIELD(60), 0x111ff000000}, // "no page size is supported"
     [MMFR1] = {7, 1, FIELD(44), 0},
     [MMFR2] = {7, 2, FIELD(32), 0},
     [PFR0] = {4, 0, FIELD(16) | FIELD(20) | FIELD(48), 0x11}, // EL0 and EL1 are 64-bit only
