@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: MPL-2.0
-// Kernel threads: stacks from mm, threads from a slab.
+// Kernel threads: stacks from mm, threads from a slab. As with all threads, the memory stays for a grace period: a
+// waker may still look at a thread that it has just let go.
 
 #include <object/kthread.h>
 
 #include <mm/slab.h>
 #include <mm/vmap.h>
+#include <sched/rcu.h>
 
 struct kthread {
     struct thread thread; // first
     void (*function)(void *argument);
     void *argument;
+    struct rcu_head rcu;
 };
 SLAB_CACHE(kthread_cache, struct kthread);
 
-static void reclaim(struct thread *thread) {
+static void reclaim(struct rcu_head *head) {
+    slab_free(&kthread_cache, CONTAINER_OF(head, struct kthread, rcu));
+}
+
+static void ended(struct thread *thread) {
     thread_stack_free(thread->stack);
-    slab_free(&kthread_cache, CONTAINER_OF(thread, struct kthread, thread));
+    rcu_call(&CONTAINER_OF(thread, struct kthread, thread)->rcu, reclaim);
 }
 
 static void run(void *argument) {
     struct kthread *kthread = argument;
     kthread->function(kthread->argument);
-    thread_exit(reclaim);
+    thread_exit(ended);
 }
 
 struct thread *kthread_create(const char *name, void (*function)(void *argument), void *argument) {
