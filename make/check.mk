@@ -22,8 +22,8 @@ test-system: $(KERNEL_IMAGE) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest $(machine_options) --linux --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 
-stress: $(KERNEL) user
-	$(Q)tests/stress/stress.py --minutes $(MINUTES) --count $(COUNT)
+stress: $(KERNEL_IMAGE) user
+	$(Q)tests/stress/stress.py --arch $(ARCH) --minutes $(MINUTES) --count $(COUNT)
 
 lint:
 	$(Q)tools/lint

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MPL-2.0
 """stress: long loads in the guest that must leave free memory and the counters of live objects where they were. TAP.
 
-    stress.py             10,000 fork+exec, and five minutes of hackbench-like load, on 4 CPUs
-    stress.py --short     500, and ten seconds
+    stress.py             10,000 fork+exec, five minutes of hackbench-like load, and as long of what
+                          tests/system/weak_memory.c does, on 4 CPUs
+    stress.py --short     500, and ten seconds of each
     stress.py --minutes N --count N
 """
 
@@ -14,6 +15,8 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tools"))
+import arch as arches  # noqa: E402
 
 
 def main():
@@ -22,12 +25,15 @@ def main():
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--linux", action="store_true")
+    arches.add_option(parser)
     args = parser.parse_args()
     count, seconds = (500, 10) if args.short else (args.count, int(args.minutes * 60))
     number = failed = 0
-    for load in (f"exec {count}", f"hackbench {seconds}"):
-        command = [TOP / "tools/run", "--json", "--smp", "4", "--timeout", str(1.2 * seconds + count / 3 + 120), "--files",
-                   TOP / "out/x86_64/user/stress", "--cmd", f"/files/stress {load}"]
+    programs = arches.programs_of(args.arch)
+    for folder, load in ((programs / "stress", f"stress exec {count}"), (programs / "stress", f"stress hackbench {seconds}"),
+                         (programs / "bin/tests", f"weak_memory {seconds}")):
+        command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", "4", "--timeout",
+                   str(1.2 * seconds + count / 3 + 120), "--files", folder, "--cmd", f"/files/{load}"]
         if args.linux:
             command.append("--linux")
         result = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout)
