@@ -85,7 +85,6 @@ void gic_init(void) {
     gic.ops->init();
     arch_io_write32(gic.distributor, GICD_CONTROL, gic.ops->distributor_on);
     gic_wait_clear(gic.distributor, GICD_CONTROL, CONTROL_WRITE_PENDING, "the distributor does not start");
-    gic_init_cpu();
     klog(LOG_INFO, "interrupts: GICv%u, %u lines", machine.gic_version, gic.lines);
 }
 
