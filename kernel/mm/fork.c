@@ -97,6 +97,7 @@ static void copy_fields(struct aspace *child, const struct aspace *parent) {
     child->brk_end = parent->brk_end;
     child->stack_top = parent->stack_top;
     child->vdso = parent->vdso;
+    child->sigreturn = parent->sigreturn;
     child->arg_start = parent->arg_start;
     child->arg_end = parent->arg_end;
     child->env_start = parent->env_start;

@@ -259,5 +259,6 @@ bool idregs_emulate(struct arch_frame *frame, uint64_t esr) {
         frame->regs[to] = value;
     frame->pc += 4;
     frame->pstate &= ~PSTATE_BTYPE;
+    arch_frame_changed();
     return true;
 }
