@@ -259,6 +259,24 @@ KTEST(arm64_backtrace) {
     KTEST_CHECK(arch_backtrace((uintptr_t)addresses + 1, addresses, 16) == 0); // crooked
 }
 
+// --- pointer authentication ---
+
+// The return address in a function's own frame record, as it lies on the stack.
+__attribute__((noinline)) static uintptr_t stored_return_address(void) {
+    uintptr_t *record = __builtin_frame_address(0);
+    __asm__ volatile("" ::: "x30", "memory"); // not a leaf
+    return record[1];
+}
+
+KTEST(arm64_return_addresses_are_signed) {
+    if (!arm64_features.pauth) {
+        ktest_skip("no pointer authentication");
+        return;
+    }
+    KTEST_CHECK(stored_return_address() < (uintptr_t)kernel_start); // else an address could pass for its signature
+    KTEST_CHECK((stored_return_address() | ~(ARCH_USER_TOP - 1)) >= (uintptr_t)kernel_start);
+}
+
 // --- registers ---
 
 // A fault in the kernel that is resolved to its fixup leaves all registers but what the code itself changes.

@@ -208,7 +208,7 @@ void arm64_trap_kernel(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
 }
 
 void arm64_trap_overflow(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
-    kernel_bug(frame, "stack overflow", esr, far);
+    kernel_bug(frame, IS_ALIGNED(frame->sp, 16ul) ? "stack overflow" : "crooked stack pointer", esr, far);
 }
 
 void arm64_trap_fatal(struct arch_frame *frame, uint64_t esr, enum fatal_entry entry) {

@@ -241,6 +241,15 @@ static void breakpoints(void) {
     is(changed, 0x1313, "the handler can change registers and go on behind it");
 }
 
+// Reads of ID registers are the kernel's work, into whichever register.
+static void emulated(void) {
+    uint64_t a, b, c;
+    __asm__ volatile("mrs x3, midr_el1\n\tmrs x21, midr_el1\n\tmov x28, #5\n\tmrs x28, midr_el1\n\t"
+                     "mrs xzr, midr_el1\n\tmov %0, x3\n\tmov %1, x21\n\tmov %2, x28"
+                     : "=r"(a), "=r"(b), "=r"(c)::"x3", "x21", "x28");
+    ok(a != 0 && a == b && a == c, "mrs of an ID register reaches any register");
+}
+
 // --- the thread pointer ---
 
 static uint64_t thread_pointer(void) {
@@ -282,6 +291,7 @@ int main(void) {
     signals();
     signal_registers();
     breakpoints();
+    emulated();
     threads();
     return tap_done();
 }
