@@ -112,11 +112,15 @@ extern void (*const init_array_start[])(void);
 extern void (*const init_array_end[])(void);
 
 void kasan_init(void) {
-    paddr_t end = 0;
-    for (unsigned i = 0; i < boot_info.range_count; i++)
-        if (boot_info.ranges[i].type == BOOT_MEMORY_USABLE)
-            end = MAX(end, boot_info.ranges[i].end);
-    kasan.direct_map = make_area((uintptr_t)arch_phys_to_virt(0), end);
+    paddr_t start = UINT64_MAX, end = 0;
+    for (unsigned i = 0; i < boot_info.range_count; i++) {
+        const struct boot_range *range = &boot_info.ranges[i];
+        if (range->type != BOOT_MEMORY_USABLE || range->start == range->end)
+            continue;
+        start = MIN(start, ALIGN_DOWN(range->start, PAGE_SIZE)); // RAM may begin anywhere
+        end = MAX(end, range->end);
+    }
+    kasan.direct_map = make_area((uintptr_t)arch_phys_to_virt(start), end - start);
     kasan.image = make_area((uintptr_t)kernel_start, (size_t)(kernel_end - kernel_start));
     kasan.ready = true;
     for (void (*const *constructor)(void) = init_array_start; constructor < init_array_end; constructor++)
