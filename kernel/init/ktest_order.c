@@ -6,61 +6,16 @@
 // told (message passing), and of two that store first and then look at the other's store, one must see it (store
 // buffering): where the second pattern fails a wake-up is lost, which shows as a time-out.
 
+#include "ktest_crew.h"
 #include <arch/cpu.h>
 #include <arch/smp.h>
 #include <lib/ktest.h>
 #include <mm/slab.h>
-#include <object/kthread.h>
 #include <object/object.h>
 #include <sched/dpc.h>
 #include <sched/mutex.h>
 #include <sched/rcu.h>
 #include <sched/sched.h>
-
-#define MSEC 1000000ll
-#define DURATION (150 * MSEC)
-#define LOST (1000 * MSEC) // no wake-up takes that long
-enum { BODIES_MAX = 4 };
-
-static struct {
-    void (*body)(unsigned number);
-    nsec_t end;
-    _Atomic unsigned next, running;
-    _Atomic uint64_t wrong, rounds;
-} crew;
-
-static bool is_over(void) {
-    return clock_now() >= crew.end;
-}
-
-static void verify(bool good) {
-    atomic_fetch_add_explicit(&crew.rounds, 1, memory_order_relaxed);
-    if (!good)
-        atomic_fetch_add_explicit(&crew.wrong, 1, memory_order_relaxed);
-}
-
-static void crew_main(void *argument) {
-    unsigned number = atomic_fetch_add(&crew.next, 1), cpu = number % arch_cpu_count();
-    (void)argument;
-    (void)!sched_set_affinity(thread_current(), (struct cpu_mask){1ull << cpu});
-    crew.body(number);
-    atomic_fetch_sub(&crew.running, 1);
-}
-
-// Runs the body `count` times at once, as far as possible on CPUs of their own. True: nothing was wrong.
-static bool run_crew(unsigned count, void (*body)(unsigned number)) {
-    crew.body = body;
-    crew.end = clock_now() + DURATION;
-    crew.next = 0;
-    crew.running = count;
-    crew.wrong = crew.rounds = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (kthread_create("order", crew_main, nullptr) == nullptr)
-            atomic_fetch_sub(&crew.running, 1);
-    for (nsec_t late = crew.end + 20 * LOST; atomic_load(&crew.running) != 0 && clock_now() < late;)
-        (void)thread_sleep_until(clock_now() + MSEC, WAIT_UNINTERRUPTIBLE);
-    return atomic_load(&crew.running) == 0 && crew.wrong == 0 && crew.rounds > 0;
-}
 
 // --- blocking and waking without a lock ---
 
@@ -78,7 +33,7 @@ static void sleep_until_turn(uint64_t turn) {
             return;
         }
         if (thread_block(clock_now() + LOST) == -ETIMEDOUT)
-            verify(atomic_load_explicit(&pair.turn, memory_order_seq_cst) != turn || is_over());
+            crew_verify(atomic_load_explicit(&pair.turn, memory_order_seq_cst) != turn || crew_is_over());
     }
 }
 
@@ -91,8 +46,8 @@ static void block_and_wake(unsigned self) {
         bool whole = true;
         for (unsigned i = 0; i < ARRAY_SIZE(pair.message); i++)
             whole &= pair.message[i] == turn + i;
-        verify(whole);
-        bool last = is_over();
+        crew_verify(whole);
+        bool last = crew_is_over();
         for (unsigned i = 0; i < ARRAY_SIZE(pair.message); i++)
             pair.message[i] = turn + 1 + i;
         rcu_read_lock(); // the other may end when it sees its turn; its memory stays
@@ -109,7 +64,7 @@ KTEST(order_no_wake_up_is_lost) {
     pair.turn = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(pair.message); i++)
         pair.message[i] = i;
-    KTEST_CHECK(run_crew(2, block_and_wake));
+    KTEST_CHECK(crew_run(2, block_and_wake));
 }
 
 // --- signals of objects: a watcher that comes, a signal that goes up ---
@@ -120,12 +75,12 @@ static struct object ping[2];
 
 static void signal_and_wait(unsigned self) {
     bool begins = self == 0;
-    while (!is_over()) {
+    while (!crew_is_over()) {
         uint32_t seen;
         if (begins)
             object_signal(&ping[!self], 0, SIGNAL_READABLE);
         status_t status = object_wait(&ping[self], SIGNAL_READABLE, clock_now() + LOST, &seen);
-        verify(status == 0 || is_over());
+        crew_verify(status == 0 || crew_is_over());
         object_signal(&ping[self], SIGNAL_READABLE, 0);
         if (!begins)
             object_signal(&ping[!self], 0, SIGNAL_READABLE);
@@ -136,7 +91,7 @@ static void signal_and_wait(unsigned self) {
 KTEST(order_no_signal_is_missed) {
     object_init(&ping[0], &bare_ops, 0);
     object_init(&ping[1], &bare_ops, 0);
-    KTEST_CHECK(run_crew(2, signal_and_wait));
+    KTEST_CHECK(crew_run(2, signal_and_wait));
 }
 
 // --- reader-writer locks and mutexes ---
@@ -147,7 +102,7 @@ static uint64_t guarded[2], counted;
 
 static void read_and_write(unsigned self) {
     uint64_t own = 0;
-    for (; !is_over(); own++) {
+    for (; !crew_is_over(); own++) {
         if ((own + self) % 4 == 0) {
             rwlock_write(&shared_lock);
             guarded[0]++;
@@ -155,7 +110,7 @@ static void read_and_write(unsigned self) {
             rwlock_write_unlock(&shared_lock);
         }
         rwlock_read(&shared_lock);
-        verify(guarded[0] == guarded[1]);
+        crew_verify(guarded[0] == guarded[1]);
         rwlock_read_unlock(&shared_lock);
         mutex_lock(&shared_mutex);
         counted++;
@@ -170,33 +125,33 @@ static void read_and_write(unsigned self) {
 KTEST(order_locks_guard_and_wake) {
     rwlock_init(&shared_lock);
     guarded[0] = guarded[1] = counted = 0;
-    KTEST_CHECK(run_crew(BODIES_MAX, read_and_write));
+    KTEST_CHECK(crew_run(CREW_MAX, read_and_write));
     KTEST_CHECK(counted == 0);
 }
 
 // --- one dpc raised from all CPUs: each raise is followed by a run that sees the news ---
 
-static _Atomic uint64_t news[BODIES_MAX], taken[BODIES_MAX];
+static _Atomic uint64_t news[CREW_MAX], taken[CREW_MAX];
 
 static void take_news(struct dpc *dpc) {
-    for (unsigned i = 0; i < BODIES_MAX; i++)
+    for (unsigned i = 0; i < CREW_MAX; i++)
         atomic_store_explicit(&taken[i], atomic_load_explicit(&news[i], memory_order_relaxed), memory_order_relaxed);
 }
 
 static void raise_all(unsigned self) {
     static struct dpc dpc = DPC_INIT(take_news);
-    for (uint64_t n = atomic_load(&news[self]) + 1; !is_over(); n++) {
+    for (uint64_t n = atomic_load(&news[self]) + 1; !crew_is_over(); n++) {
         atomic_store_explicit(&news[self], n, memory_order_relaxed);
         dpc_raise(&dpc);
         nsec_t late = clock_now() + LOST;
         while (atomic_load_explicit(&taken[self], memory_order_relaxed) != n && clock_now() < late)
             sched_preempt_point();
-        verify(atomic_load_explicit(&taken[self], memory_order_relaxed) == n);
+        crew_verify(atomic_load_explicit(&taken[self], memory_order_relaxed) == n);
     }
 }
 
 KTEST(order_a_dpc_sees_what_it_was_raised_for) {
-    KTEST_CHECK(run_crew(BODIES_MAX, raise_all));
+    KTEST_CHECK(crew_run(CREW_MAX, raise_all));
 }
 
 // --- read-copy-update: what is published is whole, and stays while it is read ---
@@ -227,7 +182,7 @@ static void publish(uint64_t n) {
 }
 
 static void publish_and_read(unsigned self) {
-    for (uint64_t n = 1; !is_over(); n++) {
+    for (uint64_t n = 1; !crew_is_over(); n++) {
         if (self == 0)
             publish(n << 16);
         rcu_read_lock();
@@ -237,7 +192,7 @@ static void publish_and_read(unsigned self) {
             for (unsigned i = 0; i < ARRAY_SIZE(note->words); i++)
                 whole &= *(const volatile uint64_t *)&note->words[i] == note->words[0] + i && note->words[0] != 0xdead;
         rcu_read_unlock();
-        verify(whole);
+        crew_verify(whole);
         if (n % 8 == 0)
             sched_preempt_point();
         if (self != 0 && n % 64 == 0) // idle CPUs take no part in grace periods
@@ -246,7 +201,7 @@ static void publish_and_read(unsigned self) {
 }
 
 KTEST(order_published_memory_is_whole_and_stays) {
-    KTEST_CHECK(run_crew(BODIES_MAX, publish_and_read));
+    KTEST_CHECK(crew_run(CREW_MAX, publish_and_read));
     struct note *last = rcu_load(&published);
     rcu_store(&published, nullptr);
     rcu_synchronize();
@@ -263,7 +218,7 @@ static struct {
 } dekker;
 
 static void light_side(void) {
-    for (uint32_t round = 0; !is_over();) {
+    for (uint32_t round = 0; !crew_is_over();) {
         uint32_t go = atomic_load_explicit(&dekker.go, memory_order_acquire);
         if (go == round) {
             sched_preempt_point();
@@ -284,14 +239,14 @@ static void barrier_side(unsigned self) {
         light_side();
         return;
     }
-    for (uint32_t round = 1; !is_over(); round++) {
+    for (uint32_t round = 1; !crew_is_over(); round++) {
         atomic_store_explicit(&dekker.go, round, memory_order_release);
         atomic_store_explicit(&dekker.x, round, memory_order_relaxed);
         sched_barrier(nullptr);
         uint32_t y = atomic_load_explicit(&dekker.y, memory_order_relaxed), done;
         while ((done = atomic_load_explicit(&dekker.done, memory_order_acquire)) != round && done != ~0u)
             sched_preempt_point();
-        verify(done == ~0u || y == round || atomic_load_explicit(&dekker.seen, memory_order_relaxed) == round);
+        crew_verify(done == ~0u || y == round || atomic_load_explicit(&dekker.seen, memory_order_relaxed) == round);
     }
 }
 
@@ -301,5 +256,5 @@ KTEST(order_a_barrier_on_others_orders_them) {
         return;
     }
     dekker.go = dekker.done = dekker.x = dekker.y = 0;
-    KTEST_CHECK(run_crew(2, barrier_side));
+    KTEST_CHECK(crew_run(2, barrier_side));
 }

@@ -118,9 +118,18 @@ static bool keep_reserved(uint64_t old, uint64_t value) REQUIRES(&asids.lock) {
     return found;
 }
 
+// A debug kernel has few, so that its tests see many roll-overs.
+static size_t asid_count(void) {
+#ifdef TESSERA_DEBUG
+    return CPU_MAX + 16;
+#else
+    return arm64_features.asid16 ? ASID_MAX : 256;
+#endif
+}
+
 static uint64_t new_asid(uint64_t old) REQUIRES(&asids.lock) {
     uint64_t generation = atomic_load_explicit(&asids.generation, memory_order_relaxed);
-    size_t count = arm64_features.asid16 ? ASID_MAX : 256;
+    size_t count = asid_count();
     if (old != 0 && keep_reserved(old, generation | ASID_OF(old)))
         return generation | ASID_OF(old);
     size_t asid = bitmap_next_clear(asids.used, count, asids.last + 1);
