@@ -6,6 +6,7 @@
 #include "cpu/sysreg.h"
 #include <arch/cpu.h>
 #include <arch/upcall.h>
+#include <lib/assert.h>
 #include <lib/status.h>
 #include <lib/string.h>
 
@@ -81,7 +82,9 @@ void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {
         arch_frame_changed();
 }
 
+// The call came through WHOLE_FRAME of vectors.S.
 status_t arch_thread_clone_user(struct thread *child) {
+    ASSERT(*arch_work_of(arch_current()) != 0);
     struct arch_frame *frame = arch_thread_frame(child);
     *frame = *arch_thread_frame(arch_current());
     frame->regs[0] = 0;
