@@ -58,6 +58,8 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
 
 struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_of(prev), *to = arch_of(next);
+    // The user's cache maintenance (SCTLR.UCI) is finished here, though its DSB may be executed on another CPU.
+    dsb_ish();
     from->tls = sysreg_read(TPIDR_EL0);
     sysreg_write(TPIDR_EL0, to->tls);
     vector_switch(from, to);
