@@ -12,7 +12,7 @@ import struct
 
 from arch import ARCHES
 from boot import device_tree
-from boot.case import Case as AnyCase
+from boot.case import FATAL, Case as AnyCase, fatal_cases
 
 ABOUT = ARCHES["arm64"]
 FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
@@ -186,6 +186,7 @@ def inputs():
         Case("an initrd of noise", append="panic=-1", initrd=os.urandom(100000), want=[r"panic: .*init"], never=["again"]),
         Case("a panic shows where", append="panic=-1", want=[r"panic: ", r"^\[.*\] CPU \d, thread", r" 0  print_trace\+0x",
                                                          r"sched_thread_start\+0x"], never=["again"]),
+        *fatal_cases(Case, FATAL | {"user_access": "page fault", "call_within_a_function": "branch to no landing pad"}),
         Case("a command line that is not text", append=FEW + " \udc81\udcff\x01", want=["bytes that are not text"]),
         Case("a quote that is not closed", append=FEW + ' "abc def', want=["quote is not closed"]),
         Case("a command line of 4000 bytes", append=FEW + " " + "x=y " * 995),
