@@ -40,5 +40,10 @@ void pci_read_bars(struct pci_device *device) {
     pci_command(device->address, 0, COMMAND_IO | COMMAND_MEMORY);
     for (unsigned i = 0; i < count;)
         i += read_bar(device->address, CONFIG_BAR + 4 * i, i + 1 < count, &device->bars[i]);
+    // Zero is no place for memory; but where I/O addresses are no ports, UEFI gives them from there on.
+    for (unsigned i = 0; i < count && !pci.host.unassigned; i++) {
+        struct pci_bar *bar = &device->bars[i];
+        bar->placed = bar->size != 0 && (bar->address != 0 || ((bar->flags & PCI_BAR_IO) && !pci.host.io_ports));
+    }
     pci_command(device->address, decoding, 0);
 }
