@@ -6,8 +6,9 @@
     suite.py --linux --record   on Debian's Linux in QEMU; writes linux-results.txt
     suite.py --docs             also writes docs/busybox-suite.md: every difference
     suite.py --applets 'sed awk'
+    suite.py --arch arm64
 
-A test must pass here wherever it passes on Linux. Other options go to tools/run.
+A test must pass here wherever it passes on Linux, on either architecture. Other options go to tools/run.
 """
 
 import argparse
@@ -21,6 +22,9 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
+sys.path.insert(0, str(TOP / "tools"))
+import arch as arches  # noqa: E402
+
 RECORD = HERE / "linux-results.txt"
 RESULT = re.compile(r"^(PASS|FAIL|SKIPPED|UNTESTED): (.*)$")
 
@@ -29,19 +33,19 @@ def fetch(*words):
     return pathlib.Path(subprocess.run([TOP / "tools/fetch", *words], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
 
 
-def prepare(folder):
+def prepare(folder, arch):
     source = fetch("source", "busybox")
     suite = folder / "suite"
     shutil.copytree(source / "testsuite", suite / "testsuite")
     shutil.copy(source / "debian/config/pkg/static", suite / ".config")
-    shutil.copy(fetch("deb", "busybox-static") / "bin/busybox", suite / "busybox")
+    shutil.copy(fetch("deb", "busybox-static", "--arch", arches.ARCHES[arch].debian) / "bin/busybox", suite / "busybox")
     shutil.copy(HERE / "run-suite.sh", folder / "run-suite.sh")
 
 
 def run(args, options):
     with tempfile.TemporaryDirectory(prefix="tessera-busybox-") as name:
-        prepare(pathlib.Path(name))
-        command = [TOP / "tools/run", "--json", "--timeout", str(args.timeout), "--files", name, *options,
+        prepare(pathlib.Path(name), args.arch)
+        command = [TOP / "tools/run", "--arch", args.arch, "--json", "--timeout", str(args.timeout), "--files", name, *options,
                    "--cmd", f"sh /files/run-suite.sh /files/suite {args.limit} {args.applets}"]
         if args.linux:
             command.append("--linux")
@@ -102,6 +106,7 @@ def write_docs(results, linux):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arches.add_option(parser)
     parser.add_argument("--linux", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--docs", action="store_true")

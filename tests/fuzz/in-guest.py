@@ -14,15 +14,19 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tools"))
+import arch as arches  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arches.add_option(parser)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     args, options = parser.parse_known_args()
-    command = [TOP / "tools/run", "--json", "--timeout", str(args.seconds + 90), "--files", TOP / "out/x86_64/user/fuzz",
-               *options, "--cmd", f"/files/random-calls {args.seed} {args.seconds}"]
+    command = [TOP / "tools/run", "--arch", args.arch, "--json", "--timeout", str(args.seconds + 90),
+               "--files", arches.programs_of(args.arch) / "fuzz", *options,
+               "--cmd", f"/files/random-calls {args.seed} {args.seconds}"]
     result = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout)
     lines = result["output"].splitlines()
     if any(line.startswith("1..") for line in lines):

@@ -21,11 +21,11 @@ import arch as arches  # noqa: E402
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arches.add_option(parser)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--linux", action="store_true")
-    arches.add_option(parser)
     args = parser.parse_args()
     count, seconds = (500, 10) if args.short else (args.count, int(args.minutes * 60))
     number = failed = 0
