@@ -3,12 +3,16 @@
 # A test is MODULE/test/NAME.c with a main() that speaks TAP (tests/include/tap.h). It is linked with an
 # archive of its module and of its deps, so it may define (fake) any function of a file that it does not pull in.
 
+host_generated := $(HOST)/gen/include/abi/syscall_table.h
+$(host_generated): abi/syscalls.tbl tools/gen-syscalls
+	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-syscalls x86_64 $< > $@
+
 host_modules := $(filter lib sched mm object vfs tty net posix dev pci host,$(modules))
 host_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
     -D_GNU_SOURCE -DTESSERA_HOST -DTESSERA_DEBUG -Wno-thread-safety-analysis
 
 define host_object
-$(HOST)/obj/$(dir_$(1))/$(basename $(2)).o: $(dir_$(1))/$(2) $$(generated) make/host.mk $(dir_$(1))/module.mk
+$(HOST)/obj/$(dir_$(1))/$(basename $(2)).o: $(dir_$(1))/$(2) $$(host_generated) make/host.mk $(dir_$(1))/module.mk
 	$$(call say,HOSTCC,$$<)mkdir -p $$(@D); $$(CLANG) $$(c_flags) $$(host_flags) $$(call includes,$(1),host) -MMD -MP -c $$< -o $$@
 endef
 host_sources = $(filter %.c,$(sources_$(1)))

@@ -27,6 +27,8 @@ flags_$$(name) := $$(flags)
 endef
 $(foreach d,$(module_dirs),$(eval $(call load_module,$(d))))
 
-# $(call includes,MODULE,PORT): its -I list. `arch` brings the contract and the port's inline half.
-include_of = -I$(dir_$(1))/include $(if $(filter arch,$(1)),-Iarch/$(2)/include) $(if $(filter abi,$(1)),-I$(OUT)/gen/include)
+# $(call includes,MODULE,PORT): its -I list. `arch` brings the contract and the port's inline half, `abi` the system-call
+# table, whose numbers are x86-64's for the ports that run no programs (make/host.mk).
+gen_of = $(if $(filter $(ARCH),$(1)),$(OUT),$(HOST))/gen/include
+include_of = -I$(dir_$(1))/include $(if $(filter arch,$(1)),-Iarch/$(2)/include) $(if $(filter abi,$(1)),-I$(call gen_of,$(2)))
 includes = -I$(dir_$(1)) $(foreach m,$(1) $(deps_$(1)),$(call include_of,$(m),$(2)))
