@@ -7,14 +7,16 @@ MINUTES ?= 5
 COUNT   ?= 10000
 SECONDS ?= 600
 
-.PHONY: test-system test-system-linux debug-kernel lint format fuzz fuzz-short stress
+.PHONY: test-built test-system test-system-linux lint format fuzz fuzz-short stress
 check: check-unit lint fuzz-short
 
-# The sanitizing kernel is another configuration, so another make builds it: the one place where make calls make.
-debug-kernel:
-	$(Q)$(MAKE) --no-print-directory DEBUG=1 kernel
-test: $(KERNEL) user debug-kernel $(host_tests) $(fuzzers)
-	$(Q)tools/test $(STAGES)
+# All that the tests run, built before anything is timed. Another architecture or a sanitizing kernel is another
+# configuration, so another make builds it: the one place where make calls make. (test_arches: make/deps.mk)
+test-built: $$(host_tests) $$(fuzzers)
+	$(Q)$(foreach a,$(test_arches),$(MAKE) --no-print-directory ARCH=$(a) kernel user && \
+	    $(MAKE) --no-print-directory ARCH=$(a) DEBUG=1 kernel &&) true
+test: test-built
+	$(Q)tools/test $(addprefix --arch ,$(test_arches)) $(STAGES)
 
 # The system tests alone, in one boot: make test-system TESTS='fork pipe'
 test-system: $(KERNEL_IMAGE) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
@@ -25,7 +27,7 @@ test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 stress: $(KERNEL_IMAGE) user
 	$(Q)tests/stress/stress.py --arch $(ARCH) --minutes $(MINUTES) --count $(COUNT)
 
-lint:
+lint: $(host_generated)
 	$(Q)tools/lint
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format-22 -i
@@ -35,10 +37,10 @@ fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
 fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-$(HOST)/fuzz/%: tests/fuzz/%.c $(kernel_sources) make/check.mk
+$(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -Wno-thread-safety-analysis -I. \
-	    -Ilib/include -Iabi/include -Iarch/include -Iarch/host/include -Ikernel/posix -Ikernel/vfs -I$(OUT)/gen/include \
+	    -Ilib/include -Iabi/include -Iarch/include -Iarch/host/include -Ikernel/posix -Ikernel/vfs -I$(HOST)/gen/include \
 	    $< $(fuzz_sources_$*) -o $@
 $(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
 
@@ -54,6 +56,6 @@ fuzz = for f in $(fuzzers); do name=$${f\#\#*/}; mkdir -p $(HOST)/corpus/$$name;
     || { tail -40 $(HOST)/fuzz/$$name.log; exit 1; }; done
 fuzz-short: $(fuzzers) | $(fdt_seeds)
 	$(Q)$(call fuzz,5)
-fuzz: $(fuzzers) $(KERNEL) user | $(fdt_seeds)
+fuzz: $(fuzzers) $(KERNEL_IMAGE) user | $(fdt_seeds)
 	$(Q)$(call fuzz,$(SECONDS))
-	$(Q)tests/fuzz/in-guest.py --seconds $(SECONDS) --seed $$$$
+	$(Q)tests/fuzz/in-guest.py --arch $(ARCH) --seconds $(SECONDS) --seed $$$$
