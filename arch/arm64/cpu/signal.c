@@ -13,6 +13,7 @@
 #include "arm64_priv.h"
 #include "cpu/cpu_priv.h"
 #include "cpu/pstate.h"
+#include "cpu/user_window.h"
 #include "cpu/vector.h"
 #include <abi/signal.h>
 #include <arch/mmu.h>
@@ -32,8 +33,7 @@ struct record {
 
 struct fpsimd_record {
     struct record head;
-    uint32_t fpsr, fpcr;
-    uint64_t v[32][2];
+    struct vector_record state;
 };
 static_assert(sizeof(struct fpsimd_record) == 528);
 
@@ -55,75 +55,76 @@ struct user_context {
 };
 static_assert(offsetof(struct user_context, fault_address) == 176 && sizeof(struct user_context) == 464);
 
-// The part of a frame that is written: what ends it moves forward if there is no esr record.
+// Above all else.
+struct frame_link {
+    uint64_t x29, x30;
+};
+
+// Where things are; what ends the records comes in the place of the esr record if there is none.
 struct signal_frame {
     uint8_t info[128];
     struct user_context uc;
     struct fpsimd_record fpsimd;
     struct esr_record esr;
     struct record end;
-    uint64_t end_pad;
 };
+#define UC(field) (offsetof(struct signal_frame, uc) + offsetof(struct user_context, field))
 #define RECORDS_OFFSET offsetof(struct signal_frame, fpsimd)
 #define FRAME_SIZE (RECORDS_OFFSET + RECORDS_SIZE)
 static_assert(FRAME_SIZE == 4688);
+// x0-x30, sp, pc and pstate are in the same order here and there.
+#define REGISTERS_SIZE (34 * sizeof(uint64_t))
+static_assert(offsetof(struct user_context, pstate) - offsetof(struct user_context, regs) == REGISTERS_SIZE - 8);
+static_assert(offsetof(struct arch_frame, pstate) == REGISTERS_SIZE - 8);
 
-struct frame_link {
-    uint64_t x29, x30;
-};
+#define RECORD_HEAD(magic, size) ((uint64_t)(size) << 32 | (magic))
 
 // --- on the way to the handler ---
 
-static void context_fill(struct user_context *uc, const struct arch_signal *signal, const struct arch_thread *thread,
-                         const struct arch_frame *frame) {
-    uc->flags = uc->link = 0;
-    uc->stack = (struct abi_stack){
-        .base = signal->altstack_base, .flags = signal->altstack_flags, .size = signal->altstack_size};
-    uc->mask = signal->blocked;
-    memset(uc->mask_room, 0, sizeof(uc->mask_room) + sizeof(uc->pad));
-    uc->fault_address = thread->fault_address;
-    memcpy(uc->regs, frame->regs, sizeof(uc->regs));
-    uc->sp = frame->sp;
-    uc->pc = frame->pc;
-    uc->pstate = frame->pstate;
-    uc->pad2 = 0;
+// All but the registers and the vector state. `link_at`: the frame record.
+static status_t words_push(uintptr_t sp, uintptr_t link_at, const struct arch_signal *signal) {
+    struct thread *self = arch_current();
+    const struct arch_thread *thread = arch_of(self);
+    const struct arch_frame *frame = arch_thread_frame(self);
+    uintptr_t end = sp + offsetof(struct signal_frame, esr);
+    user_window_open();
+    USER_WINDOW_PUT(link_at, 0, frame->regs[29], bad);
+    USER_WINDOW_PUT(link_at, 8, frame->regs[30], bad);
+    USER_WINDOW_PUT(sp, UC(flags), 0, bad);
+    USER_WINDOW_PUT(sp, UC(link), 0, bad);
+    USER_WINDOW_PUT(sp, UC(stack.base), signal->altstack_base, bad);
+    USER_WINDOW_PUT(sp, UC(stack.flags), (uint32_t)signal->altstack_flags, bad);
+    USER_WINDOW_PUT(sp, UC(stack.size), signal->altstack_size, bad);
+    USER_WINDOW_PUT(sp, UC(mask), signal->blocked, bad);
+    USER_WINDOW_PUT(sp, UC(fault_address), thread->fault_address, bad);
+    USER_WINDOW_PUT(sp, RECORDS_OFFSET, RECORD_HEAD(FPSIMD_MAGIC, sizeof(struct fpsimd_record)), bad);
+    if (thread->fault_esr != 0) {
+        USER_WINDOW_PUT(end, 0, RECORD_HEAD(ESR_MAGIC, sizeof(struct esr_record)), bad);
+        USER_WINDOW_PUT(end, 8, thread->fault_esr, bad);
+        end += sizeof(struct esr_record);
+    }
+    USER_WINDOW_PUT(end, 0, 0, bad);
+    user_window_close();
+    return 0;
+bad:
+    return -EFAULT;
 }
 
-static void fpsimd_fill(struct fpsimd_record *record) {
-    struct vector_state state;
-    vector_read(&state);
-    record->head = (struct record){FPSIMD_MAGIC, sizeof(*record)};
-    record->fpsr = state.fpsr;
-    record->fpcr = state.fpcr;
-    memcpy(record->v, state.v, sizeof(state.v));
-}
-
-// Returns the size of what there is to write.
-static size_t frame_fill(struct signal_frame *out, const struct arch_signal *signal, const struct arch_thread *thread,
-                         const struct arch_frame *frame) {
-    memcpy(out->info, signal->siginfo, sizeof(out->info));
-    context_fill(&out->uc, signal, thread, frame);
-    fpsimd_fill(&out->fpsimd);
-    out->end = (struct record){};
-    out->end_pad = 0;
-    out->esr = (struct esr_record){};
-    if (thread->fault_esr == 0) // the end comes in its place
-        return offsetof(struct signal_frame, end);
-    out->esr = (struct esr_record){{ESR_MAGIC, sizeof(out->esr)}, thread->fault_esr};
-    return sizeof(*out);
+static status_t frame_push(uintptr_t sp, uintptr_t link_at, const struct arch_signal *signal) {
+    const struct arch_frame *frame = arch_thread_frame(arch_current());
+    if (!user_range_ok(sp, FRAME_SIZE + sizeof(struct frame_link)) || words_push(sp, link_at, signal) != 0 ||
+        copy_to_user_partial((void __user *)sp, signal->siginfo, 128) != 0 ||
+        copy_to_user_partial((void __user *)(sp + UC(regs)), frame, REGISTERS_SIZE) != 0)
+        return -EFAULT;
+    return vector_store_user((struct vector_record __user *)(sp + offsetof(struct signal_frame, fpsimd.state)));
 }
 
 status_t arch_signal_push(const struct arch_signal *signal) {
-    struct thread *self = arch_current();
-    struct arch_frame *frame = arch_thread_frame(self);
-    struct frame_link link = {frame->regs[29], frame->regs[30]};
-    struct signal_frame content;
-    size_t size = frame_fill(&content, signal, arch_of(self), frame);
+    struct arch_frame *frame = arch_thread_frame(arch_current());
     uintptr_t sp = signal->stack_top != 0 ? signal->stack_top : frame->sp;
-    uintptr_t link_at = ALIGN_DOWN(sp - sizeof(link), 16ul);
+    uintptr_t link_at = ALIGN_DOWN(sp - sizeof(struct frame_link), 16ul);
     sp = link_at - FRAME_SIZE;
-    if (copy_to_user((void __user *)link_at, &link, sizeof(link)) != 0 ||
-        copy_to_user((void __user *)sp, &content, size) != 0)
+    if (frame_push(sp, link_at, signal) != 0)
         return -EFAULT;
 
     // Point of no return.
@@ -146,17 +147,6 @@ status_t arch_signal_push(const struct arch_signal *signal) {
 }
 
 // --- and back ---
-
-static status_t fpsimd_pop(uintptr_t at) {
-    struct fpsimd_record record;
-    struct vector_state state = {};
-    if (copy_from_user(&record, (const void __user *)at, sizeof(record)) != 0)
-        return -EFAULT;
-    memcpy(state.v, record.v, sizeof(state.v));
-    state.fpsr = record.fpsr;
-    state.fpcr = record.fpcr;
-    return vector_write(&state);
-}
 
 // Goes through the records up to the end mark. *fpsimd: address of the one of that kind, which must be there.
 static status_t records_parse(uintptr_t start, uintptr_t *fpsimd) {
@@ -188,24 +178,25 @@ static bool pstate_valid(uint64_t *pstate) {
 }
 
 status_t arch_signal_pop(uint64_t *blocked, vaddr_t *altstack_base, size_t *altstack_size, int *altstack_flags) {
-    struct arch_frame *frame = arch_thread_frame(arch_current());
-    struct user_context uc;
+    struct arch_frame *frame = arch_thread_frame(arch_current()), new;
+    struct {
+        struct abi_stack stack;
+        uint64_t mask;
+    } uc;
     uintptr_t sp = frame->sp, fpsimd;
     if (!IS_ALIGNED(sp, 16ul) || !user_range_ok(sp, FRAME_SIZE))
         return -EFAULT;
-    if (copy_from_user(&uc, (const void __user *)(sp + offsetof(struct signal_frame, uc)), sizeof(uc)) != 0)
+    if (copy_from_user(&uc, (const void __user *)(sp + UC(stack)), sizeof(uc)) != 0 ||
+        copy_from_user(&new, (const void __user *)(sp + UC(regs)), REGISTERS_SIZE) != 0)
         return -EFAULT;
-    status_t status = pstate_valid(&uc.pstate) ? records_parse(sp + RECORDS_OFFSET, &fpsimd) : -EINVAL;
+    status_t status = pstate_valid(&new.pstate) ? records_parse(sp + RECORDS_OFFSET, &fpsimd) : -EINVAL;
     if (status == 0)
-        status = fpsimd_pop(fpsimd);
+        status = vector_load_user((const struct vector_record __user *)(fpsimd + sizeof(struct record)));
     if (status != 0)
         return status;
 
     // Point of no return.
-    memcpy(frame->regs, uc.regs, sizeof(uc.regs));
-    frame->sp = uc.sp;
-    frame->pc = uc.pc;
-    frame->pstate = uc.pstate;
+    memcpy(frame, &new, REGISTERS_SIZE);
     frame_sanitise(frame);
     frame->syscall = -1;
     *blocked = uc.mask;

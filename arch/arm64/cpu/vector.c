@@ -9,15 +9,20 @@
 // Who owns the registers: `owner` of a CPU is the last thread whose state was loaded there, and fpu_cpu of a thread the
 // last CPU where its state was. The registers hold a thread's state if both agree. The saved copy is always
 // current once a thread has been switched away from, so nobody ever has to ask another CPU for it.
+#include "cpu/vector.h"
 #include "cpu/cpu_priv.h"
 #include "cpu/sysreg.h"
-#include "cpu/vector.h"
 #include <abi/signal.h>
 #include <arch/cpu.h>
 #include <arch/percpu.h>
+#include <arch/uaccess.h>
 #include <arch/upcall.h>
 #include <lib/status.h>
 #include <lib/string.h>
+
+// The assembler knows these only with the vector unit.
+#define FPCR_EL0 S3_3_C4_C4_0
+#define FPSR_EL0 S3_3_C4_C4_1
 
 // CPACR_EL1.FPEN: user mode traps; nobody does. (SVE and SME trap for both: ZEN and SMEN stay 0.)
 #define UNIT_OFF (1ul << 20)
@@ -119,25 +124,45 @@ void vector_drop(struct arch_thread *thread) {
     unit_off();
 }
 
-void vector_read(struct vector_state *to) {
-    if (arch_of(arch_current())->fpu != nullptr)
-        vector_registers_save(to);
-    else
-        *to = initial_state;
+status_t vector_store_user(struct vector_record __user *to) {
+    if (arch_of(arch_current())->fpu == nullptr)
+        return clear_user_partial(to, sizeof(*to)) == 0 ? 0 : -EFAULT;
+    uint64_t control = sysreg_read(FPCR_EL0) << 32 | sysreg_read(FPSR_EL0);
+    uintptr_t at = (uintptr_t)to;
+    if (!user_range_ok(at, sizeof(*to)) || put_user(control, (uint64_t __user *)at) != 0)
+        return -EFAULT;
+    return vector_registers_store_user((void *)(at + offsetof(struct vector_record, v))) ? 0 : -EFAULT;
 }
 
-status_t vector_write(const struct vector_state *from) {
+// There is no area yet, and none is needed for zeros: the first use will find those.
+static status_t load_first(const struct vector_record __user *from) {
     struct arch_thread *thread = arch_of(arch_current());
-    if (thread->fpu == nullptr) {
-        if (memcmp(from, &initial_state, sizeof(*from)) == 0)
-            return 0; // it will find this at its first use
-        if (!attach(thread))
-            return -ENOMEM;
-        unsigned long irq = arch_irq_save();
-        registers_take(thread);
-        arch_irq_restore(irq);
-    }
-    vector_registers_load(from);
+    struct vector_record record;
+    if (copy_from_user(&record, from, sizeof(record)) != 0)
+        return -EFAULT;
+    if (memcmp(&record, &initial_state, sizeof(record)) == 0)
+        return 0;
+    if (!attach(thread))
+        return -ENOMEM;
+    struct vector_state *state = thread->fpu;
+    *state = (struct vector_state){.fpsr = record.fpsr, .fpcr = record.fpcr};
+    memcpy(state->v, record.v, sizeof(state->v));
+    unsigned long irq = arch_irq_save();
+    registers_take(thread);
+    vector_registers_load(state);
+    arch_irq_restore(irq);
+    return 0;
+}
+
+status_t vector_load_user(const struct vector_record __user *from) {
+    uintptr_t at = (uintptr_t)from;
+    uint64_t control;
+    if (arch_of(arch_current())->fpu == nullptr)
+        return load_first(from);
+    if (!user_range_ok(at, sizeof(*from)) || get_user(control, (const uint64_t __user *)at) != 0 ||
+        !vector_registers_load_user((const void *)(at + offsetof(struct vector_record, v))))
+        return -EFAULT;
+    vector_control_load((uint32_t)control, (uint32_t)(control >> 32));
     return 0;
 }
 
