@@ -16,7 +16,7 @@
 
 unsigned long arm64_hwcap, arm64_hwcap2;
 
-enum { ISAR0, ISAR1, ISAR2, MMFR0, MMFR1, MMFR2, PFR0, PFR1, DFR0, REGISTER_COUNT };
+enum { ISAR0, ISAR1, ISAR2, MMFR0, MMFR1, MMFR2, PFR0, PFR1, DFR0, ISAR5_32, MVFR0, MVFR1, REGISTER_COUNT };
 
 #define FIELD(shift) (0xful << (shift))
 
@@ -35,6 +35,10 @@ static const struct {
     [PFR0] = {4, 0, FIELD(16) | FIELD(20) | FIELD(48), 0x11}, // EL0 and EL1 are 64-bit only
     [PFR1] = {4, 1, FIELD(0) | FIELD(4) | FIELD(8), 0},
     [DFR0] = {5, 0, 0, 6},
+    // What a 32-bit program would want to know, as Linux shows it.
+    [ISAR5_32] = {2, 5, FIELD(4) | FIELD(8) | FIELD(12) | FIELD(16), 0},
+    [MVFR0] = {3, 0, FIELD(8), 0},
+    [MVFR1] = {3, 1, FIELD(8) | FIELD(12) | FIELD(16) | FIELD(28), 0},
 };
 
 static struct {
@@ -139,6 +143,9 @@ static void read_all(uint64_t values[static REGISTER_COUNT]) {
     values[PFR0] = sysreg_read(S3_0_C0_C4_0);
     values[PFR1] = sysreg_read(S3_0_C0_C4_1);
     values[DFR0] = sysreg_read(S3_0_C0_C5_0);
+    values[ISAR5_32] = sysreg_read(S3_0_C0_C2_5);
+    values[MVFR0] = sysreg_read(S3_0_C0_C3_0);
+    values[MVFR1] = sysreg_read(S3_0_C0_C3_1);
     // Tags are not offered: the instructions that handle them are all there is.
     if ((values[PFR1] & FIELD(8)) != 0)
         values[PFR1] = (values[PFR1] & ~FIELD(8)) | 1ul << 8;
