@@ -52,6 +52,7 @@ sources += cpu/tlb.c
 sources += cpu/vector.c
 sources += cpu/vector_registers.S
 sources += cpu/signal.c
+sources += cpu/signal_test.c
 sources += cpu/regs.c
 sources += cpu/pauth.c
 sources += cpu/idregs.c

@@ -6,6 +6,8 @@ ARCH_FLAGS  := -march=armv8-a -fPIE -fdirect-access-external-data -mgeneral-regs
     -mstack-protector-guard=global -mbranch-protection=standard
 ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
     --hash-style=sysv --no-warn-mismatch
+# Calls that copy the caller's registers: the entry code stores those that C preserves first (cpu/vectors.S).
+ARCH_LINK_FLAGS += --wrap=sys_clone --wrap=sys_clone3
 -include arch/arm64/vdso.mk
 
 # What loaders take: the image's bytes as they lie in memory, without .bss; the headers are in its first page.

@@ -12,13 +12,13 @@ import struct
 
 from arch import ARCHES
 from boot import device_tree
-from boot.case import Case as AnyCase
+from boot.case import FATAL, Case as AnyCase, fatal_cases
 
 ABOUT = ARCHES["arm64"]
 FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 Case = functools.partial(AnyCase, machine="virt,gic-version=3", cpu=ABOUT.cpu)
 
-RAM, KERNEL, TREE = 0x40000000, 0x40200000, 0x4A000000
+START, KERNEL, TREE = 0x48000000, 0x40200000, 0x4A000000 # QEMU puts a tree of its own where memory begins
 FEW = "selftest=clock_"
 
 
@@ -45,8 +45,8 @@ def started_with(blob, address=TREE):
         root = device_tree.dump(ABOUT.qemu, "virt,gic-version=3", ["-cpu", "cortex-a72", "-smp", "2", "-m", "256"], folder / "dtb")
         (folder / "dtb").write_bytes(blob(root) if callable(blob) else blob)
         (folder / "start").write_bytes(trampoline(address))
-        return [*placed(args.kernel, KERNEL), *placed(folder / "dtb", TREE), *placed(folder / "start", RAM),
-                "-device", f"loader,addr={RAM:#x},cpu-num=0"]
+        return [*placed(args.kernel, KERNEL), *placed(folder / "dtb", TREE), *placed(folder / "start", START),
+                "-device", f"loader,addr={START:#x},cpu-num=0"]
     return files
 
 
@@ -135,7 +135,8 @@ def bad_trees():
              want=[r"no initrd", r"panic: .*init"], ends=False, never=()),
         bad("no device tree", b"", "neither a device tree", address=0),
         bad("zeros for a device tree", bytes(4096), "there is none where it should be"),
-        bad("a device tree beyond memory", b"", "device tree at 0xf0000000: ", address=0xF0000000),
+        Case("a device tree beyond memory", kernel=False, append="", cpu="cortex-a72", files=started_with(b"", 0xF0000000),
+             want=["exception at start-up; .* 00000000f0000000"], ends=False, timeout=30),
         bad("a truncated device tree", raw(cut), "truncated"),
         bad("a truncated device tree that admits it", raw(cut_honestly), "its parts overlap or lie outside"),
         bad("a device tree that ends in a node", raw(ends_early), "truncated"),
@@ -185,6 +186,7 @@ def inputs():
         Case("an initrd of noise", append="panic=-1", initrd=os.urandom(100000), want=[r"panic: .*init"], never=["again"]),
         Case("a panic shows where", append="panic=-1", want=[r"panic: ", r"^\[.*\] CPU \d, thread", r" 0  print_trace\+0x",
                                                          r"sched_thread_start\+0x"], never=["again"]),
+        *fatal_cases(Case, FATAL | {"user_access": "page fault", "call_within_a_function": "branch to no landing pad"}),
         Case("a command line that is not text", append=FEW + " \udc81\udcff\x01", want=["bytes that are not text"]),
         Case("a quote that is not closed", append=FEW + ' "abc def', want=["quote is not closed"]),
         Case("a command line of 4000 bytes", append=FEW + " " + "x=y " * 995),

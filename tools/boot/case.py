@@ -14,3 +14,19 @@ class Case:
         if append.startswith("selftest"):
             self.want += [r"^1\.\.[1-9]", r"tests, 0 failed"]
             self.never += [r"^not ok"]
+
+
+# Bugs that the kernel commits when asked to (kernel/init/ktest_fatal.c and the port's own), and how the panic calls them.
+FATAL = {
+    "stack_overflow": "stack overflow|double fault",
+    "null_pointer": "page fault",
+    "write_to_code": "page fault",
+    "call_of_data": "page fault|instruction fault",
+}
+
+
+def fatal_cases(case, fatal):
+    """A boot for each of the bugs; `case` makes it."""
+    return [case(f"a bug: {name.replace('_', ' ')}", append=f"panic=-1 selftest=fatal_{name}",
+                 want=[rf"panic: ({says}) in the kernel", r" 0  print_trace\+0x"], never=[r"^(not )?ok", "again"])
+            for name, says in fatal.items()]

@@ -5,7 +5,7 @@ import functools
 import os
 
 from arch import ARCHES
-from boot.case import Case as AnyCase
+from boot.case import FATAL, Case as AnyCase, fatal_cases
 
 OVMF = [p for p in ("/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd") if os.path.exists(p)]
 Case = functools.partial(AnyCase, machine="q35", cpu=ARCHES["x86_64"].cpu)
@@ -42,6 +42,7 @@ def cases(args):
         Case("an initrd of noise", append="panic=-1", initrd=os.urandom(100000), want=[r"panic: .*init"], never=["again"]),
         Case("a panic shows where", append="panic=-1", want=[r"panic: ", r"^\[.*\] CPU \d, thread", r" 0  print_trace\+0x",
                                                          r"sched_thread_start\+0x"], never=["again"]),
+        *fatal_cases(Case, FATAL),
         Case("a command line that is not text", append=few + " \udc81\udcff\x01", want=["bytes that are not text"]),
         Case("a quote that is not closed", append=few + ' "abc def', want=["quote is not closed"]),
         Case("a command line of 4000 bytes", append=few + " " + "x=y " * 995),

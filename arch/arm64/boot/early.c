@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 // C before the kernel is where it was linked to run.
 //
-// early_identity runs with the MMU off, at the physical address of the image: it makes a one-to-one map of the image
-// and of what early_main wants to read. early_main runs in that map. It chooses where in the top 2 GiB the kernel
-// shall live, relocates the image for that place, and maps it there: code executable and not writable, constants
-// neither, data not executable. Nothing here may use a pointer stored in the image before it is relocated, call out of
-// this file, or be instrumented; early_identity must not access memory unaligned either.
+// early_identity runs with the MMU off, at the physical address of the image: it makes a one-to-one map of the image.
+// early_main runs in that map. It chooses where in the top 2 GiB the kernel shall live, relocates the image for that
+// place, and maps it there: code executable and not writable, constants neither, data not executable. Nothing here may
+// use a pointer stored in the image before it is relocated, call out of this file, or be instrumented; early_identity
+// must not access memory unaligned either.
 
 #include "boot/early.h"
 #include "arm64_priv.h"
@@ -18,6 +18,7 @@
 #define IMAGE_TABLES 12           // page tables for the image: 24 MiB less its alignment
 #define IDENTITY_TABLES 12
 #define BLOCK (2ul << 20)
+#define ADDRESS_END (1ul << 48)
 #define TREE_MAX (2ul << 20) // bytes of a device tree that may be looked at
 #define TABLE_BITS (ARM64_PTE_VALID | ARM64_PTE_TABLE)
 
@@ -41,31 +42,53 @@ extern uint64_t relr_start[], relr_end[];
 
 // --- the one-to-one map ---
 
+// The table below; nullptr: there are no more.
 PLAIN static uint64_t *identity_next(uint64_t *entry) {
     if (*entry == 0) {
         if (identity_used == IDENTITY_TABLES)
-            __builtin_trap();
+            return nullptr;
         *entry = (uintptr_t)identity_tables[identity_used++] | TABLE_BITS;
     }
     return (uint64_t *)(*entry & ARM64_PTE_ADDRESS);
 }
 
-PLAIN static void identity_map(paddr_t start, uint64_t size, uint64_t bits) {
+PLAIN static bool identity_map(paddr_t start, uint64_t size, uint64_t bits) {
+    if (start >= ADDRESS_END || size > ADDRESS_END - start)
+        return false;
     for (paddr_t at = ALIGN_DOWN(start, BLOCK); at < start + size; at += BLOCK) {
         uint64_t *l1 = identity_next(&identity_root[at >> 39 & 511]);
-        uint64_t *l2 = identity_next(&l1[at >> 30 & 511]);
-        l2[at >> 21 & 511] = at | bits;
+        uint64_t *l2 = l1 != nullptr ? identity_next(&l1[at >> 30 & 511]) : nullptr;
+        if (l2 == nullptr)
+            return false;
+        if (l2[at >> 21 & 511] == 0)
+            l2[at >> 21 & 511] = at | bits;
     }
+    return true;
 }
 
-PLAIN void early_identity(paddr_t device_tree);
-PLAIN void early_identity(paddr_t device_tree) {
-    const uint64_t block = ARM64_PTE_KERNEL_BLOCK, code = block & ~ARM64_PTE_KERNEL_NO_EXECUTE;
-    if (device_tree != 0)
-        identity_map(device_tree, TREE_MAX, block);
-    if (boot_handoff.command_line != 0)
-        identity_map(boot_handoff.command_line, PAGE_SIZE, block);
-    identity_map((uintptr_t)kernel_start, (uintptr_t)(kernel_end - kernel_start), code);
+// What has the MMU on. early_main adds what it reads.
+PLAIN void early_identity(void);
+PLAIN void early_identity(void) {
+    identity_map((uintptr_t)kernel_start, (uintptr_t)(kernel_end - kernel_start),
+                 ARM64_PTE_KERNEL_BLOCK & ~ARM64_PTE_KERNEL_NO_EXECUTE);
+}
+
+// False: out of reach, or there is no memory.
+PLAIN static bool identity_show(paddr_t start, uint64_t size) {
+    if (!identity_map(start, size, ARM64_PTE_KERNEL_BLOCK | ARM64_PTE_READ_ONLY))
+        return false;
+    __asm__ volatile("dsb ishst\n\tisb" ::: "memory");
+    return early_probe(start);
+}
+
+// From now on it only serves other CPUs to get in.
+void early_identity_seal(void) {
+    for (unsigned i = 0; i < identity_used; i++) {
+        for (unsigned k = 0; k < 512; k++) {
+            if ((identity_tables[i][k] & TABLE_BITS) == ARM64_PTE_VALID) // a block
+                identity_tables[i][k] |= ARM64_PTE_READ_ONLY;
+        }
+    }
 }
 
 // --- what must be known before anything is parsed properly ---
@@ -106,11 +129,14 @@ PLAIN static bool has_word(const char *text, size_t max, const char *word) {
 // The first property of that name in a device tree, wherever it is. (lib/fdt does it properly, later.)
 PLAIN static const char *find_property(paddr_t address, const char *name, uint32_t *size) {
     enum { BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOTHING = 4 };
+    enum { MAGIC = 0xd00dfeed, HEADER_SIZE = 40 };
     const uint8_t *tree = (const uint8_t *)address;
-    if (address == 0 || big_endian(tree) != 0xd00dfeed)
+    if (address == 0 || !identity_show(address, HEADER_SIZE) || big_endian(tree) != MAGIC)
         return nullptr;
     uint32_t total = MIN(big_endian(tree + 4), (uint32_t)TREE_MAX), at = big_endian(tree + 8);
     uint32_t names = big_endian(tree + 12);
+    if (!identity_show(address, total))
+        return nullptr;
     while (at <= total - 12 && total > 12) {
         uint32_t token = big_endian(tree + at);
         at += 4;
@@ -139,7 +165,8 @@ PLAIN static bool kaslr_refused(void) {
     static const char word[] = "nokaslr";
     if (boot_handoff.command_line != 0) {
         paddr_t line = boot_handoff.command_line;
-        return has_word((const char *)line, ALIGN_DOWN(line, BLOCK) + BLOCK - line, word);
+        uint64_t size = ALIGN_DOWN(line, BLOCK) + BLOCK - line;
+        return identity_show(line, size) && has_word((const char *)line, size, word);
     }
     uint32_t size;
     const char *line = find_property(boot_handoff.device_tree, "bootargs", &size);

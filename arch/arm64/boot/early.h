@@ -9,10 +9,15 @@
 // (paging.c).
 extern uint64_t kernel_root_table[512], image_l1[512], fixmap_l2[512], device_l3[2][512];
 
-// Virtual address 0 of the one-to-one map, for TTBR0, made by early_identity: the image, and what early_main reads.
+// Of the one-to-one map, for TTBR0: the image, and what early_main reads.
 extern uint64_t identity_root[512];
+// Makes it read-only.
+void early_identity_seal(void);
 
 extern uint64_t arm64_early_entropy;
+
+// Whether a load from there gets an answer, before cpu/ has its vectors.
+bool early_probe(paddr_t address);
 
 // Where the secondaries of smp.c come in, at its physical address: x0 is a CPU number.
 extern char secondary_entry[];

@@ -15,8 +15,10 @@
 #define HCR_EL1_IS_64BIT (1 << 31)
 #define HCR_KEYS (3 << 40) // pointer authentication does not trap: instructions, keys
 #define HCR_E2H 34         // bit
+#define SCTLR_MMU 0x5      // and data cache
 
 #define KERNEL_STACK_SIZE 16384
+#define STACK_OWNER_SIZE 16 // cpu/ keeps the thread at the end of its stack
 
 // The physical address of a symbol, wherever the image is.
 .macro ADDRESS register, symbol
@@ -35,13 +37,16 @@ entry_start:
     bl      to_el1
     bl      check_granule
 
-    // .bss, with neither cache nor alignment to help. What caches may hold of it is older.
+    // .bss, without caches: what these hold of it goes before (it could be written back), and what they fetch
+    // meanwhile, after.
     ADDRESS x0, bss_start
     ADDRESS x1, kernel_end
+    bl      invalidate
+    ADDRESS x0, bss_start
 1:  stp     xzr, xzr, [x0], #16
     cmp     x0, x1
     b.lo    1b
-    ADDRESS x0, boot_stack_top
+    ADDRESS x0, boot_stack_top - STACK_OWNER_SIZE
     mov     sp, x0
     mov     x29, #0
     mov     x0, x19
@@ -60,9 +65,11 @@ entry_start:
     // Up: the same code and stack at their final address.
     ADDRESS x1, kernel_start
     sub     x0, x0, x1                  // virtual minus physical
-    ADDRESS x1, boot_stack_top
+    ADDRESS x1, boot_stack_top - STACK_OWNER_SIZE
     add     x1, x1, x0
     mov     sp, x1
+    mov     x29, #0                     // end of backtraces
+    mov     x30, #0
     ADDRESS x1, early_vectors
     add     x1, x1, x0
     msr     vbar_el1, x1
@@ -86,8 +93,9 @@ secondary_entry:
     ldr     x0, [x20]
     add     x1, x20, #16
     ldr     x1, [x1, x19, lsl #3]
-    mov     sp, x1
+    sub     sp, x1, #STACK_OWNER_SIZE
     mov     x29, #0
+    mov     x30, #0
     ADDRESS x1, early_vectors
     add     x1, x1, x0
     msr     vbar_el1, x1
@@ -103,6 +111,7 @@ to_el1:
     mrs     x0, CurrentEL
     cmp     x0, #EL2
     b.eq    1f
+    b.hi    refuse_el3
     ldr     x0, =SCTLR_START
     msr     sctlr_el1, x0
     isb
@@ -136,7 +145,19 @@ to_el1:
     msr     s3_4_c12_c9_5, x0           // ICC_SRE_EL2: there for us, and for EL1
     isb
     msr     s3_4_c12_c11_0, xzr         // ICH_HCR_EL2
-3:  mrs     x0, midr_el1
+3:  mrs     x0, id_aa64mmfr0_el1
+    ubfx    x0, x0, #56, #4
+    cbz     x0, 4f                      // traps of single registers
+    msr     s3_4_c1_c1_4, xzr           // HFGRTR_EL2
+    msr     s3_4_c1_c1_5, xzr           // HFGWTR_EL2
+    msr     s3_4_c1_c1_6, xzr           // HFGITR_EL2
+    msr     s3_4_c3_c1_4, xzr           // HDFGRTR_EL2
+    msr     s3_4_c3_c1_5, xzr           // HDFGWTR_EL2
+4:  mrs     x0, id_aa64mmfr1_el1
+    ubfx    x0, x0, #40, #4
+    cbz     x0, 5f
+    msr     s3_4_c1_c2_2, xzr           // HCRX_EL2: none of what came later
+5:  mrs     x0, midr_el1
     msr     vpidr_el2, x0
     mrs     x0, mpidr_el1
     msr     vmpidr_el2, x0
@@ -213,10 +234,13 @@ mmu_on:
 .endm
 refuse_vhe:
     STOP    "Tessera: this processor keeps its kernel in EL2 (VHE only): not supported.\r\n"
+refuse_el3:
+    STOP    "Tessera: started in EL3: firmware must leave it first.\r\n"
 refuse_granule:
     STOP    "Tessera: this processor has no 4 KiB pages.\r\n"
 
 // An exception before cpu/ has its vectors: the message and the address, by bare hands. One in here just stops.
+// Before we run high, nobody has mapped the console: the MMU goes off.
     .balign 2048
 early_vectors:
     .rept 16
@@ -224,11 +248,21 @@ early_vectors:
     .balign 128
     .endr
 early_exception:
+    adr     x0, early_probe
+    mrs     x1, elr_el1
+    cmp     x0, x1
+    b.eq    probe_failed
     adr     x0, early_stopped
     msr     vbar_el1, x0
     mrs     x20, esr_el1
     mrs     x21, elr_el1
     mrs     x22, far_el1
+    tbnz    x0, #63, 1f
+    mrs     x1, sctlr_el1
+    mov     x2, #SCTLR_MMU
+    bic     x1, x1, x2
+    msr     sctlr_el1, x1
+1:  isb
     adr     x0, 7f
     bl      say
     mov     x1, x20
@@ -248,6 +282,21 @@ early_stopped:
     b       . - 4
     .balign 128
     .endr
+
+// bool early_probe(paddr_t): is there anything at that address?
+    .globl early_probe
+    .hidden early_probe
+early_probe:
+    ldrb    w0, [x0]
+    mov     x0, #1
+    ret
+nothing_there:
+    mov     x0, #0
+    ret
+probe_failed:
+    adr     x0, nothing_there
+    msr     elr_el1, x0
+    eret
 
 stop_with: // x0: text
     bl      say
@@ -282,8 +331,8 @@ say_hex: // x1: number
 
 // x2 = the console we hope for: where early.c maps it once we run high, else where it is.
 console_address:
-    mrs     x2, sctlr_el1
-    tbz     x2, #0, 1f
+    adr     x2, console_address
+    tbz     x2, #63, 1f
     ldr     x2, =CONSOLE_GUESS_MAPPED
     ret
 1:  mov     x2, #CONSOLE_GUESS

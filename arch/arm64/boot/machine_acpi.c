@@ -123,6 +123,7 @@ static void read_pci(void) {
     machine.pci = (struct arch_pci_host){.ecam = ecam.base, .ecam_size = ecam.size};
     machine.pci.bus_first = acpi.ecam_bus_start;
     machine.pci.bus_last = acpi.ecam_bus_end;
+    machine.pci.unassigned = devices.pci_memory32.size != 0; // whatever UEFI did: we do it anew
     machine.pci.io = window_of(&devices.pci_io);
     machine.pci.memory32 = window_of(&devices.pci_memory32);
     machine.pci.memory64 = window_of(&devices.pci_memory64);

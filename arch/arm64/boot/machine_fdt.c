@@ -205,7 +205,7 @@ static void read_pci(const struct fdt *tree) {
     machine.pci.ecam_size = MIN(ecam.size, (last - first + 1) << 20);
     machine.pci.bus_first = (uint8_t)first;
     machine.pci.bus_last = (uint8_t)(first + (machine.pci.ecam_size >> 20) - 1);
-    machine.pci.unassigned = boot_handoff.memory_map == 0; // UEFI gives addresses, a bare start does not
+    machine.pci.unassigned = true; // UEFI may have given addresses, and may not have looked: we do it anew
     read_pci_windows(tree, pci);
     for (uint32_t slot = 0; slot < ARRAY_SIZE(machine.pci_intx); slot++) {
         const uint32_t unit[] = {slot << PCI_SLOT_SHIFT, 0, 0, 1};

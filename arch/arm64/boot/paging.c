@@ -90,32 +90,54 @@ void *boot_alloc(size_t size) {
 
 // --- the direct map ---
 
-// The table that entry `index` of `table` leads to, made if need be. Each is seen through the window for the moment.
+// Until the next call.
+static uint64_t *seen_table(paddr_t table) {
+    return window(table, PAGE_SIZE, ARM64_PTE_KERNEL_PAGE);
+}
+
+// The table that entry `index` of `table` leads to, made if need be.
 static paddr_t next_table(paddr_t table, unsigned index) {
-    const uint64_t *seen = window(table, PAGE_SIZE, ARM64_PTE_KERNEL_PAGE);
-    if (seen[index] != 0)
-        return seen[index] & ARM64_PTE_ADDRESS;
+    uint64_t entry = seen_table(table)[index];
+    if (entry != 0)
+        return entry & ARM64_PTE_ADDRESS;
     paddr_t made = boot_alloc_phys(PAGE_SIZE);
-    uint64_t *changed = window(table, PAGE_SIZE, ARM64_PTE_KERNEL_PAGE);
-    changed[index] = made | TABLE_BITS;
+    seen_table(table)[index] = made | TABLE_BITS;
     return made;
 }
 
-static void map_large(uintptr_t base, uint64_t start, uint64_t end) {
+// [start, end), whole pages, in blocks as large as possible.
+static void map_memory(uintptr_t base, uint64_t start, uint64_t end, uint64_t bits) {
     while (start < end) {
         uintptr_t virt = base + start;
         paddr_t l1 = next_table(image_phys(kernel_root_table), virt >> 39 & 511);
         if (IS_ALIGNED(start, GIB) && end - start >= GIB) {
-            uint64_t *entries = window(l1, PAGE_SIZE, ARM64_PTE_KERNEL_PAGE);
-            entries[virt >> 30 & 511] = start | ARM64_PTE_KERNEL_BLOCK;
+            seen_table(l1)[virt >> 30 & 511] = start | ARM64_PTE_KERNEL_BLOCK | bits;
             start += GIB;
             continue;
         }
-        uint64_t *entries = window(next_table(l1, virt >> 30 & 511), PAGE_SIZE, ARM64_PTE_KERNEL_PAGE);
-        uint64_t stop = MIN(ALIGN_DOWN(start, GIB) + GIB, end);
-        for (; start < stop; start += LARGE)
-            entries[(base + start) >> 21 & 511] = start | ARM64_PTE_KERNEL_BLOCK;
+        paddr_t l2 = next_table(l1, virt >> 30 & 511);
+        if (IS_ALIGNED(start, LARGE) && end - start >= LARGE) {
+            uint64_t *entries = seen_table(l2), stop = MIN(ALIGN_DOWN(start, GIB) + GIB, ALIGN_DOWN(end, LARGE));
+            for (; start < stop; start += LARGE)
+                entries[(base + start) >> 21 & 511] = start | ARM64_PTE_KERNEL_BLOCK | bits;
+            continue;
+        }
+        uint64_t *entries = seen_table(next_table(l2, virt >> 21 & 511));
+        uint64_t stop = MIN(ALIGN_DOWN(start, LARGE) + LARGE, end);
+        for (; start < stop; start += PAGE_SIZE)
+            entries[(base + start) >> 12 & 511] = start | ARM64_PTE_KERNEL_PAGE | bits;
     }
+}
+
+// Read-only where the image's code and constants are: they have no other writable mapping either.
+static void map_range(uintptr_t base, struct boot_range range) {
+    paddr_t constants = image_phys(kernel_start), data = image_phys(kernel_rodata_end);
+    if (constants >= range.start && data <= range.end) {
+        map_memory(base, range.start, constants, 0);
+        map_memory(base, constants, data, ARM64_PTE_READ_ONLY);
+        range.start = data;
+    }
+    map_memory(base, range.start, range.end, 0);
 }
 
 // All that is memory: firmware's tables are read through the direct map.
@@ -123,19 +145,17 @@ static bool is_ram(enum boot_memory_type type) {
     return type != BOOT_MEMORY_DEVICE;
 }
 
-// Whole large pages of RAM, and none that firmware keeps to itself in one of them: then the pieces are mapped singly.
+// Not more than is memory: what lies beside it may be a device's, or firmware's own, and the CPU reads ahead. A copy,
+// as boot_info changes while tables are taken from it.
 static unsigned collect_ram(void) {
     unsigned count = 0;
     for (unsigned i = 0; i < boot_info.range_count; i++) {
         struct boot_range range = boot_info.ranges[i];
-        if (!is_ram(range.type))
+        range.end = MIN(range.end, DIRECT_MAP_MAX);
+        if (!is_ram(range.type) || range.start >= range.end)
             continue;
-        range.start = ALIGN_DOWN(range.start, LARGE);
-        range.end = MIN(ALIGN_UP(range.end, LARGE), DIRECT_MAP_MAX);
-        if (range.start >= range.end)
-            continue;
-        if (count > 0 && range.start <= paging.ram[count - 1].end)
-            paging.ram[count - 1].end = MAX(range.end, paging.ram[count - 1].end);
+        if (count > 0 && range.start == paging.ram[count - 1].end)
+            paging.ram[count - 1].end = range.end;
         else
             paging.ram[count++] = range;
     }
@@ -146,7 +166,7 @@ static void make_direct_map(bool randomise) {
     uintptr_t base = DIRECT_MAP_START + (randomise ? ALIGN_DOWN(random_early() % DIRECT_MAP_SLIDE, GIB) : 0);
     unsigned count = collect_ram();
     for (unsigned i = 0; i < count; i++)
-        map_large(base, paging.ram[i].start, paging.ram[i].end);
+        map_range(base, paging.ram[i]);
     arch_pte_publish_kernel();
     arm64_direct_map = base;
 }
@@ -157,6 +177,7 @@ void paging_init(void) {
         panic("boot: memory map is full");
     make_direct_map((uintptr_t)kernel_start != KERNEL_LINK_BASE); // not slid: nokaslr
     arm64_kernel_root = arch_phys_to_virt(image_phys(kernel_root_table));
+    early_identity_seal();
 }
 
 // --- fixed places ---

@@ -73,7 +73,8 @@ uintptr_t extable_find(uintptr_t instruction);
 ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) {
     return (struct arch_thread *)(void *)thread;
 }
-// struct thread.arch_work (sched/thread.h): non-zero makes the way out restore all registers.
+// struct thread.arch_work (sched/thread.h): non-zero says that all of the frame is stored or was replaced, and makes
+// the way out restore all registers.
 ALWAYS_INLINE uint32_t *arch_work_of(struct thread *thread) {
     return (uint32_t *)(void *)(arch_of(thread) + 1) + 1;
 }

@@ -328,3 +328,17 @@ KTEST(arm64_system_call_restart) {
     frame.syscall = 0x7700000000ul + 172; // the high half of x8 counts for nothing
     KTEST_CHECK(arch_frame_syscall_number(&frame) == 172);
 }
+
+// --- bugs that must end in a panic; run when they are named (kernel/init/ktest_fatal.c) ---
+
+KTEST(fatal_user_access) {
+    test_user_map();
+    *(volatile char *)USER_PAGE = 1; // with PAN
+    test_user_unmap();
+    ktest_fail(__FILE_NAME__, __LINE__, "nobody noticed");
+}
+
+KTEST(fatal_call_within_a_function) {
+    ((void (*)(void))((uintptr_t)arch_backtrace + 8))(); // with BTI
+    ktest_fail(__FILE_NAME__, __LINE__, "nobody noticed");
+}

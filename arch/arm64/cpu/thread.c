@@ -6,6 +6,7 @@
 #include "cpu/sysreg.h"
 #include <arch/cpu.h>
 #include <arch/upcall.h>
+#include <lib/assert.h>
 #include <lib/status.h>
 #include <lib/string.h>
 
@@ -57,6 +58,8 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
 
 struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_of(prev), *to = arch_of(next);
+    // The user's cache maintenance (SCTLR.UCI) is finished here, though its DSB may be executed on another CPU.
+    dsb_ish();
     from->tls = sysreg_read(TPIDR_EL0);
     sysreg_write(TPIDR_EL0, to->tls);
     vector_switch(from, to);
@@ -81,7 +84,9 @@ void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {
         arch_frame_changed();
 }
 
+// The call came through WHOLE_FRAME of vectors.S.
 status_t arch_thread_clone_user(struct thread *child) {
+    ASSERT(*arch_work_of(arch_current()) != 0);
     struct arch_frame *frame = arch_thread_frame(child);
     *frame = *arch_thread_frame(arch_current());
     frame->regs[0] = 0;

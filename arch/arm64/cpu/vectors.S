@@ -6,8 +6,12 @@
 // stack pointers and user mode has its own, so at an entry from user mode sp is the end of the kernel stack, and
 // the word above it tells the thread. In the kernel SP_EL0 holds that.
 //
-// Out: C preserves x19-x29, so only the others are loaded again, unless arch_frame_changed() announced that the frame
-// is not what came in. `work` and `arch_work` of the thread are tested as one word with interrupts off.
+// C preserves x19-x29. So a system call leaves them where they are, and only the slow way out stores them: whatever
+// looks at the frame of a call (signals, ptrace, a core dump) runs there. Calls that need them at once (clone) come
+// through WHOLE_FRAME. A frame that is whole already, or was changed by arch_frame_changed(), has arch_work set.
+//
+// Out: x19-x29 are not loaded again either, unless arch_frame_changed() announced that the frame is not what came in.
+// `work` and `arch_work` of the thread are tested as one word with interrupts off.
 //
 // There are two tables of vectors, the second for CPUs with pointer authentication: it gives the kernel its own
 // instruction key at the entries from user mode and the thread's back at the exits. arm64_cpu_init chooses.
@@ -15,7 +19,8 @@
 
 // --- from user mode ---
 
-.macro SAVE_USER
+// All but x20-x29; x19 comes along.
+.macro SAVE_USER_CALLER
     stp x0, x1, [sp, #-FRAME_SIZE]!
     stp x2, x3, [sp, #FRAME_X(2)]
     stp x4, x5, [sp, #FRAME_X(4)]
@@ -26,16 +31,22 @@
     stp x14, x15, [sp, #FRAME_X(14)]
     stp x16, x17, [sp, #FRAME_X(16)]
     stp x18, x19, [sp, #FRAME_X(18)]
-    stp x20, x21, [sp, #FRAME_X(20)]
-    stp x22, x23, [sp, #FRAME_X(22)]
-    stp x24, x25, [sp, #FRAME_X(24)]
-    stp x26, x27, [sp, #FRAME_X(26)]
-    stp x28, x29, [sp, #FRAME_X(28)]
     mrs x9, sp_el0
     stp x30, x9, [sp, #FRAME_X(30)]
     mrs x9, elr_el1
     mrs x10, spsr_el1
     stp x9, x10, [sp, #FRAME_PC]
+.endm
+.macro SAVE_CALLEE frame
+    stp x20, x21, [\frame, #FRAME_X(20)]
+    stp x22, x23, [\frame, #FRAME_X(22)]
+    stp x24, x25, [\frame, #FRAME_X(24)]
+    stp x26, x27, [\frame, #FRAME_X(26)]
+    stp x28, x29, [\frame, #FRAME_X(28)]
+.endm
+.macro SAVE_USER
+    SAVE_USER_CALLER
+    SAVE_CALLEE sp
 .endm
 
 // x9 becomes the current thread.
@@ -143,7 +154,10 @@
     sxtw x0, w8
     bl syscall_unknown
     b .Lcalled_\name
-1:  mov x0, sp
+1:  SAVE_CALLEE sp
+    mov w10, #1
+    str w10, [x9, #THREAD_ARCH_WORK]
+    mov x0, sp
     bl syscall_traced
     b .Lcalled_\name
 
@@ -156,6 +170,7 @@
     b .Lleave_\name
 
 .Ltrap_\name:
+    SAVE_CALLEE sp
     ENTER \pauth
     mov x9, #-1
     str x9, [sp, #FRAME_SYSCALL]
@@ -174,6 +189,9 @@
 
 .Lcalled_work_\name:
     str x0, [sp]
+    ldr w10, [x9, #THREAD_ARCH_WORK]
+    cbnz w10, arm64_leave_slow_\name
+    SAVE_CALLEE sp
 arm64_leave_slow_\name:
     mov x0, sp
     bl arm64_exit_slow
@@ -205,6 +223,24 @@ FUNCTION arch_enter_user
     b arm64_leave_slow_arm64_vectors_pauth
 END arch_enter_user
 
+// A system call that needs its whole frame: the linker puts this before the function (port.mk, --wrap). The registers
+// are as the program had them: so far only the entry code has run, unless the call is traced.
+.macro WHOLE_FRAME call
+FUNCTION __wrap_\call
+    mrs x9, sp_el0
+    ldr w10, [x9, #THREAD_ARCH_WORK]
+    cbnz w10, 1f
+    ldr x10, [x9, #THREAD_STACK_TOP]
+    sub x10, x10, #FRAME_SIZE
+    SAVE_CALLEE x10
+    mov w10, #1
+    str w10, [x9, #THREAD_ARCH_WORK]
+1:  b __real_\call
+END __wrap_\call
+.endm
+WHOLE_FRAME sys_clone
+WHOLE_FRAME sys_clone3
+
 // --- from the kernel ---
 
 // x29 then points at the saved x29 and x30, a frame record: backtraces go on in what was interrupted.
@@ -227,11 +263,11 @@ END arch_enter_user
 .endm
 .macro SAVE_KERNEL_CALLEE // for whoever prints the registers
     str x19, [sp, #FRAME_X(19)]
-    stp x20, x21, [sp, #FRAME_X(20)]
-    stp x22, x23, [sp, #FRAME_X(22)]
-    stp x24, x25, [sp, #FRAME_X(24)]
-    stp x26, x27, [sp, #FRAME_X(26)]
-    str x28, [sp, #FRAME_X(28)]
+    str x20, [sp, #FRAME_X(20)]
+    stp x21, x22, [sp, #FRAME_X(21)]
+    stp x23, x24, [sp, #FRAME_X(23)]
+    stp x25, x26, [sp, #FRAME_X(25)]
+    stp x27, x28, [sp, #FRAME_X(27)]
     add x9, sp, #FRAME_SIZE
     str x9, [sp, #FRAME_SP]
     mov x9, #-1
@@ -352,7 +388,7 @@ arm64_kernel_fatal:
 
     // From user mode.
     VECTOR
-    SAVE_USER
+    SAVE_USER_CALLER
     mrs x9, esr_el1
     lsr x9, x9, #ESR_CLASS_SHIFT
     cmp x9, #ESR_CLASS_SVC
@@ -366,7 +402,7 @@ arm64_kernel_fatal:
 
     // From 32-bit user mode, which no frame leads to: a trap that the C code knows no name for, a SIGILL.
     VECTOR
-    SAVE_USER
+    SAVE_USER_CALLER
     b .Ltrap_\name
     VECTOR
     SAVE_USER

@@ -5,22 +5,9 @@
 // chunks that never move. Changes take table->lock.
 #pragma once
 
+#include <abi/rights.h>
 #include <object/object.h>
 
-enum rights {
-    RIGHT_READ = 1,
-    RIGHT_WRITE = 2,
-    RIGHT_EXEC = 4,
-    RIGHT_MAP = 8,
-    RIGHT_SEND = 16,
-    RIGHT_RECEIVE = 32,
-    RIGHT_DUPLICATE = 64,
-    RIGHT_TRANSFER = 128,
-    RIGHT_WAIT = 256,
-    RIGHT_SIGNAL = 512,
-    RIGHT_ADMIN = 1024,
-    RIGHT_PATH = 2048, // O_PATH: the name only
-};
 #define RIGHTS_BASIC (RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT)
 #define RIGHTS_READ_WRITE (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP)
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MPL-2.0
+// The native calls' other structures: handles, signals, waits. Linux's objects are the native ones (eventfd is the
+// event, timerfd the timer, memfd the VMO, epoll the wait set, pidfd the task), so there are no second calls to make
+// those.
+#pragma once
+
+#include <abi/rights.h>
+#ifdef TESSERA_KERNEL
+#include <lib/types.h>
+#else
+#include <stdint.h>
+#endif
+
+// handle_info
+struct handle_info {
+    uint32_t type;   // enum object_type: TYPE_* below
+    uint32_t rights; // of the handle
+    uint32_t signals;
+    uint32_t handles; // how many there are to the object, of all processes and in messages
+    uint64_t id;      // of the object
+    char name[32];    // of its kind: "port", "pipe", "eventfd", …
+};
+
+// Signals of an object that anyone with RIGHT_SIGNAL may raise and clear; the bits below are the object's own (poll's).
+#define SIGNAL_USER 0xff000000u
+
+// object_wait
+struct wait_entry {
+    int32_t handle; // needs RIGHT_WAIT
+    uint32_t wanted;
+    uint32_t observed; // filled in
+    uint32_t reserved;
+};
+#define WAIT_ENTRIES_MAX 64
