@@ -131,7 +131,7 @@ PLAIN static const char *find_property(paddr_t address, const char *name, uint32
     enum { BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOTHING = 4 };
     enum { MAGIC = 0xd00dfeed, HEADER_SIZE = 40 };
     const uint8_t *tree = (const uint8_t *)address;
-    if (address == 0 || !identity_show(address, HEADER_SIZE) || big_endian(tree) != MAGIC)
+    if (!boot_handoff.tree_answers || !identity_show(address, HEADER_SIZE) || big_endian(tree) != MAGIC)
         return nullptr;
     uint32_t total = MIN(big_endian(tree + 4), (uint32_t)TREE_MAX), at = big_endian(tree + 8);
     uint32_t names = big_endian(tree + 12);
@@ -258,6 +258,7 @@ PLAIN uint64_t early_main(paddr_t device_tree);
 PLAIN uint64_t early_main(paddr_t device_tree) {
     if (device_tree != 0)
         boot_handoff.device_tree = device_tree;
+    boot_handoff.tree_answers = boot_handoff.device_tree != 0 && identity_show(boot_handoff.device_tree, 1);
     uint64_t random = entropy();
     arm64_early_entropy = mix(random + 1);
     __stack_chk_guard = mix(random + 2) & ~0xfful; // a zero byte stops string overruns

@@ -20,6 +20,8 @@ enum { PCI_SPACE_SHIFT = 24, PCI_SPACE_MASK = 3, PCI_IO = 1, PCI_MEMORY32 = 2, P
 
 void machine_open_tree(struct fdt *tree, const void *(*reach)(paddr_t start, size_t size)) {
     paddr_t at = boot_handoff.device_tree;
+    if (!boot_handoff.tree_answers)
+        panic("boot: device tree at 0x%llx: there is no memory", (unsigned long long)at);
     uint32_t size = 0;
     enum fdt_problem problem = fdt_total_size(reach(at, FDT_HEADER_SIZE), &size);
     if (problem == FDT_GOOD)
