@@ -17,8 +17,7 @@ extern uintptr_t arm64_image_offset;
 // The boot CPU's first stack, which becomes its idle thread's. KERNEL_STACK_SIZE bytes.
 extern char boot_stack[], boot_stack_top[];
 
-// --- boot/features.c: what every CPU has (the boot CPU's registers; another CPU that lacks one of these is refused)
-// ---
+// --- boot/features.c: what every CPU has. The boot CPU decides: another that lacks one of these is refused. ---
 struct arm64_features {
     bool pan;         // FEAT_PAN
     bool bti;         // FEAT_BTI
@@ -29,7 +28,6 @@ struct arm64_features {
     bool rng;         // FEAT_RNG: RNDR
     bool sys_gic;     // GICv3's system registers
     bool icache_sync; // instructions written to memory need cache maintenance (CTR_EL0: not both IDC and DIC)
-    bool from_el2;    // firmware started us in EL2
     uint32_t zva;     // bytes that DC ZVA clears; 0: it may not be used
 };
 extern struct arm64_features arm64_features;

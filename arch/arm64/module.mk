@@ -23,6 +23,7 @@ sources += boot/power.c
 sources += boot/random.c
 sources += boot/console.c
 sources += boot/platform.c
+sources += boot/ktest.c
 # … interrupts and time: irq/ …
 sources += irq/gic.c
 sources += irq/gicv2.c

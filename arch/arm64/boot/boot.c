@@ -15,7 +15,8 @@ extern char percpu_boot_area[];
 __attribute__((target("branch-protection=bti"))) void boot_main(void) {
     percpu_prepare(0, percpu_boot_area);
     percpu_load(0);
-    features_init();
+    features_read();
+    features_enable();
     arm64_cpu_init(); // from here on an exception says what it was
     loader_parse();
     paging_init();

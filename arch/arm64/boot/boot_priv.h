@@ -10,6 +10,7 @@
 // --- handoff.c: how we were started. entry.S and efi.c fill it before the image moves to its final address. ---
 struct boot_handoff {
     paddr_t device_tree; // 0: none. From x0, or UEFI's configuration table
+    bool tree_answers;   // early.c could read from there
     paddr_t rsdp;        // ACPI; 0: none
     // Under UEFI only: copies in memory that UEFI gave us for good.
     paddr_t memory_map; // EFI_MEMORY_DESCRIPTORs
@@ -48,9 +49,13 @@ void *paging_map_stack(unsigned cpu);
 // --- console.c: the PL011 at this physical address is the early console from now on. ---
 void console_use(paddr_t address);
 
-// --- features.c: this CPU's system registers (SCTLR_EL1, TCR_EL1 bits that depend on features); the first call also
-// fills arm64_features. False: this CPU lacks what the boot CPU has. ---
-bool features_init(void);
+// --- features.c ---
+// What the boot CPU has becomes arm64_features.
+void features_read(void);
+// The name of something that this CPU lacks and the boot CPU has; nullptr: nothing.
+const char *features_missing(void);
+// This CPU's SCTLR_EL1, PAN.
+void features_enable(void);
 
 // --- percpu.c ---
 size_t percpu_area_size(void);

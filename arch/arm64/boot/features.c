@@ -5,8 +5,6 @@
 #include "arm64_priv.h"
 #include "boot/boot_priv.h"
 #include "cpu/sysreg.h"
-#include <lib/assert.h>
-#include <lib/string.h>
 
 #define SCTLR_SPAN (1ul << 23) // clear: PSTATE.PAN is set when the kernel is entered
 #define SCTLR_BT0 (1ul << 35)  // user: a signing instruction is no landing pad for a jump …
@@ -26,16 +24,17 @@ static uint32_t zva_bytes(void) {
     return id & DCZID_PROHIBITED ? 0 : 4u << (id & 0xf);
 }
 
-static struct arm64_features read_features(void) {
+static struct arm64_features here(void) {
     uint64_t isar0 = sysreg_read(ID_AA64ISAR0_EL1), isar1 = sysreg_read(ID_AA64ISAR1_EL1);
     uint64_t mmfr0 = sysreg_read(ID_AA64MMFR0_EL1), mmfr1 = sysreg_read(ID_AA64MMFR1_EL1);
     uint64_t pfr0 = sysreg_read(ID_AA64PFR0_EL1), pfr1 = sysreg_read(ID_AA64PFR1_EL1);
-    uint64_t ctr = sysreg_read(CTR_EL0);
+    uint64_t isar2 = sysreg_read(S3_0_C0_C6_2), ctr = sysreg_read(CTR_EL0); // ID_AA64ISAR2_EL1
     return (struct arm64_features){
         .pan = field(mmfr1, 20) != 0,
         .bti = field(pfr1, 0) != 0,
-        .pauth = field(isar1, 4) != 0 || field(isar1, 8) != 0,
-        .pauth_data = field(isar1, 24) != 0 || field(isar1, 28) != 0,
+        // Three algorithms each.
+        .pauth = field(isar1, 4) != 0 || field(isar1, 8) != 0 || field(isar2, 12) != 0,
+        .pauth_data = field(isar1, 24) != 0 || field(isar1, 28) != 0 || field(isar2, 8) != 0,
         .lse = field(isar0, 20) != 0,
         .asid16 = field(mmfr0, 4) != 0,
         .rng = field(isar0, 60) != 0,
@@ -45,20 +44,34 @@ static struct arm64_features read_features(void) {
     };
 }
 
-static bool has_all(const struct arm64_features *mine) {
-    const struct arm64_features *need = &arm64_features;
-    return mine->pan >= need->pan && mine->bti >= need->bti && mine->pauth >= need->pauth &&
-           mine->pauth_data >= need->pauth_data && mine->lse >= need->lse && mine->asid16 >= need->asid16 &&
-           mine->rng >= need->rng && mine->sys_gic >= need->sys_gic && mine->icache_sync <= need->icache_sync &&
-           mine->zva == need->zva;
+const char *features_missing(void) {
+    const struct arm64_features mine = here(), *need = &arm64_features;
+    if (need->pan && !mine.pan)
+        return "PAN";
+    if (need->bti && !mine.bti)
+        return "BTI";
+    if ((need->pauth && !mine.pauth) || (need->pauth_data && !mine.pauth_data))
+        return "pointer authentication";
+    if (need->lse && !mine.lse)
+        return "atomic instructions";
+    if (need->asid16 && !mine.asid16)
+        return "16-bit ASIDs";
+    if (need->rng && !mine.rng)
+        return "random numbers";
+    if (need->sys_gic && !mine.sys_gic)
+        return "the interrupt controller's registers";
+    if (mine.icache_sync && !need->icache_sync)
+        return "coherent instruction caches";
+    if (mine.zva != need->zva)
+        return "DC ZVA of the same size";
+    return nullptr;
 }
 
-bool features_init(void) {
-    struct arm64_features mine = read_features();
-    if (arch_cpu_id() == 0)
-        arm64_features = mine;
-    else if (!has_all(&mine))
-        return false;
+void features_read(void) {
+    arm64_features = here();
+}
+
+void features_enable(void) {
     uint64_t control = sysreg_read(SCTLR_EL1);
     if (arm64_features.pan) {
         control &= ~SCTLR_SPAN;
@@ -68,5 +81,4 @@ bool features_init(void) {
         control |= SCTLR_BT0 | SCTLR_BT1;
     sysreg_write(SCTLR_EL1, control);
     isb();
-    return true;
 }

@@ -29,7 +29,8 @@ uint64_t arm64_mpidr[CPU_MAX];
 
 enum cpu_state { CPU_AWAITED, CPU_ARRIVED, CPU_UNFIT, CPU_WRITTEN_OFF };
 static struct {
-    unsigned present; // CPUs that have areas
+    const char *missing; // what an unfit CPU lacks
+    unsigned present;    // CPUs that have areas
     _Atomic unsigned count;
     _Atomic int state[CPU_MAX];
 } smp = {.present = 1, .count = 1};
@@ -39,8 +40,8 @@ static struct {
 void smp_prepare(void) {
     size_t area_size = percpu_area_size();
     arm64_mpidr[0] = sysreg_read(MPIDR_EL1) & 0xff00fffffful;
-    for (unsigned i = 0; i < machine.cpu_count; i++) {
-        if (machine.cpus[i] == arm64_mpidr[0] || smp.present == CPU_MAX)
+    for (unsigned i = 0; i < machine.cpu_count && smp.present < CPU_MAX; i++) {
+        if (machine.cpus[i] == arm64_mpidr[0])
             continue;
         unsigned cpu = smp.present++;
         percpu_prepare(cpu, boot_alloc(area_size));
@@ -57,10 +58,13 @@ static bool settle(unsigned cpu, enum cpu_state state) {
 // First C code of another CPU, on its idle stack.
 __attribute__((target("branch-protection=bti"))) void smp_secondary_main(unsigned cpu) {
     percpu_load(cpu);
-    if (!features_init()) {
+    const char *missing = features_missing();
+    if (missing != nullptr) {
+        smp.missing = missing;
         settle(cpu, CPU_UNFIT);
         arch_cpu_halt();
     }
+    features_enable();
     arm64_aspace_init_cpu();
     arm64_cpu_init();
     gic_init_cpu();
@@ -96,7 +100,8 @@ static bool start_cpu(unsigned cpu) {
         arch_cpu_relax();
     }
     if (state == CPU_UNFIT)
-        klog(LOG_WARNING, "smp: CPU 0x%llx lacks what the first one has", (unsigned long long)arm64_mpidr[cpu]);
+        klog(LOG_WARNING, "smp: CPU 0x%llx lacks what the first one has: %s", (unsigned long long)arm64_mpidr[cpu],
+             smp.missing);
     return state == CPU_ARRIVED;
 }
 
@@ -104,7 +109,6 @@ unsigned arch_smp_start(void) {
     secondary_start.image_offset = arm64_image_offset;
     secondary_start.tcr = sysreg_read(TCR_EL1);
     clean(&secondary_start, sizeof secondary_start);
-    clean(identity_root, sizeof identity_root);
     unsigned cpu = 1;
     for (; cpu < smp.present; cpu++) {
         // Counted before it runs: what it does may be addressed to all CPUs, itself among them.
