@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// memcpy, memmove, memset, memcmp. Small sizes by overlapping moves that are all loaded before any is stored, large ones
-// 64 bytes a step; large blocks are cleared by cache lines where the CPU can. Weak: a sanitizer's runtime may put its
-// own before them.
+// memcpy, memmove, memset, memcmp. Small sizes by overlapping moves that are all loaded before any is stored, large
+// ones 64 bytes a step; large blocks are cleared by cache lines where the CPU can. Weak: a sanitizer's runtime may put
+// its own before them.
 #include "cpu/asm.h"
 
 // x4, x5: ends of source and destination. Up to 64 bytes, which may overlap.

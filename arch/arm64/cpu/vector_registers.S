@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// The vector registers to and from memory: struct vector_state, or the registers alone in a signal frame. The rest of the
-// kernel is compiled without them.
+// The vector registers to and from memory: struct vector_state, or the registers alone in a signal frame. The rest of
+// the kernel is compiled without them.
 #include "cpu/asm.h"
 
     .arch_extension fp

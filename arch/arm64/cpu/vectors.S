@@ -2,8 +2,8 @@
 // Into the kernel and out of it: system calls, exceptions, interrupts. docs/arch.md counts the instructions.
 //
 // Every way in leaves a struct arch_frame: at the top of the thread's kernel stack when it came from user mode (where
-// signals, ptrace and fork find it), below the interrupted code's frames when it came from the kernel. The CPU keeps two
-// stack pointers and user mode has its own, so at an entry from user mode sp is the end of the kernel stack, and
+// signals, ptrace and fork find it), below the interrupted code's frames when it came from the kernel. The CPU keeps
+// two stack pointers and user mode has its own, so at an entry from user mode sp is the end of the kernel stack, and
 // the word above it tells the thread. In the kernel SP_EL0 holds that.
 //
 // C preserves x19-x29. So a system call leaves them where they are, and only the slow way out stores them: whatever
@@ -128,7 +128,9 @@
 // Everything behind the vectors of one table.
 .macro USER_ENTRIES name, pauth
     .section .text.\name, "ax", @progbits
+    .type \name\()_entries, @function
     .balign 16
+\name\()_entries:
 .Lsvc_\name:
     ENTER \pauth
     msr daifclr, #6 // interrupts and SError
