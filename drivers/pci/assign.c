@@ -41,8 +41,7 @@ static void assign_device(struct pci_device *device) {
         if (bar->size == 0)
             continue;
         bar->address = take_for(device, bar);
-        bar->placed = bar->address != 0;
-        if (!bar->placed) {
+        if (bar->address == 0) {
             klog(LOG_WARNING, "pci: %02x:%02x.%u: no addresses for the 0x%llx of range %u", pci_bus(device->address),
                  pci_slot(device->address), pci_function(device->address), (unsigned long long)bar->size, i);
             continue;

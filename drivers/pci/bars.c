@@ -36,14 +36,10 @@ static unsigned read_bar(pci_address address, unsigned offset, bool room_for_64,
 
 void pci_read_bars(struct pci_device *device) {
     unsigned count = device->header == HEADER_DEVICE ? PCI_BARS_MAX : 2;
-    unsigned decoding = pci_read16(device->address, CONFIG_COMMAND) & (COMMAND_IO | COMMAND_MEMORY);
-    pci_command(device->address, 0, COMMAND_IO | COMMAND_MEMORY);
+    unsigned before = pci_read16(device->address, CONFIG_COMMAND);
+    pci_command(device->address, 0, COMMAND_IO | COMMAND_MEMORY | (pci.host.unassigned ? COMMAND_MASTER : 0));
     for (unsigned i = 0; i < count;)
         i += read_bar(device->address, CONFIG_BAR + 4 * i, i + 1 < count, &device->bars[i]);
-    // Zero is no place for memory; but where I/O addresses are no ports, UEFI gives them from there on.
-    for (unsigned i = 0; i < count && !pci.host.unassigned; i++) {
-        struct pci_bar *bar = &device->bars[i];
-        bar->placed = bar->size != 0 && (bar->address != 0 || ((bar->flags & PCI_BAR_IO) && !pci.host.io_ports));
-    }
-    pci_command(device->address, decoding, 0);
+    if (!pci.host.unassigned) // else it answers once it has new addresses and a driver
+        pci_command(device->address, before, 0);
 }

@@ -22,7 +22,7 @@ void pci_command(pci_address address, unsigned set, unsigned clear) {
 void pci_enable(const struct pci_device *device) {
     unsigned command = COMMAND_MASTER;
     for (unsigned i = 0; i < PCI_BARS_MAX; i++) {
-        if (device->bars[i].placed)
+        if (device->bars[i].size != 0 && device->bars[i].address != 0)
             command |= device->bars[i].flags & PCI_BAR_IO ? COMMAND_IO : COMMAND_MEMORY;
     }
     pci_command(device->address, command, 0);
@@ -54,7 +54,7 @@ static bool to_cpu(const struct pci_bar *bar, paddr_t *cpu) {
 status_t pci_map_bar(const struct pci_device *device, unsigned index, struct arch_io *io) {
     const struct pci_bar *bar = &device->bars[index];
     paddr_t cpu;
-    if (!bar->placed || !to_cpu(bar, &cpu))
+    if (bar->size == 0 || bar->address == 0 || !to_cpu(bar, &cpu))
         return -ENODEV;
     *io = (struct arch_io){.port = (bar->flags & PCI_BAR_IO) && pci.host.io_ports, .base = cpu};
     if (io->port)

@@ -72,9 +72,10 @@ static void show_resource(struct text_buffer *text, void *context) {
     const struct pci_device *device = context;
     for (unsigned i = 0; i < PCI_BARS_MAX + 1; i++) { // the last is a ROM, which nobody maps
         struct pci_bar none = {}, bar = i < PCI_BARS_MAX ? device->bars[i] : none;
-        text_printf(text, "0x%016llx 0x%016llx 0x%016llx\n", bar.placed ? (unsigned long long)bar.address : 0,
-                    bar.placed ? (unsigned long long)(bar.address + bar.size - 1) : 0,
-                    bar.placed ? (unsigned long long)resource_flags(&bar) : 0);
+        bool there = bar.size != 0 && bar.address != 0;
+        text_printf(text, "0x%016llx 0x%016llx 0x%016llx\n", there ? (unsigned long long)bar.address : 0,
+                    there ? (unsigned long long)(bar.address + bar.size - 1) : 0,
+                    there ? (unsigned long long)resource_flags(&bar) : 0);
     }
 }
 

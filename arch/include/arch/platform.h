@@ -35,7 +35,7 @@ struct arch_pci_host {
     paddr_t ecam; // configuration space of bus_first
     uint64_t ecam_size;
     uint8_t bus_first, bus_last;
-    bool unassigned; // firmware gave the devices no addresses: it is for us to do, within the windows
+    bool unassigned; // firmware gave the devices no addresses, or who knows: it is for us to do, within the windows
     bool io_ports;   // the bus's I/O addresses are the processor's ports; else they are memory, too
     struct arch_pci_window io, memory32, memory64;
 };

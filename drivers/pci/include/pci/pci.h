@@ -19,10 +19,9 @@ typedef uint16_t pci_address;
 enum { PCI_BAR_IO = 1, PCI_BAR_64 = 4, PCI_BAR_PREFETCH = 8 }; // as in the register
 
 struct pci_bar {
-    uint64_t size; // 0: there is no such range
+    uint64_t address; // on the bus; 0: none was given
+    uint64_t size;    // 0: there is no such range
     unsigned flags;
-    bool placed;      // it has an
-    uint64_t address; // on the bus
 };
 
 struct pci_driver;
