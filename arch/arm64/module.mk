@@ -57,6 +57,7 @@ sources += cpu/signal_test.c
 sources += cpu/regs.c
 sources += cpu/pauth.c
 sources += cpu/idregs.c
+sources += cpu/hwcap.c
 sources += cpu/cpuinfo.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S

@@ -69,8 +69,7 @@ static void placing(void) {
     size_t space = 1ul << (64 - __builtin_clzl((unsigned long)&hint));
     REFUSED(mmap((char *)space - PAGE, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM,
             "beyond user space");
-    REFUSED((void *)syscall(SYS_mmap, NULL, space, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
-            "too much");
+    REFUSED((void *)syscall(SYS_mmap, NULL, space, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM, "too much");
     REFUSED(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0), EBADF, "no file");
     fails(munmap((void *)0x1001, PAGE), EINVAL, "unmap at an odd address");
     fails(munmap((void *)0x1000, 0), EINVAL, "unmap nothing");

@@ -80,7 +80,16 @@ enum {
 };
 // si_code of faults and of SIGCHLD.
 enum { ILL_ILLOPC = 1, ILL_ILLOPN = 2, ILL_PRVOPC = 5 };
-enum { FPE_INTDIV = 1, FPE_INTOVF = 2, FPE_FLTDIV = 3, FPE_FLTOVF = 4, FPE_FLTUND = 5, FPE_FLTRES = 6, FPE_FLTINV = 7, FPE_FLTUNK = 14 };
+enum {
+    FPE_INTDIV = 1,
+    FPE_INTOVF = 2,
+    FPE_FLTDIV = 3,
+    FPE_FLTOVF = 4,
+    FPE_FLTUND = 5,
+    FPE_FLTRES = 6,
+    FPE_FLTINV = 7,
+    FPE_FLTUNK = 14
+};
 enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2 };
 enum { BUS_ADRALN = 1, BUS_ADRERR = 2, BUS_OBJERR = 3 };
 enum { TRAP_BRKPT = 1, TRAP_TRACE = 2 };

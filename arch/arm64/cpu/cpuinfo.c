@@ -3,7 +3,6 @@
 #include "arm64_priv.h"
 #include "cpu/idregs.h"
 #include <arch/cpu.h>
-#include <arch/elf.h>
 #include <lib/fmt.h>
 
 struct text {
@@ -21,13 +20,12 @@ static void add(struct text *text, const char *format, ...) {
 }
 
 static void add_features(struct text *text) {
-    uint64_t caps[2] = {arch_elf_hwcap(), arch_elf_hwcap2()};
+    const char *name;
+    bool present;
     add(text, "Features\t:");
-    for (unsigned bit = 0; bit < 64; bit++)
-        if ((caps[bit / 32] >> bit % 32 & 1) && hwcap_names[bit])
-            add(text, " %s", hwcap_names[bit]);
-    if (caps[1] >> 32 & 1)
-        add(text, " ebf16");
+    for (unsigned i = 0; (name = hwcap_name(i, &present)); i++)
+        if (present && *name)
+            add(text, " %s", name);
     add(text, "\n");
 }
 

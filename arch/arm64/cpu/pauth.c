@@ -105,8 +105,8 @@ void pauth_clone(struct arch_thread *child) {
 long pauth_reset_keys(unsigned long keys) {
     struct arch_thread *thread = arch_of(arch_current());
     struct pauth_keys *k = &thread->keys;
-    unsigned long known = (arm64_features.pauth ? PR_PAC_ADDRESS_KEYS : 0) |
-                          (arm64_features.pauth_data ? PR_PAC_APGAKEY : 0);
+    unsigned long known =
+        (arm64_features.pauth ? PR_PAC_ADDRESS_KEYS : 0) | (arm64_features.pauth_data ? PR_PAC_APGAKEY : 0);
     if (!available() || (keys & ~known))
         return -EINVAL;
     if (keys == 0)

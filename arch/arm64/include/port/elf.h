@@ -8,7 +8,7 @@
 #define ARCH_ELF_MACHINE EM_AARCH64
 #define ARCH_PLATFORM_NAME "aarch64"
 
-// cpu/idregs.c, from what all CPUs have and we offer.
+// cpu/hwcap.c, from what all CPUs have and we offer.
 extern unsigned long arm64_hwcap, arm64_hwcap2;
 
 #define ARM64_HWCAP2_BTI (1ul << 17)
