@@ -310,7 +310,7 @@ say: // x0: text
     cbz     w3, 2f
     strb    w3, [x2]
     b       1b
-2:  br      x4
+2:  ret     x4
 
 say_hex: // x1: number
     mov     x4, x30
@@ -327,7 +327,7 @@ say_hex: // x1: number
     strb    w3, [x2]
     subs    x5, x5, #1
     b.ne    1b
-    br      x4
+    ret     x4
 
 // x2 = the console we hope for: where early.c maps it once we run high, else where it is.
 console_address:
