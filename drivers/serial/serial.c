@@ -42,6 +42,13 @@ static void listen(struct serial_port *port, unsigned set, unsigned clear) {
     } while (atomic_load(&port->wanted) != value);
 }
 
+// Takes a mark off. What the holder looks at next, memory or device, is looked at afterwards: whoever found the mark
+// and left has left something to see.
+static void let_go(_Atomic bool *mark) {
+    atomic_exchange(mark, false);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 // --- output ---
 
 static void drain(struct serial_port *port) {
@@ -63,7 +70,7 @@ static void drain(struct serial_port *port) {
             listen(port, SERIAL_OUTPUT, 0);
         else if (!waiting && armed)
             listen(port, 0, SERIAL_OUTPUT);
-        atomic_store(&port->draining, false);
+        let_go(&port->draining);
         // While we held it, an interrupt that wanted to go on has left, too.
     } while (ring_used(&port->output) != 0 && (!waiting || (port->ops->status(port) & SERIAL_OUTPUT)));
     if (atomic_load(&port->output_blocked) && ring_used(&port->output) <= WAKE_WHEN_USED)
@@ -117,7 +124,7 @@ static void receive(struct serial_port *port) {
         if (atomic_exchange(&port->receiving, true))
             return;
         room = fill_ring(port);
-        atomic_store(&port->receiving, false);
+        let_go(&port->receiving);
     } while (room && (port->ops->status(port) & SERIAL_INPUT));
 }
 
@@ -191,7 +198,7 @@ static void poll(struct timer *timer) {
         timer_set(timer, clock_now() + POLL_NSEC);
         return;
     }
-    atomic_store(&port->polling, false);
+    let_go(&port->polling);
     if (atomic_load(&port->open)) // just now
         start_polling(port);
 }

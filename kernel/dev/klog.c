@@ -73,7 +73,7 @@ static void console_flush(void) {
         if (atomic_exchange_explicit(&console.printing, true, memory_order_acq_rel))
             return;
         print_pending();
-        atomic_store_explicit(&console.printing, false, memory_order_seq_cst);
+        atomic_exchange_explicit(&console.printing, false, memory_order_seq_cst); // before the look
     } while (has_pending());
 }
 

@@ -17,7 +17,9 @@ static struct {
 } crew;
 
 bool crew_is_over(void) {
-    return clock_now() >= crew.end;
+    nsec_t now = clock_now();
+    // On a machine that has other things to do, a first round may take longer.
+    return now >= crew.end && (atomic_load(&crew.rounds) > 0 || now >= crew.end + 5 * LOST);
 }
 
 void crew_verify(bool good) {

@@ -17,6 +17,46 @@
 #include <sched/rcu.h>
 #include <sched/sched.h>
 
+// --- store buffering by itself, as the kernel writes it: an exchange, then a sequentially consistent load ---
+
+enum { SLOTS = 512 };
+static struct {
+    struct {
+        _Alignas(64) _Atomic uint32_t word;
+    } stored[2][SLOTS];
+    _Atomic uint32_t seen[2][SLOTS];
+    _Atomic uint32_t arrived[2];
+} litmus;
+
+static void meet(unsigned self, uint32_t round) {
+    atomic_store(&litmus.arrived[self], round);
+    while (atomic_load(&litmus.arrived[!self]) < round && !crew_is_over())
+        sched_preempt_point();
+}
+
+static void store_and_look(unsigned self) {
+    for (uint32_t round = 1; !crew_is_over(); round++) {
+        for (unsigned i = 0; i < SLOTS; i++)
+            atomic_store_explicit(&litmus.stored[self][i].word, 0, memory_order_relaxed);
+        meet(self, 3 * round);
+        for (unsigned i = 0; i < SLOTS; i++) {
+            atomic_exchange_explicit(&litmus.stored[self][i].word, 1, memory_order_seq_cst);
+            uint32_t other = atomic_load_explicit(&litmus.stored[!self][i].word, memory_order_seq_cst);
+            atomic_store_explicit(&litmus.seen[self][i], other, memory_order_relaxed);
+        }
+        meet(self, 3 * round + 1);
+        for (unsigned i = 0; i < SLOTS && !crew_is_over(); i++)
+            crew_verify(litmus.seen[0][i] != 0 || litmus.seen[1][i] != 0 || crew_is_over());
+        meet(self, 3 * round + 2);
+    }
+    atomic_store(&litmus.arrived[self], ~0u);
+}
+
+KTEST(order_of_two_stores_one_is_seen) {
+    litmus.arrived[0] = litmus.arrived[1] = 0;
+    KTEST_CHECK(crew_run(2, store_and_look));
+}
+
 // --- blocking and waking without a lock ---
 
 static struct {
@@ -51,7 +91,7 @@ static void block_and_wake(unsigned self) {
         for (unsigned i = 0; i < ARRAY_SIZE(pair.message); i++)
             pair.message[i] = turn + 1 + i;
         rcu_read_lock(); // the other may end when it sees its turn; its memory stays
-        atomic_store_explicit(&pair.turn, turn + 1, memory_order_seq_cst);
+        atomic_exchange_explicit(&pair.turn, turn + 1, memory_order_seq_cst);
         thread_wake(pair.thread[!self]);
         rcu_read_unlock();
         if (last)

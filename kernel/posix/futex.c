@@ -67,7 +67,7 @@ status_t futex_key(vaddr_t address, bool private, struct memory_key *key) {
 static void wake(struct futex_waiter *waiter) {
     struct thread *thread = waiter->thread;
     list_remove(&waiter->node);
-    atomic_store_explicit(&waiter->woken, true, memory_order_seq_cst);
+    atomic_exchange_explicit(&waiter->woken, true, memory_order_seq_cst);
     thread_wake_sync(thread);
 }
 

@@ -249,7 +249,7 @@ static status_t choose(const struct memory_key *key, struct thread *self, struct
 static void tell(struct pi_waiter *waiter, enum pi_phase phase) {
     struct thread *thread = waiter->thread;
     rcu_read_lock(); // the thread stays, though the waiter is gone after the next line
-    atomic_store_explicit(&waiter->phase, phase, memory_order_seq_cst);
+    atomic_exchange_explicit(&waiter->phase, phase, memory_order_seq_cst);
     thread_wake(thread);
     rcu_read_unlock();
 }

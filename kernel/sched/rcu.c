@@ -43,10 +43,10 @@ static struct rcu_cpu rcu_cpu PER_CPU;
 // rcu.lock is held. A period in which no CPU is awake but this one, at a safe point, is over at once.
 static void start(unsigned self) {
     rcu.current++;
-    atomic_store_explicit(&rcu_waiting, rcu.online & ~(1ull << self), memory_order_seq_cst);
+    atomic_exchange_explicit(&rcu_waiting, rcu.online & ~(1ull << self), memory_order_seq_cst);
     uint64_t asleep = atomic_load_explicit(&rcu.asleep, memory_order_seq_cst);
     if ((atomic_fetch_and_explicit(&rcu_waiting, ~asleep, memory_order_seq_cst) & ~asleep) == 0)
-        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
+        atomic_exchange_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
 }
 
 // Tells CPUs whose callbacks may have become due.
@@ -64,7 +64,7 @@ void rcu_report(void) {
     uint64_t old = atomic_fetch_and_explicit(&rcu_waiting, ~bit, memory_order_seq_cst);
     if (old == bit && rcu.completed < rcu.current) {
         over = true;
-        atomic_store_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
+        atomic_exchange_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
         while (rcu.wanted > rcu.current && rcu.completed == rcu.current)
             start(self);
     }
@@ -160,8 +160,8 @@ struct synchronizer {
 static void synchronized(struct rcu_head *head) {
     struct synchronizer *s = CONTAINER_OF(head, struct synchronizer, head);
     struct thread *thread = s->thread;
-    atomic_store_explicit(&s->done, true, memory_order_seq_cst); // the sleeper may be gone from here on …
-    thread_wake(thread);                                         // … but threads are freed after a grace period
+    atomic_exchange_explicit(&s->done, true, memory_order_seq_cst); // the sleeper may be gone from here on …
+    thread_wake(thread);                                            // … but threads are freed after a grace period
 }
 
 void rcu_synchronize(void) {

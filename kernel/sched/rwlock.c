@@ -8,7 +8,7 @@
 //   try state: taken -> sleep             waiting != 0 -> lock->lock, wake
 //
 // All four are sequentially consistent, the loads too: a weaker load may be done before the store above it is seen.
-// A waiting writer keeps new readers out.
+// (And the stores are exchanges: docs/memory-model.md, rule 3.) A waiting writer keeps new readers out.
 
 #include <sched/mutex.h>
 #include <sched/thread.h>
@@ -75,7 +75,7 @@ void rwlock_write(struct rwlock *lock) NO_THREAD_SAFETY {
 
 void rwlock_write_unlock(struct rwlock *lock) NO_THREAD_SAFETY {
     DEBUG_ASSERT(lock->state == -1);
-    atomic_store_explicit(&lock->state, 0, memory_order_seq_cst);
+    atomic_exchange_explicit(&lock->state, 0, memory_order_seq_cst);
     if (UNLIKELY(lock->writers_waiting | lock->readers_waiting))
         wake_slow(lock);
 }

@@ -87,7 +87,7 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
 }
 
 // If the thread is not blocked yet, it will look at its condition after it has stored BLOCKED, and finds what the
-// caller did before: by a lock that both take, or by a sequentially consistent store.
+// caller did before: by a lock that both take, or by a sequentially consistent exchange.
 bool thread_wake_with(struct thread *thread, status_t status) {
     uint32_t state = THREAD_BLOCKED;
     if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_seq_cst,
@@ -139,8 +139,8 @@ void thread_set_work(struct thread *thread, uint32_t bits) {
 // state is looked at. All four are sequentially consistent, so one of the two sees the other.
 void thread_interrupt(struct thread *thread, bool fatal) {
     if (fatal)
-        atomic_store_explicit(&thread->killed, true, memory_order_seq_cst);
-    atomic_store_explicit(&thread->interrupted, true, memory_order_seq_cst);
+        atomic_exchange_explicit(&thread->killed, true, memory_order_seq_cst);
+    atomic_exchange_explicit(&thread->interrupted, true, memory_order_seq_cst);
     atomic_fetch_or_explicit(&thread->work, THREAD_WORK_SIGNAL, memory_order_seq_cst);
     if (atomic_load_explicit(&thread->state, memory_order_seq_cst) == THREAD_BLOCKED) {
         bool may_end = thread->wait_mode == WAIT_INTERRUPTIBLE || (fatal && thread->wait_mode == WAIT_KILLABLE);

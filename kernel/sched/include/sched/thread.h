@@ -122,7 +122,7 @@ MUST_USE status_t thread_block(nsec_t deadline);
 // Instead of thread_block, when the condition turned out to hold after thread_prepare_block.
 void thread_cancel_block(void);
 // Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers. What the thread waits
-// for was stored before, under a lock that its check takes too, or else both the store and the check (after
+// for was stored before, under a lock that its check takes too, or else by an exchange, and it and the check (after
 // thread_prepare_block) are sequentially consistent.
 bool thread_wake(struct thread *thread);
 // As above, and prefers to run it on this CPU right after the current thread blocks.
