@@ -200,7 +200,7 @@ def inputs():
 
 def firmware_cases(args):
     def uefi(name, machine="virt,gic-version=3", options=(), **more):
-        return Case(name, machine=machine, mem=512, options=["-bios", FIRMWARE, *options], slow=True, timeout=120, **more)
+        return Case(name, machine=machine, mem=512, options=["-bios", FIRMWARE, *options], timeout=120, **more)
 
     def iso(name, machine):
         return uefi(name, machine, ["-cdrom", args.iso], kernel=False, append="", want=["tessera.*# "], ends=False)
