@@ -26,7 +26,7 @@ enum {
     REG_SCRATCH = 7
 };
 enum { ENABLE_INPUT = 1, ENABLE_OUTPUT = 2 };
-enum { IDENTITY_NONE = 1, FIFO_ON_AND_CLEAR = 0x07, LINE_8N1 = 0x03, MODEM_READY = 0x0b };
+enum { IDENTITY_NONE = 1, FIFO_ON_AND_CLEAR = 0x07, FIFO_TO_14 = 0xc1, LINE_8N1 = 0x03, MODEM_READY = 0x0b };
 enum { STATUS_INPUT = 0x01, STATUS_BREAK = 0x10, STATUS_OUTPUT_EMPTY = 0x20, STATUS_IDLE = 0x40 };
 
 struct uart {
@@ -149,7 +149,10 @@ static status_t attach_pci(struct pci_device *device) {
     if (status != 0)
         return status;
     struct serial_port *port = &serial.uarts[index].port;
-    serial_start(port, pci_irq_register(device, serial_interrupt, port) == 0);
+    bool interrupts = pci_irq_register(device, serial_interrupt, port) == 0;
+    if (!interrupts) // QEMU fills the FIFO to where it would interrupt, and waits
+        arch_io_write8(io, REG_FIFO, FIFO_TO_14);
+    serial_start(port, interrupts);
     return 0;
 }
 PCI_DRIVER(serial_pci_driver) = {
