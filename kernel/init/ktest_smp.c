@@ -158,6 +158,49 @@ KTEST(timer_cancelled_does_not_fire) {
     KTEST_CHECK(atomic_load(&timer_test.fired_at) == 0);
 }
 
+#define ORDER_TIMERS 16
+
+static struct {
+    struct timer timers[ORDER_TIMERS];
+    _Atomic unsigned fired; // so many have
+    unsigned order[ORDER_TIMERS];
+    nsec_t early; // the most that one was
+} order_test;
+
+static void note_order(struct timer *timer) {
+    unsigned at = atomic_load(&order_test.fired);
+    nsec_t early = timer->deadline - clock_now();
+    order_test.order[at] = (unsigned)(timer - order_test.timers);
+    order_test.early = MAX(order_test.early, early);
+    atomic_store(&order_test.fired, at + 1);
+}
+
+// Set in no order, some past, some close together.
+static void timers_in_order(void *argument) {
+    nsec_t start = clock_now();
+    atomic_store(&order_test.fired, 0);
+    order_test.early = 0;
+    for (unsigned i = 0; i < ORDER_TIMERS; i++) {
+        unsigned n = i * 7 % ORDER_TIMERS;
+        timer_init(&order_test.timers[n], note_order);
+        timer_set(&order_test.timers[n], n < 2 ? (nsec_t)n : start + 2 * MSEC + n * MSEC / 4);
+    }
+    for (nsec_t end = start + 1000 * MSEC; atomic_load(&order_test.fired) < ORDER_TIMERS && clock_now() < end;)
+        (void)thread_sleep_until(clock_now() + MSEC, WAIT_UNINTERRUPTIBLE);
+    for (unsigned i = 0; i < ORDER_TIMERS; i++)
+        (void)timer_cancel(&order_test.timers[i]);
+}
+
+KTEST(timers_fire_in_order_and_not_early) {
+    for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
+        KTEST_REQUIRE(run_on(cpu, timers_in_order, nullptr));
+        KTEST_REQUIRE(atomic_load(&order_test.fired) == ORDER_TIMERS);
+        KTEST_CHECK(order_test.early == 0);
+        for (unsigned i = 3; i < ORDER_TIMERS; i++) // the first two are past when they are set, in whatever order
+            KTEST_CHECK(order_test.order[i] == order_test.order[i - 1] + 1);
+    }
+}
+
 KTEST(sleep_lasts_as_long_as_asked) {
     nsec_t before = clock_now();
     KTEST_CHECK(thread_sleep_until(before + 10 * MSEC, WAIT_UNINTERRUPTIBLE) == 0);
