@@ -13,9 +13,12 @@ include make/iso-$(ARCH).mk
 iso: $(ISO)
 	@echo "$(ISO): try it with  $(iso_try) -m 512 -nographic -cdrom $(ISO)"
 
+# Debian's gdb knows its own architecture only.
+debugger := $(if $(filter x86_64,$(ARCH)),gdb,gdb-multiarch)
+
 # Symbols are where the kernel is linked to run: no KASLR.
 debug: $(KERNEL_IMAGE) $(INIT)
-	@echo "Stopped. In another terminal:  gdb -ex 'target remote :1234' $(KERNEL)"
+	@echo "Stopped. In another terminal:  $(debugger) -ex 'target remote :1234' $(KERNEL)"
 	@echo "Then for instance:  hbreak kernel_main   continue   (Ctrl-A X here ends QEMU)"
 	@QEMU_ARGS="-s -S $$QEMU_ARGS"; $(filter-out --qemu-args "$$QEMU_ARGS",$(run_command)) --append nokaslr \
 	    --qemu-args "$$QEMU_ARGS"
