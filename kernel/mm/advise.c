@@ -221,10 +221,18 @@ status_t aspace_advise(struct aspace *aspace, vaddr_t start, size_t size, int ad
 
 // --- populate, lock ---
 
+// The page's entry, 0: none. Under the lock, for another thread may be unmapping the table that holds it.
+static pte_t entry_at(struct aspace *aspace, vaddr_t address) {
+    rwlock_read(&aspace->lock);
+    pte_slot_t *slot = page_slot(aspace, address);
+    pte_t pte = slot ? slot_load(slot) : 0;
+    rwlock_read_unlock(&aspace->lock);
+    return pte;
+}
+
 status_t aspace_populate(struct aspace *aspace, vaddr_t start, vaddr_t end, bool write) {
     for (vaddr_t at = start; at < end; at += PAGE_SIZE) {
-        pte_slot_t *slot = page_slot(aspace, at);
-        pte_t pte = slot ? slot_load(slot) : 0;
+        pte_t pte = entry_at(aspace, at);
         if (pte && arch_pte_is_present(pte) && (!write || arch_pte_is_writable(pte)))
             continue;
         // A write to a shared page of a pager, or to a page that others share, takes a second fault.
@@ -232,8 +240,8 @@ status_t aspace_populate(struct aspace *aspace, vaddr_t start, vaddr_t end, bool
             status_t status = aspace_fault(aspace, at, write ? FAULT_WRITE : FAULT_READ);
             if (status < 0)
                 return status;
-            slot = page_slot(aspace, at);
-            if (!write || !slot || arch_pte_is_writable(slot_load(slot)))
+            pte = entry_at(aspace, at);
+            if (!write || !pte || arch_pte_is_writable(pte))
                 break;
         }
         if (thread_is_killed())

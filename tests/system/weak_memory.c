@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // What one thread did before it told another is seen by the other, whichever way it was told; and no wake-up is lost.
 //
-//   weak_memory [SECONDS]     each part a twelfth of that; without an argument, some rounds, and half a second at most
+//   weak_memory [SECONDS]     each part a thirteenth of that; without an argument, some rounds, and half a second at
+//   most
 //
 // Each part sends numbers through memory that only the kernel's call orders: the sender stores the number plainly, then
 // tells by the call; the receiver, told, loads it plainly. On a processor that orders stores and loads weakly a
@@ -19,7 +20,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-enum { PAIRS = 2, PARTS = 12 }; // a pair is a sender and a receiver
+enum { PAIRS = 2, PARTS = 13 }; // a pair is a sender and a receiver
 
 static int64_t seconds; // 0: by rounds
 static int64_t part_end;
@@ -507,6 +508,36 @@ static void mappings(void) {
     run_pairs("memory mapped, protected, unmapped", mapper, mapper);
 }
 
+// --- mappings that go while they are being populated: their tables go with them ---
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+// Far from anything else, so that a table serves one mapping.
+static void *place_of(struct channel *c) {
+    return (void *)(0x2000'0000'0000 + ((uintptr_t)(c - channels) << 32));
+}
+
+static void unmapper(struct channel *c) {
+    for (uint64_t n = 0; more(n, 1500); n++) {
+        void *at = mmap(place_of(c), 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        c->wrong += at != place_of(c) || munmap(at, 65536) != 0;
+        c->rounds++;
+    }
+    atomic_store(&c->word, 1);
+}
+
+static void populator(struct channel *c) {
+    while (!atomic_load(&c->word))
+        c->wrong += madvise(place_of(c), 65536, MADV_POPULATE_WRITE) != 0 && errno != ENOMEM && errno != EFAULT;
+}
+
+static void populated(void) {
+    fresh_channels();
+    run_pairs("memory unmapped while it is populated", unmapper, populator);
+}
+
 int main(int count, char **words) {
     seconds = count > 1 ? atoi(words[1]) : 0;
     channels = mmap(NULL, 2 * PAIRS * sizeof *channels, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -525,5 +556,6 @@ int main(int count, char **words) {
     descriptors();
     names();
     mappings();
+    populated();
     return tap_done();
 }
