@@ -93,6 +93,13 @@ def spin_table(root):
             node.properties["enable-method"] = b"spin-table\0"
 
 
+def absent_cpu(root):
+    """The second CPU answers to a number that nobody has."""
+    for name, node in root.children["cpus"].children.items():
+        if name == "cpu@1":
+            node.properties["reg"] = struct.pack(f">{len(node.properties['reg']) // 4}I", *[0] * (len(node.properties["reg"]) // 4 - 1), 7)
+
+
 def interrupt_ring(root):
     """The interrupt controller sends its interrupts to itself."""
     for node in root.find("arm,gic-v3"):
@@ -138,6 +145,8 @@ def bad_trees():
         bad("a device tree beyond memory", b"", "device tree at 0xf0000000: there is no memory", address=0xF0000000),
         Case("firmware that stays in EL3", kernel=False, append="", machine="virt,gic-version=3,secure=on", cpu="cortex-a72",
              files=started_with(b""), want=["^Tessera: started in EL3"], ends=False),
+        Case("a CPU that is not there", kernel=False, append="", cpu="cortex-a72", files=started_with(changed(absent_cpu)),
+             want=["smp: firmware does not start CPU 0x7", "smp: 1 of 2 processors are used", "panic: .*init"], ends=False, never=()),
         bad("a truncated device tree", raw(cut), "truncated"),
         bad("a truncated device tree that admits it", raw(cut_honestly), "its parts overlap or lie outside"),
         bad("a device tree that ends in a node", raw(ends_early), "truncated"),
