@@ -62,6 +62,11 @@ void sched_boost(struct thread *thread, unsigned level) NO_THREAD_SAFETY {
     spin_unlock(&rq->lock);
 }
 
+void sched_donate(struct thread *thread, unsigned level) {
+    thread->donated_level = (uint8_t)level;
+    policy_set_level(thread);
+}
+
 unsigned sched_level(const struct thread *thread) {
     return thread->level;
 }

@@ -39,7 +39,8 @@ void policy_set_level(struct thread *thread) {
     int level = thread->base_level;
     if (thread->policy == SCHED_POLICY_NORMAL)
         level += predictor_bonus(thread->predicted_run);
-    thread->level = (uint8_t)MAX(level, (int)thread->boost_level);
+    int lent = MAX(thread->boost_level, thread->donated_level);
+    thread->level = (uint8_t)MAX(level, lent);
 }
 
 void policy_learn(struct thread *thread, bool end) {

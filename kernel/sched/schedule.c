@@ -146,6 +146,39 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     switch_finish(arch_thread_switch(prev, next));
 }
 
+// What schedule() does when the slice goes on under another thread: no choice, nothing to program, nothing to learn.
+void schedule_direct(struct thread *next) {
+    struct thread *prev = arch_current();
+    lockdep_assert_none_held(prev);
+    struct run_queue *rq = &this_cpu(run_queue);
+    arch_irq_disable();
+    rcu_quiescent(rq->cpu);
+    nsec_t now = arch_clock_now();
+    spin_lock(&rq->lock);
+    nsec_t ran = now - prev->run_start;
+    prev->run_time += ran;
+    next->slice_left = prev->slice_left - ran;
+    next->queued_level = MAX(next->level, prev->queued_level);
+    prev->switches_voluntary++;
+    rq->clock = now;
+    rq->current = next;
+    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED;
+    if (UNLIKELY(work != 0)) { // somebody better came since the claim: `next` has to make room
+        atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
+        atomic_fetch_or_explicit(&next->work, work, memory_order_relaxed);
+    }
+    spin_unlock(&rq->lock);
+    next->run_start = now;
+    atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
+    if (UNLIKELY(dpc_is_pending(rq)))
+        atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
+    rq->switches++;
+    atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
+    if (next->aspace != prev->aspace)
+        arch_aspace_switch(next->aspace);
+    switch_finish(arch_thread_switch(prev, next));
+}
+
 void sched_thread_start(struct thread *prev) {
     switch_finish(prev);
     struct thread *self = arch_current();

@@ -70,12 +70,13 @@ struct thread {
     nsec_t user_time, system_time;         // the sampled part of run_time (see sched_thread_times)
     nsec_t user_reported, system_reported; // what sched_thread_times said last
     uint64_t switches_voluntary, switches_involuntary;
-    uint8_t base_level;   // given by nice or rt_priority
-    uint8_t queued_level; // the level it was queued at for this run (ageing and yield move it)
-    uint8_t boost_level;  // lent by threads that wait for it (sched_boost), 0: none
-    bool leaving;         // switched away to move to another CPU; switch_finish queues it
-    bool sync_woken;      // its waker is about to block: do not steal it at once
-    nsec_t burst;         // time on a CPU since it last blocked
+    uint8_t base_level;    // given by nice or rt_priority
+    uint8_t queued_level;  // the level it was queued at for this run (ageing and yield move it)
+    uint8_t boost_level;   // lent by threads that wait for it (sched_boost), 0: none
+    uint8_t donated_level; // of the caller that it works for (sched_donate), 0: none
+    bool leaving;          // switched away to move to another CPU; switch_finish queues it
+    bool sync_woken;       // its waker is about to block: do not steal it at once
+    nsec_t burst;          // time on a CPU since it last blocked
     nsec_t ready_since;
     void (*last_words)(struct thread *thread);
 
@@ -86,6 +87,7 @@ struct thread {
     _Atomic bool interrupted;    // a signal came: interruptible waits end at once
     _Atomic bool killed;         // a fatal signal came: killable ones too
     struct pi_waiter *pi_waiter; // the priority-inheriting futex it waits for (kernel/posix)
+    struct fipc_thread *fipc;    // its calls and what it receives (kernel/ipc); null until it uses ports
     const char *wait_reason;     // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
@@ -130,6 +132,15 @@ bool thread_wake_sync(struct thread *thread);
 // Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
 // once without a run queue. Falls back to wake + block when it may not run here.
 MUST_USE status_t thread_handoff(struct thread *next, nsec_t deadline);
+// The two halves of a leaner hand-off, for callers that check everything first. claim: may `next` take this CPU at
+// once, and nothing else is due here? Then it is ready, on no queue, and the caller must switch to it. False: nothing
+// has changed. The current thread may be prepared to block already.
+MUST_USE bool thread_claim(struct thread *next);
+// Blocks the current thread (prepared) and runs the claimed one on its slice and at its level. As thread_block without
+// a deadline: the status it was woken with.
+MUST_USE status_t thread_switch_to(struct thread *next);
+// True: the wait that the current thread has prepared would end at once.
+MUST_USE bool thread_wait_is_over(void);
 // Ends interruptible (fatal: also killable) waits of the thread, now and until thread_clear_interrupt. Sets
 // THREAD_WORK_SIGNAL and kicks the CPU that runs it.
 void thread_interrupt(struct thread *thread, bool fatal);
