@@ -140,8 +140,7 @@ static void adopt_reference(struct object *object) {
     object_put(object);
 }
 
-int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, int minimum) {
-    struct handle_table *table = current_table();
+static int install_in(struct handle_table *table, struct object *object, uint32_t rights, uint32_t flags, int minimum) {
     spin_lock(&table->lock);
     int number = table_take_free(table, (unsigned)minimum, flags & HANDLE_CLOEXEC);
     if (number >= 0) {
@@ -150,6 +149,14 @@ int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, 
     }
     spin_unlock(&table->lock);
     return number;
+}
+
+int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, int minimum) {
+    return install_in(current_table(), object, rights, flags, minimum);
+}
+
+int handle_install_in(struct handle_table *table, struct object *object, uint32_t rights, uint32_t flags) {
+    return install_in(table, object, rights, flags, 0);
 }
 
 int handle_install(struct object *object, uint32_t rights, uint32_t flags) {
@@ -177,6 +184,37 @@ void handle_unreserve(int handle) {
     spin_lock(&table->lock);
     table_free(table, (unsigned)handle);
     spin_unlock(&table->lock);
+}
+
+status_t handle_detach(int handle, uint32_t rights, struct handle_ref *ref) {
+    struct handle_table *table = current_table();
+    unsigned number = (unsigned)handle;
+    status_t status = -EBADF;
+    spin_lock(&table->lock);
+    if (number < table->capacity) {
+        uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
+        uint32_t have = entry_rights(entry);
+        if ((rights | ENTRY_VALID) & ~have) {
+            status = lacking(have, rights);
+        } else {
+            (void)table_clear(table, number);
+            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            status = 0;
+        }
+    }
+    spin_unlock(&table->lock);
+    return status;
+}
+
+void handle_adopt(int handle, struct object *object, uint32_t rights) {
+    struct handle_table *table = current_table();
+    spin_lock(&table->lock);
+    set_entry(table, (unsigned)handle, object, rights);
+    spin_unlock(&table->lock);
+}
+
+void handle_reattach(int handle, const struct handle_ref *ref) {
+    handle_adopt(handle, ref->object, ref->rights);
 }
 
 // The entry of a handle that may be duplicated, its object's handle count raised. table->lock is held.

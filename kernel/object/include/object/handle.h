@@ -52,6 +52,15 @@ int handle_install_from(struct object *object, uint32_t rights, uint32_t flags, 
 int handle_reserve(uint32_t flags);
 void handle_commit(int handle, struct object *object, uint32_t rights); // takes over the reference
 void handle_unreserve(int handle);
+// Messages. detach takes an object with all of `rights` out of the current task's table, for a message that may yet
+// fail: the number stays taken until reattach puts it back or handle_unreserve frees it. The handle count goes to the
+// caller.
+MUST_USE status_t handle_detach(int handle, uint32_t rights, struct handle_ref *ref);
+void handle_reattach(int handle, const struct handle_ref *ref);
+// Puts an object with the caller's handle count at a reserved number of the current task.
+void handle_adopt(int handle, struct object *object, uint32_t rights);
+// As handle_install, in another table.
+int handle_install_in(struct handle_table *table, struct object *object, uint32_t rights, uint32_t flags);
 // dup2/dup3: puts the object of `from` at exactly `to`, closing what is there.
 int handle_duplicate_to(int from, int to, uint32_t flags);
 // New handle to the same object with rights & mask.

@@ -99,6 +99,8 @@ struct object_ops {
     // Whose signals poll and wait use, where object.wait_target does not say it for good. May return the object itself,
     // having brought its signals up to date. May block.
     struct object *(*wait_target)(struct object *object);
+    // A private copy of what it is now, with one reference; later changes of either are not seen in the other. -EINVAL
+    status_t (*snapshot)(struct object *object, struct object **copy);
     // Lines for /proc/PID/fdinfo/N beyond pos, flags, rights; returns their length.
     int (*describe)(struct object *object, char *to, size_t size);
     // The text of /proc/PID/fd/N; default "name:[id]".
