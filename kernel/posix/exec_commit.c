@@ -6,6 +6,7 @@
 #include "signal_priv.h"
 #include <abi/signal.h>
 #include <arch/thread.h>
+#include <ipc/port.h>
 #include <lib/string.h>
 #include <sched/sched.h>
 
@@ -84,6 +85,7 @@ status_t exec_commit(struct exec *exec) {
     struct object *old = process_set_executable(process, exec->file);
     exec->file = nullptr;
     executable_put(old);
+    fipc_thread_leave();
     handle_table_close_on_exec(process->task.handles, &process->task);
     process_set_name(self, exec->name);
     spin_lock(&process_tree_lock);

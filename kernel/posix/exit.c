@@ -9,6 +9,7 @@
 #include "signal_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
+#include <ipc/port.h>
 #include <lib/assert.h>
 #include <mm/aspace.h>
 #include <sched/sched.h>
@@ -170,6 +171,7 @@ void posix_thread_exit(int status) {
     struct process *process = self->process;
     arch_irq_enable();
     futex_thread_exit(self);
+    fipc_thread_leave();
     vfork_complete(self);
     bool last = leave_process(process, self);
     futex_pi_exit(self); // those who have queued up behind it since; from now on nobody does

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 // What lower layers ask of processes, and the module's start.
 #include "exec_priv.h"
+#include "pidfd_priv.h"
 #include "posix_init.h"
 #include "proc_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include <abi/resource.h>
 #include <abi/signal.h>
+#include <ipc/port.h>
 #include <vfs/hooks.h>
 
 static void broken_pipe(void) {
@@ -91,6 +93,21 @@ static const struct vfs_hooks hooks = {
     .for_each_context = for_each_context,
 };
 
+static status_t may_change(struct task *task) {
+    return process_may_inspect(task_process(task)) ? 0 : -EPERM;
+}
+
+static struct task *task_of(struct object *object) {
+    struct process *process = pidfd_process(object);
+    return process ? &process->task : nullptr;
+}
+
+static const struct fipc_hooks native_hooks = {
+    .signal_ends_call = signal_ends_call,
+    .may_change = may_change,
+    .task_of = task_of,
+};
+
 static void clock_changed(void) {
     atomic_store(&vfs_realtime_offset, atomic_load(&realtime_offset));
 }
@@ -98,6 +115,7 @@ static void clock_changed(void) {
 void posix_init(void) {
     static struct realtime_listener listener = {.changed = clock_changed, .copies = true};
     vfs_hooks = &hooks;
+    fipc_hooks = &native_hooks;
     realtime_listen(&listener);
     clock_changed();
     job_init();

@@ -86,7 +86,7 @@ long sys_pidfd_send_signal(int fd, int signal, const void __user *user, unsigned
 }
 
 // ptrace's rule: the same user and group throughout, or CAP_SYS_PTRACE.
-static bool may_inspect(struct process *process) {
+bool process_may_inspect(struct process *process) {
     const struct cred *self = cred_current();
     struct cred *other = task_get_cred(&process->task);
     if (!other)
@@ -107,9 +107,9 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned flags) {
     if (status != 0)
         return status;
     struct handle_table *table = task_get_handles(&process->task);
-    int result = !table                  ? -ESRCH
-                 : !may_inspect(process) ? -EPERM
-                                         : handle_lookup_in(table, fd, RIGHT_DUPLICATE, &theirs);
+    int result = !table                          ? -ESRCH
+                 : !process_may_inspect(process) ? -EPERM
+                                                 : handle_lookup_in(table, fd, RIGHT_DUPLICATE, &theirs);
     if (result == 0) {
         object_get(theirs.object);
         result = handle_install(theirs.object, theirs.rights, HANDLE_CLOEXEC);

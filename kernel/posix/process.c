@@ -6,6 +6,7 @@
 // grace period. A thread has no count: it lives until it has exited, plus a grace period.
 #include "process_priv.h"
 #include <abi/signal.h>
+#include <ipc/port.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
 #include <mm/slab.h>
@@ -80,7 +81,9 @@ struct posix_thread *posix_thread_alloc(void) {
 }
 
 static void thread_reclaim(struct rcu_head *head) {
-    slab_free(&thread_cache, CONTAINER_OF(head, struct posix_thread, rcu));
+    struct posix_thread *thread = CONTAINER_OF(head, struct posix_thread, rcu);
+    fipc_thread_free(thread->thread.fipc);
+    slab_free(&thread_cache, thread);
 }
 
 void posix_thread_free(struct posix_thread *thread) {

@@ -58,6 +58,27 @@ void signal_set_mask(struct posix_thread *self, uint64_t mask) {
     spin_unlock(&process->signal_lock);
 }
 
+static bool ends_call(const struct signal_action *action, int signal) {
+    if (action->handler == SIG_IGN)
+        return false;
+    if (action->handler == SIG_DFL)
+        return !(SIGNAL_BIT(signal) & (SIGNALS_IGNORED_BY_DEFAULT | SIGNALS_STOP));
+    return !(action->flags & SA_RESTART);
+}
+
+bool signal_ends_call(void) {
+    struct posix_thread *self = posix_current();
+    struct process *process = self->process;
+    spin_lock(&process->signal_lock);
+    bool ends = process->group_exit || (process->exec_thread && process->exec_thread != self);
+    for (uint64_t set = (self->pending.set | process->pending.set) & ~self->blocked; set && !ends; set &= set - 1) {
+        int signal = __builtin_ctzll(set) + 1;
+        ends = ends_call(&process->actions->action[signal - 1], signal);
+    }
+    spin_unlock(&process->signal_lock);
+    return ends;
+}
+
 // --- one signal ---
 
 static bool in_restartable_call(struct arch_frame *frame) {

@@ -29,6 +29,9 @@ void signal_set_mask(struct posix_thread *self, uint64_t mask);
 // Is one pending that `self` takes now?
 bool signal_pending_locked(struct process *process, struct posix_thread *self) REQUIRES(&process->signal_lock);
 
+// Is one pending to the current thread that kills it or whose handler has no SA_RESTART?
+bool signal_ends_call(void);
+
 // --- stopping (signal_stop.c) ---
 // Begins to stop the process by `signal`. Called and returns with signal_lock held, but releases it meanwhile.
 void signal_stop_begin(struct process *process, int signal) REQUIRES(&process->signal_lock);

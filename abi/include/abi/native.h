@@ -11,6 +11,9 @@
 #include <stdint.h>
 #endif
 
+// Flags of calls that give a new handle: all are closed by exec, unless asked to be kept.
+#define HANDLE_KEEP 1u
+
 // handle_info
 struct handle_info {
     uint32_t type;   // enum object_type: TYPE_* below

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MPL-2.0
+// The calls of FIPC: fipc_send, fipc_recv, fipc_call, fipc_reply, fipc_reply_recv, fipc_reply_save. docs/ipc.md has
+// their meaning. Buffers are a header and data behind it; `room` counts both.
+#include "ipc_priv.h"
+
+#include <abi/native.h>
+#include <abi/syscall_table.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <sched/sched.h>
+
+static struct slab_cache fipc_thread_cache =
+    SLAB_CACHE_INIT(fipc_thread_cache, "struct fipc_thread", sizeof(struct fipc_thread), alignof(struct fipc_thread));
+
+struct fipc_thread *fipc_thread_make(void) {
+    struct fipc_thread *self = slab_alloc_zero(&fipc_thread_cache);
+    if (!self)
+        return nullptr;
+    self->thread = self->call.thread = thread_current();
+    self->call.reply = self->call.data;
+    self->call.capacity = FIPC_FAST_MAX;
+    list_init(&self->receive_node);
+    thread_current()->fipc = self;
+    return self;
+}
+
+void fipc_thread_free(struct fipc_thread *state) {
+    if (!state)
+        return;
+    if (state->call.reply != state->call.data)
+        kfree(state->call.reply);
+    slab_free(&fipc_thread_cache, state);
+}
+
+void fipc_thread_leave(void) {
+    struct fipc_thread *self = thread_current()->fipc;
+    if (self)
+        call_drop(&self->held);
+}
+
+// Receives or sends again: what was taken before and not answered is dropped.
+static void drop_held(struct fipc_thread *self) {
+    if (UNLIKELY(self->thread->donated_level != 0))
+        sched_donate(self->thread, 0);
+    call_drop(&self->held);
+}
+
+// ---------------------------------------------------------------- sending
+
+static long send_message(struct send_right *right, const void __user *message, nsec_t deadline) {
+    struct fipc_message header;
+    struct outgoing out;
+    status_t status = header_from_user(&header, message);
+    if (status == 0)
+        status = message_create(&header, message_data(message), &out);
+    if (status != 0)
+        return status;
+    status = right_send(right, out.message, deadline);
+    if (status == 0)
+        message_sent(&out, header.handle_count);
+    else
+        message_return(&out);
+    return status;
+}
+
+long sys_fipc_send(int handle, const void __user *message, int64_t deadline) {
+    struct handle_ref ref;
+    status_t status = handle_lookup(handle, RIGHT_SEND, &ref);
+    if (status != 0)
+        return status;
+    struct object *object = ref.object;
+    object_get(object); // it may be among the handles that move
+    if (object->ops == &send_right_ops)
+        status = (status_t)send_message(right_of(object), message, deadline);
+    else
+        status = object->ops == &reply_ops ? reply_object_send(object, message) : -EBADF;
+    object_put(object);
+    handle_release(&ref);
+    return status;
+}
+
+// ---------------------------------------------------------------- calling
+
+static status_t reply_room(struct fipc_call *call, size_t room) {
+    uint32_t want = (uint32_t)MIN(room, (size_t)FIPC_INLINE_MAX);
+    call->room = want;
+    if (want <= call->capacity)
+        return 0;
+    uint8_t *block = kmalloc(want);
+    if (!block)
+        return -ENOMEM;
+    if (call->reply != call->data)
+        kfree(call->reply);
+    call->reply = block;
+    call->capacity = want;
+    return 0;
+}
+
+static status_t call_small(struct send_right *right, struct fipc_call *call, const struct fipc_message *header,
+                           const void __user *data, nsec_t deadline) {
+    if (copy_from_user(call->data, data, header->size) != 0)
+        return -EFAULT;
+    call->message = (struct message){.type = header->type, .size = header->size, .data = call->data};
+    call->queued = &call->message;
+    return call_wait(right, call, deadline);
+}
+
+static status_t call_with_block(struct send_right *right, struct fipc_call *call, const struct fipc_message *header,
+                                const void __user *data, nsec_t deadline) {
+    struct outgoing out;
+    status_t status = message_create(header, data, &out);
+    if (status != 0)
+        return status;
+    call->queued = out.message;
+    status = call_wait(right, call, deadline);
+    if (call->queued)
+        message_return(&out); // nobody has taken it
+    else
+        message_sent(&out, header->handle_count);
+    return status;
+}
+
+static long slow_call(struct send_right *right, const void __user *message, void __user *reply, size_t room,
+                      nsec_t deadline) {
+    struct fipc_thread *self = fipc_thread_current();
+    struct fipc_message header;
+    struct answer answer = {.message = reply};
+    uint32_t handle_room;
+    if (!self)
+        return -ENOMEM;
+    status_t status = header_from_user(&header, message);
+    if (status == 0)
+        status = handle_room_from_user(reply, &answer.array, &handle_room);
+    if (status == 0)
+        status = reply_room(&self->call, room - HEADER_SIZE);
+    if (status == 0)
+        status = arrival_reserve(&answer.arrival, handle_room);
+    if (status != 0)
+        return status;
+    self->call.handle_room = handle_room;
+    bool small = header.size <= FIPC_FAST_MAX && header.handle_count == 0;
+    status = (small ? call_small : call_with_block)(right, &self->call, &header, message_data(message), deadline);
+    if (status == 0)
+        return deliver_answer(&self->call, &answer);
+    arrival_cancel(&answer.arrival, 0);
+    return status;
+}
+
+long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
+    struct handle_ref ref;
+    struct send_right *right;
+    status_t status = right_lookup(handle, &ref, &right);
+    if (UNLIKELY(status != 0))
+        return status;
+    long result = -EINVAL;
+    if (LIKELY(room >= HEADER_SIZE)) {
+        result = LIKELY(deadline == FIPC_FOREVER) ? fast_call(right, message, reply, room) : NOT_FAST;
+        if (UNLIKELY(result == NOT_FAST)) {
+            object_get(&right->object);
+            result = slow_call(right, message, reply, room, deadline);
+            object_put(&right->object);
+        }
+    }
+    handle_release(&ref);
+    return result;
+}
+
+status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint32_t size, uint32_t *answer) {
+    struct send_right *right = right_of(object);
+    struct fipc_thread *self = fipc_thread_current();
+    if (!self)
+        return -ENOMEM;
+    struct fipc_call *call = &self->call;
+    memcpy(call->data, data, size);
+    call->message = (struct message){.type = type, .size = size, .flags = FIPC_NOTE, .data = call->data};
+    call->queued = &call->message;
+    call->room = FIPC_FAST_MAX;
+    call->handle_room = 0;
+    status_t status = call_wait(right, call, NSEC_NEVER);
+    if (status == 0)
+        status = call->status;
+    if (status != 0)
+        return status;
+    *answer = call->type;
+    memcpy(data, call->reply, MIN(size, call->size));
+    return 0;
+}
+
+// ---------------------------------------------------------------- receiving
+
+long sys_fipc_recv(int handle, void __user *message, size_t room, int64_t deadline) {
+    struct handle_ref ref;
+    struct port *port;
+    status_t status = port_lookup(handle, &ref, &port);
+    if (status != 0)
+        return status;
+    struct fipc_thread *self = fipc_thread_current();
+    long result = !self ? -ENOMEM : room < HEADER_SIZE ? -EINVAL : 0;
+    if (result == 0) {
+        drop_held(self);
+        self->replied = false;
+        result = port_receive(port, message, room, deadline);
+    }
+    handle_release(&ref);
+    return result;
+}
+
+long sys_fipc_reply(const void __user *message) {
+    struct fipc_thread *self = fipc_thread_current();
+    if (!self)
+        return -ENOMEM;
+    self->replied = false;
+    status_t status = reply_user(&self->held, message);
+    if (status == 0 || status == -EPIPE)
+        sched_donate(self->thread, 0);
+    return status;
+}
+
+// Interrupted after the reply, the call is made again from its start: then the reply is not sent twice.
+static long slow_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room,
+                            nsec_t deadline) {
+    struct fipc_thread *self = fipc_thread_current();
+    if (!self)
+        return -ENOMEM;
+    if (!self->replied) {
+        status_t status = reply_user(&self->held, reply);
+        if (status != 0 && status != -EPIPE) // a caller that has given up is no reason not to go on
+            return status;
+        sched_donate(self->thread, 0);
+    }
+    return port_receive(port, message, room, deadline);
+}
+
+long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
+    struct handle_ref ref;
+    struct port *port;
+    status_t status = port_lookup(handle, &ref, &port);
+    if (UNLIKELY(status != 0))
+        return status;
+    long result = -EINVAL;
+    if (LIKELY(room >= HEADER_SIZE)) {
+        result = LIKELY(deadline == FIPC_FOREVER) ? fast_reply_recv(reply, port, message, room) : NOT_FAST;
+        if (UNLIKELY(result == NOT_FAST))
+            result = slow_reply_recv(reply, port, message, room, deadline);
+        if (UNLIKELY(thread_current()->fipc != nullptr && thread_current()->fipc->replied != (result == -ERESTARTSYS)))
+            thread_current()->fipc->replied = result == -ERESTARTSYS;
+    }
+    handle_release(&ref);
+    return result;
+}
+
+long sys_fipc_reply_save(unsigned flags) {
+    struct fipc_thread *self = fipc_thread_current();
+    if (flags & ~HANDLE_KEEP)
+        return -EINVAL;
+    if (!self || !atomic_load_explicit(&self->held.call, memory_order_relaxed))
+        return -EBADF;
+    struct object *object = reply_object_create();
+    if (!object)
+        return -ENOMEM;
+    int handle = handle_reserve(flags & HANDLE_KEEP ? 0 : HANDLE_CLOEXEC);
+    if (handle < 0) {
+        object_put(object);
+        return handle;
+    }
+    if (!reply_object_take(object, self)) {
+        handle_unreserve(handle);
+        object_put(object);
+        return -EPIPE;
+    }
+    handle_commit(handle, object, RIGHT_SEND | RIGHT_TRANSFER | RIGHT_WAIT);
+    return handle;
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MPL-2.0
+// What the files of kernel/ipc share.
+//
+// A message waits in memory of its sender's: one that is sent in a block of its own (struct message, then handles, then
+// data), one of a call of at most FIPC_FAST_MAX bytes and no handles in the caller's struct fipc_call. A reply goes
+// into room that the caller set aside, so replying cannot fail.
+//
+// Locks: port->lock, then object locks and run queues. A call's `state` is changed by compare-and-exchange, see call.c.
+#pragma once
+
+#include "queue.h"
+#include <abi/fipc.h>
+#include <arch/uaccess.h>
+#include <ipc/port.h>
+#include <lib/status.h>
+#include <object/handle.h>
+#include <sched/thread.h>
+#include <sched/timer.h>
+
+#define HEADER_SIZE ((uint32_t)sizeof(struct fipc_message))
+static_assert(sizeof(struct fipc_message) == 32 && sizeof(struct fipc_handle) == 16);
+
+struct message_handle {
+    struct object *object; // a handle count
+    uint32_t rights;
+};
+
+struct message {
+    struct queued queued; // first
+    uint32_t type, size;
+    uint32_t flags; // FIPC_* as received
+    uint32_t handle_count;
+    struct fipc_call *call; // its sender waits for the answer; null: it does not
+    struct message_handle *handles;
+    void *data;
+};
+
+struct port {
+    struct object object; // first; READABLE while messages are queued
+    struct spinlock lock; // protects the rest
+    bool closed;
+    bool note_senders;
+    struct turns turns;
+    struct credit credit;       // of all senders together
+    struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
+    struct list_node rights;    // send_right.port_node: open ones
+    struct wait_queue senders;  // for room in the port
+};
+
+// The object behind a send right.
+struct send_right {
+    struct object object; // first; WRITABLE while it has credit, HANGUP once the port is closed
+    struct port *port;    // one reference
+    uint64_t badge;
+    bool once;
+    // Under port->lock.
+    bool used;            // of a once right: it was
+    struct sender sender; // while messages are queued they have a reference to the right together
+    struct list_node port_node;
+    struct wait_queue senders; // for credit
+    struct message note;       // NO_SENDERS
+};
+
+// Where the receiver keeps the right to reply: a thread, or a reply object.
+struct fipc_slot {
+    struct fipc_call *_Atomic call; // null: none. SLOT_GONE: its caller has given up
+    uint64_t state;                 // what call->state is while the slot has it
+};
+#define SLOT_GONE ((struct fipc_call *)1)
+
+enum call_phase { CALL_IDLE, CALL_QUEUED, CALL_TAKEN, CALL_BUSY, CALL_DONE, CALL_PHASES = 0xff };
+#define CALL_GENERATION 0x100u
+
+// A call of a thread: it makes one at a time.
+struct fipc_call {
+    _Atomic uint64_t state; // generation and enum call_phase
+    struct thread *thread;
+    struct fipc_slot *slot; // who has taken it
+    struct message message; // small calls
+    struct message *queued; // `message` or a block, until a receiver takes it
+    // The answer. `room` bytes and `handle_room` handles are what the caller takes.
+    uint32_t room, handle_room;
+    status_t status;
+    uint32_t type, size, handle_count;
+    uint8_t *reply; // `data`, or a block of `capacity` bytes that the thread keeps
+    uint32_t capacity;
+    uint8_t data[FIPC_FAST_MAX] __attribute__((aligned(8))); // of the message, then of the reply
+    struct message_handle handles[FIPC_HANDLES_MAX];         // of the reply
+};
+
+// A message on its way from a port to its receiver.
+struct taken {
+    uint64_t badge;
+    uint32_t type, size, handle_count, flags;
+    struct message *block;    // to be freed, or put back; null: a small call or a note
+    struct send_right *right; // one reference; `direct`: the waiting caller's
+    struct fipc_call *call;   // which is in `held`; null: no call
+    bool direct;              // came by the fast path
+    uint8_t data[FIPC_FAST_MAX] __attribute__((aligned(8)));
+};
+
+// What a thread that uses ports has. Freed a grace period after the thread's end, so others may look at it in an RCU
+// read section.
+struct fipc_thread {
+    struct thread *thread;
+    struct fipc_call call;
+    struct fipc_slot held; // the call that it has taken
+    bool replied;          // fipc_reply_recv was interrupted after its reply
+    // Asleep in fipc_recv: under port->lock.
+    struct list_node receive_node;
+    uint32_t room;  // bytes of data
+    bool delivered; // the fast path has filled `inbox`
+    struct taken inbox;
+};
+
+ALWAYS_INLINE struct port *port_of(struct object *object) {
+    return (struct port *)object;
+}
+ALWAYS_INLINE struct send_right *right_of(struct object *object) {
+    return (struct send_right *)object;
+}
+extern const struct object_ops port_ops, send_right_ops, reply_ops;
+
+// Sizes and flags that make sense.
+bool port_options_ok(const struct port_options *options);
+// The current thread's; null: no memory.
+struct fipc_thread *fipc_thread_make(void);
+ALWAYS_INLINE struct fipc_thread *fipc_thread_current(void) {
+    struct fipc_thread *self = thread_current()->fipc;
+    return LIKELY(self != nullptr) ? self : fipc_thread_make();
+}
+
+// --- port.c ---
+// The handle must have the right RECEIVE or SEND. -EBADF, -EACCES.
+MUST_USE status_t port_lookup(int handle, struct handle_ref *ref, struct port **port);
+MUST_USE status_t right_lookup(int handle, struct handle_ref *ref, struct send_right **right);
+// Messages come and go: these keep credits and signals. All: port->lock is held.
+void port_put_locked(struct port *port, struct send_right *right, struct message *message) REQUIRES(&port->lock);
+void port_put_back_locked(struct port *port, struct send_right *right, struct message *message) REQUIRES(&port->lock);
+void port_take_locked(struct port *port, struct message *message) REQUIRES(&port->lock);
+// A message leaves that nobody received.
+void port_remove_locked(struct port *port, struct message *message) REQUIRES(&port->lock);
+ALWAYS_INLINE struct send_right *message_right(const struct message *message) {
+    return CONTAINER_OF(message->queued.sender, struct send_right, sender);
+}
+// The first sleeping receiver, taken off the list; null: none sleeps.
+struct fipc_thread *port_pop_receiver_locked(struct port *port) REQUIRES(&port->lock);
+
+// --- message.c ---
+// A block with what the user's message says; handles are taken out of the sender's table and their numbers kept, until
+// message_sent or message_return. -EFAULT, -EINVAL, -EMSGSIZE, -ENOMEM, and what handles may give.
+struct outgoing {
+    struct message *message;
+    struct fipc_handle items[FIPC_HANDLES_MAX];
+    uint32_t rights[FIPC_HANDLES_MAX]; // of moved ones, to be given back
+};
+MUST_USE status_t message_create(const struct fipc_message *header, const void __user *data, struct outgoing *out);
+void message_sent(const struct outgoing *out, unsigned count); // moved handles are gone for good
+void message_return(struct outgoing *out);                     // it was not sent: handles go back, the block is freed
+void message_free(struct message *message);                    // drops its handles. May block
+void handles_drop(struct message_handle *handles, unsigned count);
+// Reads and checks a header. -EFAULT, -EMSGSIZE, -EINVAL.
+MUST_USE status_t header_from_user(struct fipc_message *header, const void __user *message);
+ALWAYS_INLINE const void __user *message_data(const void __user *message) {
+    return (const uint8_t __user *)message + HEADER_SIZE;
+}
+
+// --- send.c ---
+// Waits for credit and queues. Takes over the message on success only. -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EPIPE,
+// -EBADF (a once right that was used), -EMSGSIZE (it can never fit).
+MUST_USE status_t right_send(struct send_right *right, struct message *message, nsec_t deadline);
+
+// --- call.c ---
+// Queues call->queued and waits for the end of the call. 0: call->status and the reply are there.
+MUST_USE status_t call_wait(struct send_right *right, struct fipc_call *call, nsec_t deadline);
+// Under port->lock: a receiver takes a queued call into its slot.
+void call_take_locked(struct fipc_call *call, struct fipc_slot *slot);
+// The receiver could not take delivery: false: the caller has given up meanwhile. Under port->lock.
+bool call_put_back_locked(struct fipc_slot *slot, struct message *block);
+void call_fail_locked(struct fipc_call *call, status_t status); // queued; wakes the caller
+// The same, having slept already, which ended with `status`.
+MUST_USE status_t call_end(struct send_right *right, struct fipc_call *call, nsec_t deadline, status_t status);
+bool call_seize(struct fipc_call *call, uint64_t state); // makes it BUSY
+// A reply in kernel memory.
+struct reply {
+    uint32_t type, size, handle_count;
+    const void *data;
+    struct message_handle *handles; // their counts go to the caller
+    status_t status;                // to the caller
+};
+// -EBADF: the slot is empty. -EPIPE: the caller has given up. Handles are taken over on success only. *caller: to be
+// woken; stays valid in the RCU read section that the caller of this is in.
+MUST_USE status_t call_reply(struct fipc_slot *slot, const struct reply *reply, struct thread **caller);
+void call_drop(struct fipc_slot *slot); // without an answer: -EPIPE to the caller
+ALWAYS_INLINE enum call_phase call_phase(struct fipc_call *call) {
+    return (enum call_phase)(atomic_load_explicit(&call->state, memory_order_acquire) & CALL_PHASES);
+}
+// Moves a call to another slot. False: the caller has given up.
+bool call_move(struct fipc_slot *from, struct fipc_slot *to);
+
+// --- reply.c ---
+// Replies from user memory. Wakes the caller.
+MUST_USE status_t reply_user(struct fipc_slot *slot, const void __user *message);
+struct object *reply_object_create(void); // nullptr: no memory
+// Moves the thread's call into the object. False: the caller has given up.
+bool reply_object_take(struct object *object, struct fipc_thread *self);
+// fipc_send on a reply object.
+MUST_USE status_t reply_object_send(struct object *object, const void __user *message);
+
+// --- receive.c, delivery.c ---
+// A thread lies down among the receivers, and gets up after a sleep that ended with `status`. 0: look again, or there
+// is a message in the inbox.
+void receive_begin_locked(struct port *port, struct fipc_thread *self) REQUIRES(&port->lock);
+MUST_USE status_t receive_end_locked(struct port *port, struct fipc_thread *self, status_t status)
+    REQUIRES(&port->lock);
+long port_receive(struct port *port, void __user *message, size_t room, nsec_t deadline);
+// Hands a message to the current thread's memory and handle table; if that fails it goes back.
+long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, void __user *message);
+// Room for handles as the receiver's header says.
+MUST_USE status_t handle_room_from_user(const void __user *message, uint64_t *array, uint32_t *room);
+struct arrival {
+    uint32_t count;
+    int numbers[FIPC_HANDLES_MAX]; // reserved
+};
+MUST_USE status_t arrival_reserve(struct arrival *arrival, uint32_t count);
+void arrival_cancel(struct arrival *arrival, uint32_t from); // gives back numbers from that one on
+// Tells the user of the handles; then they may be installed.
+MUST_USE status_t arrival_announce(const struct arrival *arrival, const struct message_handle *handles, uint32_t count,
+                                   uint64_t array);
+void arrival_install(struct arrival *arrival, struct message_handle *handles, uint32_t count);
+
+// What a call has got goes to the user.
+struct answer {
+    void __user *message;
+    uint64_t array; // of its handles
+    struct arrival arrival;
+};
+long deliver_answer(struct fipc_call *call, struct answer *answer);
+
+// --- fast.c ---
+#define NOT_FAST 1 // the slow path must be taken; nothing has happened
+long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room);
+long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+// Messages from user memory: a block with the data, and handles taken out of the sender's table.
+//
+// Everything that may fail comes first. Moved handles leave the table but keep their numbers; when the message has been
+// queued the numbers are freed, and if it was not, the handles go back to them: all or nothing.
+#include "ipc_priv.h"
+
+#include <mm/slab.h>
+
+status_t header_from_user(struct fipc_message *header, const void __user *message) {
+    if (copy_from_user(header, message, sizeof *header) != 0)
+        return -EFAULT;
+    if (header->size > FIPC_INLINE_MAX || header->handle_count > FIPC_HANDLES_MAX)
+        return -EMSGSIZE;
+    return header->flags == 0 ? 0 : -EINVAL;
+}
+
+void handles_drop(struct message_handle *handles, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        object_handle_release(handles[i].object);
+}
+
+void message_free(struct message *message) {
+    handles_drop(message->handles, message->handle_count);
+    kfree(message);
+}
+
+static status_t take_copy(const struct fipc_handle *item, struct message_handle *out) {
+    struct handle_ref ref;
+    status_t status = handle_lookup(item->handle, RIGHT_TRANSFER | RIGHT_DUPLICATE, &ref);
+    if (status != 0)
+        return status;
+    if (!ref.owned)
+        object_handle_acquire(ref.object);
+    *out = (struct message_handle){ref.object, ref.rights & item->rights};
+    return 0;
+}
+
+static status_t take_snapshot(const struct fipc_handle *item, struct message_handle *out) {
+    struct handle_ref ref;
+    struct object *copy;
+    status_t status = handle_lookup(item->handle, RIGHT_TRANSFER | RIGHT_DUPLICATE | RIGHT_READ, &ref);
+    if (status != 0)
+        return status;
+    status = ref.object->ops->snapshot ? ref.object->ops->snapshot(ref.object, &copy) : -EINVAL;
+    uint32_t rights = (ref.rights | RIGHT_WRITE) & item->rights; // it is the receiver's own
+    handle_release(&ref);
+    if (status != 0)
+        return status;
+    object_handle_acquire(copy);
+    object_put(copy);
+    *out = (struct message_handle){copy, rights};
+    return 0;
+}
+
+static status_t take_move(const struct fipc_handle *item, struct message_handle *out, uint32_t *rights) {
+    struct handle_ref ref;
+    status_t status = handle_detach(item->handle, RIGHT_TRANSFER, &ref);
+    if (status != 0)
+        return status;
+    *rights = ref.rights;
+    *out = (struct message_handle){ref.object, ref.rights & item->rights};
+    return 0;
+}
+
+static status_t take_handles(struct outgoing *out, unsigned count) {
+    struct message *message = out->message;
+    for (unsigned i = 0; i < count; i++) {
+        const struct fipc_handle *item = &out->items[i];
+        struct message_handle *to = &message->handles[i];
+        status_t status = item->operation == FIPC_MOVE            ? take_move(item, to, &out->rights[i])
+                          : item->operation == FIPC_COPY          ? take_copy(item, to)
+                          : item->operation == FIPC_COPY_ON_WRITE ? take_snapshot(item, to)
+                                                                  : -EINVAL;
+        if (status != 0)
+            return status;
+        message->handle_count = i + 1;
+    }
+    return 0;
+}
+
+status_t message_create(const struct fipc_message *header, const void __user *data, struct outgoing *out) {
+    size_t handles = header->handle_count * sizeof(struct message_handle);
+    struct message *message = kmalloc(sizeof *message + handles + header->size);
+    out->message = message;
+    if (!message)
+        return -ENOMEM;
+    *message = (struct message){.type = header->type, .size = header->size, .handles = (void *)(message + 1)};
+    message->data = (uint8_t *)(message + 1) + handles;
+    list_init(&message->queued.node);
+    status_t status = 0;
+    if (copy_from_user(message->data, data, header->size) != 0 ||
+        copy_from_user(out->items, (const void __user *)header->handles,
+                       header->handle_count * sizeof(struct fipc_handle)) != 0)
+        status = -EFAULT;
+    if (status == 0)
+        status = take_handles(out, header->handle_count);
+    if (status != 0)
+        message_return(out);
+    return status;
+}
+
+void message_sent(const struct outgoing *out, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (out->items[i].operation == FIPC_MOVE)
+            handle_unreserve(out->items[i].handle);
+}
+
+void message_return(struct outgoing *out) {
+    struct message *message = out->message;
+    for (unsigned i = 0; i < message->handle_count; i++) {
+        struct object *object = message->handles[i].object;
+        if (out->items[i].operation == FIPC_MOVE)
+            handle_reattach(out->items[i].handle, &(struct handle_ref){object, out->rights[i], true});
+        else
+            object_handle_release(object);
+    }
+    kfree(message);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+// Calls on handles and signals of any object. Rights only shrink: what a new handle may do is what the old one may,
+// less what the mask leaves out.
+#include "ipc_priv.h"
+
+#include <abi/native.h>
+#include <abi/syscall_table.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <object/task.h>
+
+static uint32_t cloexec(unsigned flags) {
+    return flags & HANDLE_KEEP ? 0 : HANDLE_CLOEXEC;
+}
+
+long sys_handle_duplicate(int handle, uint32_t rights, unsigned flags) {
+    if (flags & ~HANDLE_KEEP)
+        return -EINVAL;
+    return handle_duplicate(handle, rights & RIGHTS_ALL, cloexec(flags), 0);
+}
+
+// Gives `ref`, which was detached, to the table of another task.
+static long give(struct task *task, const struct handle_ref *ref, uint32_t rights) {
+    struct handle_table *table = task_get_handles(task);
+    if (!table)
+        return -ESRCH;
+    object_get(ref->object);
+    int number = handle_install_in(table, ref->object, ref->rights & rights, HANDLE_CLOEXEC);
+    if (number < 0)
+        object_put(ref->object);
+    handle_table_put(table, task);
+    return number;
+}
+
+long sys_handle_transfer(int handle, int task_handle, uint32_t rights) {
+    struct handle_ref target, ref;
+    status_t status = handle_lookup(task_handle, RIGHT_WRITE, &target);
+    if (status != 0)
+        return status;
+    if (!target.owned)
+        object_handle_acquire(target.object); // it may be the one that moves
+    target.owned = true;
+    struct task *task = fipc_hooks->task_of(target.object);
+    status = task ? fipc_hooks->may_change(task) : -EBADF;
+    long result = status;
+    if (status == 0)
+        result = handle_detach(handle, RIGHT_TRANSFER, &ref);
+    if (status == 0 && result == 0) {
+        result = give(task, &ref, rights);
+        if (result < 0) {
+            handle_reattach(handle, &ref);
+        } else {
+            object_handle_release(ref.object);
+            handle_unreserve(handle);
+        }
+    }
+    handle_release(&target);
+    return result;
+}
+
+long sys_handle_info(int handle, void __user *out, size_t size) {
+    struct handle_ref ref;
+    if (size < sizeof(struct handle_info))
+        return -EINVAL;
+    status_t status = handle_lookup(handle, 0, &ref);
+    if (status != 0)
+        return status;
+    struct object *object = ref.object;
+    struct handle_info info = {.type = object->ops->type,
+                               .rights = ref.rights,
+                               .signals = object_signals(object_wait_target(object)),
+                               .handles = atomic_load(&object->handles) - ref.owned,
+                               .id = object->id};
+    string_copy(info.name, object->ops->name, sizeof info.name);
+    handle_release(&ref);
+    return copy_to_user(out, &info, sizeof info);
+}
+
+long sys_object_signal(int handle, uint32_t clear, uint32_t set) {
+    struct handle_ref ref;
+    status_t status = handle_lookup(handle, RIGHT_SIGNAL, &ref);
+    if (UNLIKELY(status != 0))
+        return status;
+    if (LIKELY(((clear | set) & ~SIGNAL_USER) == 0))
+        object_signal(ref.object->wait_target, clear, set);
+    else
+        status = -EINVAL;
+    handle_release(&ref);
+    return status;
+}
+
+// ---------------------------------------------------------------- waiting
+
+struct waiting {
+    struct wait_item items[WAIT_ENTRIES_MAX];
+    struct handle_ref refs[WAIT_ENTRIES_MAX];
+    struct wait_entry entries[WAIT_ENTRIES_MAX];
+};
+
+static status_t look_up_all(struct waiting *w, unsigned count, unsigned *found) {
+    for (unsigned i = 0; i < count; i++) {
+        status_t status = handle_lookup(w->entries[i].handle, RIGHT_WAIT, &w->refs[i]);
+        if (status != 0)
+            return status;
+        w->items[i] = (struct wait_item){.object = w->refs[i].object, .mask = w->entries[i].wanted};
+        *found = i + 1;
+    }
+    return 0;
+}
+
+static long wait_entries(struct waiting *w, unsigned count, nsec_t deadline) {
+    unsigned found = 0;
+    long result = look_up_all(w, count, &found);
+    if (result == 0) {
+        result = object_wait_many(w->items, count, deadline);
+        result = result == 0 ? -ETIMEDOUT : result == -EINTR ? -ERESTARTSYS : result;
+    }
+    for (unsigned i = 0; i < found; i++) {
+        w->entries[i].observed = w->items[i].ready;
+        handle_release(&w->refs[i]);
+    }
+    return result;
+}
+
+static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
+    struct wait_entry entry;
+    struct handle_ref ref;
+    uint32_t ready = 0;
+    if (copy_from_user(&entry, user, sizeof entry) != 0)
+        return -EFAULT;
+    status_t status = handle_lookup(entry.handle, RIGHT_WAIT, &ref);
+    if (status != 0)
+        return status;
+    status = object_wait(ref.object, entry.wanted, deadline, &ready);
+    handle_release(&ref);
+    if (status != 0)
+        return status == -EINTR ? -ERESTARTSYS : status;
+    return put_user(ready, &user->observed) == 0 ? 1 : -EFAULT;
+}
+
+// How many entries have something; -ETIMEDOUT: none had until the deadline.
+long sys_object_wait(void __user *user, unsigned count, int64_t deadline) {
+    if (count == 0 || count > WAIT_ENTRIES_MAX)
+        return -EINVAL;
+    if (count == 1)
+        return wait_for_one(user, deadline);
+    struct waiting *w = kmalloc(sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    size_t size = count * sizeof(struct wait_entry);
+    long result = copy_from_user(w->entries, user, size) != 0 ? -EFAULT : wait_entries(w, count, deadline);
+    if (result > 0 && copy_to_user(user, w->entries, size) != 0)
+        result = -EFAULT;
+    kfree(w);
+    return result;
+}

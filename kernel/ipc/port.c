@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MPL-2.0
+// Ports and send rights as objects: their making, their end, their signals.
+//
+// A port is open as long as there is a handle to it. When the last one goes, all that is queued is dropped, callers get
+// -EPIPE, and the rights hang up. A right is open likewise; what was sent through it is still delivered afterwards, and
+// then, if the port asked for it, the note that nobody has it any more.
+#include "ipc_priv.h"
+
+#include <lib/fmt.h>
+#include <mm/slab.h>
+
+SLAB_CACHE(port_cache, struct port);
+SLAB_CACHE(send_right_cache, struct send_right);
+
+enum { MESSAGES_DEFAULT = 64, BYTES_DEFAULT = 64 * 1024, MESSAGES_MAX = 65536, BYTES_MAX = 16 << 20 };
+
+const struct fipc_hooks *fipc_hooks;
+
+// ---------------------------------------------------------------- messages come and go
+
+static void update_right(struct send_right *right) {
+    uint32_t now = credit_has(&right->sender.credit, 0) ? SIGNALS_WRITE : 0;
+    if ((object_signals(&right->object) & SIGNALS_WRITE) != now)
+        object_signal(&right->object, SIGNALS_WRITE & ~now, now);
+}
+
+// Calls wait in their callers' memory and need no credit.
+static void charge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+    if (message->flags & (FIPC_CALL | FIPC_NOTE))
+        return;
+    credit_take(&right->sender.credit, message->size);
+    credit_take(&port->credit, message->size);
+    update_right(right);
+}
+
+static void uncharge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+    if (message->flags & (FIPC_CALL | FIPC_NOTE))
+        return;
+    credit_give(&right->sender.credit, message->size);
+    credit_give(&port->credit, message->size);
+    wait_queue_wake_one(&right->senders);
+    wait_queue_wake_one(&port->senders);
+    update_right(right);
+}
+
+void port_put_locked(struct port *port, struct send_right *right, struct message *message) {
+    if (sender_is_idle(&right->sender))
+        object_get(&right->object);
+    charge(port, right, message);
+    queue_put(&port->turns, &right->sender, &message->queued);
+    object_signal(&port->object, 0, SIGNALS_READ);
+}
+
+void port_put_back_locked(struct port *port, struct send_right *right, struct message *message) {
+    if (sender_is_idle(&right->sender))
+        object_get(&right->object);
+    charge(port, right, message);
+    queue_put_back(&port->turns, &right->sender, &message->queued);
+    object_signal(&port->object, 0, SIGNALS_READ);
+}
+
+// After a message has left: the queue's reference to the right goes if it was the last one.
+static void left(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+    uncharge(port, right, message);
+    if (turns_are_empty(&port->turns))
+        object_signal(&port->object, SIGNALS_READ, 0);
+    if (sender_is_idle(&right->sender))
+        object_put(&right->object); // its destruction takes no lock
+}
+
+void port_take_locked(struct port *port, struct message *message) {
+    struct send_right *right = message_right(message);
+    queue_take(&port->turns, &message->queued);
+    left(port, right, message);
+}
+
+void port_remove_locked(struct port *port, struct message *message) {
+    struct send_right *right = message_right(message);
+    queue_remove(&message->queued);
+    left(port, right, message);
+}
+
+struct fipc_thread *port_pop_receiver_locked(struct port *port) {
+    struct list_node *node = list_pop_front(&port->receivers);
+    return node ? LIST_ENTRY(node, struct fipc_thread, receive_node) : nullptr;
+}
+
+// ---------------------------------------------------------------- send rights
+
+static void right_closed(struct object *object) {
+    struct send_right *right = right_of(object);
+    struct port *port = right->port;
+    spin_lock(&port->lock);
+    list_remove(&right->port_node);
+    struct fipc_thread *receiver = nullptr;
+    if (port->note_senders && !port->closed) {
+        port_put_locked(port, right, &right->note);
+        receiver = port_pop_receiver_locked(port);
+    }
+    if (receiver)
+        thread_wake(receiver->thread);
+    spin_unlock(&port->lock);
+}
+
+static void right_destroy(struct object *object) {
+    object_put(&right_of(object)->port->object);
+    slab_free(&send_right_cache, right_of(object));
+}
+
+static int right_describe(struct object *object, char *to, size_t size) {
+    struct send_right *right = right_of(object);
+    spin_lock(&right->port->lock);
+    struct credit credit = right->sender.credit;
+    bool closed = right->port->closed;
+    spin_unlock(&right->port->lock);
+    return fmt_snprintf(
+        to, size, "port:\t%llu\nbadge:\t%llx\nqueued:\t%u of %u messages, %u of %u bytes\nonce:\t%d\nclosed:\t%d\n",
+        (unsigned long long)right->port->object.id, (unsigned long long)right->badge, credit.messages,
+        credit.messages_max, credit.bytes, credit.bytes_max, right->once, closed);
+}
+
+const struct object_ops send_right_ops = {
+    .type = OBJECT_PORT,
+    .name = "send-right",
+    .closed = right_closed,
+    .destroy = right_destroy,
+    .describe = right_describe,
+};
+
+status_t port_right_create(struct object *object, const struct port_right *options, struct object **out) {
+    struct port *port = port_of(object);
+    uint32_t messages = options->credit_messages ? options->credit_messages : port->credit.messages_max;
+    uint32_t bytes = options->credit_bytes ? options->credit_bytes : port->credit.bytes_max;
+    if (messages > MESSAGES_MAX || bytes > BYTES_MAX)
+        return -EINVAL;
+    struct send_right *right = slab_alloc_zero(&send_right_cache);
+    if (!right)
+        return -ENOMEM;
+    object_init(&right->object, &send_right_ops, SIGNALS_WRITE);
+    right->port = port;
+    object_get(object);
+    right->badge = options->badge;
+    right->once = options->flags & PORT_RIGHT_ONCE;
+    sender_init(&right->sender);
+    right->sender.credit = (struct credit){.messages_max = messages, .bytes_max = bytes};
+    wait_queue_init(&right->senders);
+    right->note = (struct message){.type = FIPC_NOTE_NO_SENDERS, .flags = FIPC_NOTE};
+    spin_lock(&port->lock);
+    list_push_back(&port->rights, &right->port_node);
+    spin_unlock(&port->lock);
+    *out = &right->object;
+    return 0;
+}
+
+bool object_is_port_right(const struct object *object) {
+    return object->ops == &send_right_ops;
+}
+
+status_t right_lookup(int handle, struct handle_ref *ref, struct send_right **right) {
+    status_t status = handle_lookup(handle, RIGHT_SEND, ref);
+    if (UNLIKELY(status != 0))
+        return status;
+    if (UNLIKELY(ref->object->ops != &send_right_ops)) {
+        handle_release(ref);
+        return -EBADF;
+    }
+    *right = right_of(ref->object);
+    return 0;
+}
+
+// ---------------------------------------------------------------- ports
+
+// Takes everything out of the queue. Callers are told; what was sent goes to `dead`.
+static void empty_queue(struct port *port, struct list_node *dead) REQUIRES(&port->lock) {
+    struct queued *queued;
+    while ((queued = queue_peek(&port->turns)) != nullptr) {
+        struct message *message = CONTAINER_OF(queued, struct message, queued);
+        struct fipc_call *call = message->call;
+        bool note = message->flags == FIPC_NOTE;
+        port_take_locked(port, message);
+        if (call)
+            call_fail_locked(call, -EPIPE); // what it moved goes back to it
+        else if (!note)
+            list_push_back(dead, &message->queued.node);
+    }
+}
+
+static void port_closed(struct object *object) {
+    struct port *port = port_of(object);
+    struct list_node dead = LIST_INIT(dead), *node;
+    spin_lock(&port->lock);
+    port->closed = true;
+    empty_queue(port, &dead);
+    wait_queue_wake_all(&port->senders);
+    struct send_right *right;
+    LIST_FOR_EACH(right, &port->rights, port_node) {
+        wait_queue_wake_all(&right->senders);
+        object_signal(&right->object, 0, SIGNAL_HANGUP | SIGNAL_ERROR | SIGNAL_PEER_CLOSED);
+    }
+    spin_unlock(&port->lock);
+    while ((node = list_pop_front(&dead)) != nullptr)
+        message_free(LIST_ENTRY(node, struct message, queued.node));
+}
+
+static void port_destroy(struct object *object) {
+    slab_free(&port_cache, port_of(object));
+}
+
+static int port_describe(struct object *object, char *to, size_t size) {
+    struct port *port = port_of(object);
+    unsigned rights = 0, receivers = 0;
+    struct list_node *node;
+    spin_lock(&port->lock);
+    struct credit credit = port->credit;
+    for (node = port->rights.next; node != &port->rights; node = node->next)
+        rights++;
+    for (node = port->receivers.next; node != &port->receivers; node = node->next)
+        receivers++;
+    spin_unlock(&port->lock);
+    return fmt_snprintf(to, size,
+                        "port:\t%llu\nqueued:\t%u of %u messages, %u of %u bytes\nsend-rights:\t%u\nreceivers:\t%u\n",
+                        (unsigned long long)object->id, credit.messages, credit.messages_max, credit.bytes,
+                        credit.bytes_max, rights, receivers);
+}
+
+const struct object_ops port_ops = {
+    .type = OBJECT_PORT,
+    .name = "port",
+    .closed = port_closed,
+    .destroy = port_destroy,
+    .describe = port_describe,
+};
+
+struct object *port_create(const struct port_options *options) {
+    struct port *port = slab_alloc_zero(&port_cache);
+    if (!port)
+        return nullptr;
+    object_init(&port->object, &port_ops, 0);
+    spin_init(&port->lock);
+    port->note_senders = options->flags & PORT_NOTE_SENDERS;
+    turns_init(&port->turns);
+    port->credit = (struct credit){.messages_max = options->messages ? options->messages : MESSAGES_DEFAULT,
+                                   .bytes_max = options->bytes ? options->bytes : BYTES_DEFAULT};
+    list_init(&port->receivers);
+    list_init(&port->rights);
+    wait_queue_init(&port->senders);
+    return &port->object;
+}
+
+bool port_options_ok(const struct port_options *options) {
+    return options->messages <= MESSAGES_MAX && options->bytes <= BYTES_MAX && !(options->flags & ~PORT_NOTE_SENDERS) &&
+           options->reserved == 0;
+}
+
+bool object_is_port(const struct object *object) {
+    return object->ops == &port_ops;
+}
+
+status_t port_lookup(int handle, struct handle_ref *ref, struct port **port) {
+    status_t status = handle_lookup(handle, RIGHT_RECEIVE, ref);
+    if (UNLIKELY(status != 0))
+        return status;
+    if (UNLIKELY(ref->object->ops != &port_ops)) {
+        handle_release(ref);
+        return -EBADF;
+    }
+    *port = port_of(ref->object);
+    return 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+// Sending without waiting for an answer: until the right and the port have room, then into the queue.
+#include "ipc_priv.h"
+
+// The queue to wait in for room; null: there is room.
+static struct wait_queue *shortage(struct port *port, struct send_right *right, uint32_t size) REQUIRES(&port->lock) {
+    if (!credit_has(&right->sender.credit, size))
+        return &right->senders;
+    return credit_has(&port->credit, size) ? nullptr : &port->senders;
+}
+
+static status_t wait_for_room(struct port *port, struct send_right *right, uint32_t size, nsec_t deadline)
+    REQUIRES(&port->lock) {
+    struct wait_queue *queue;
+    bool waited = false;
+    if (size > right->sender.credit.bytes_max || size > port->credit.bytes_max)
+        return -EMSGSIZE;
+    while (!port->closed && !(right->once && right->used) && (queue = shortage(port, right, size)) != nullptr) {
+        if (deadline <= 0 || deadline <= clock_now())
+            return waited ? -ETIMEDOUT : -EAGAIN;
+        waited = true;
+        status_t status = wait_queue_sleep(queue, &port->lock, WAIT_INTERRUPTIBLE, deadline);
+        if (status != 0) {
+            wait_queue_wake_one(queue); // what was meant for this one goes to the next
+            return status == -EINTR ? -ERESTARTSYS : status;
+        }
+    }
+    return port->closed ? -EPIPE : right->once && right->used ? -EBADF : 0;
+}
+
+status_t right_send(struct send_right *right, struct message *message, nsec_t deadline) {
+    struct port *port = right->port;
+    struct fipc_thread *receiver = nullptr;
+    spin_lock(&port->lock);
+    status_t status = wait_for_room(port, right, message->size, deadline);
+    if (status == 0) {
+        right->used = true;
+        port_put_locked(port, right, message);
+        receiver = port_pop_receiver_locked(port);
+        if (receiver)
+            thread_wake(receiver->thread);
+    }
+    spin_unlock(&port->lock);
+    return status;
+}
