@@ -19,6 +19,26 @@ long sys_handle_duplicate(int handle, uint32_t rights, unsigned flags) {
     return handle_duplicate(handle, rights & RIGHTS_ALL, cloexec(flags), 0);
 }
 
+// A private copy of a VMO (memfd): the caller's own, so it may read, write and map it.
+long sys_vmo_clone(int handle, unsigned flags) {
+    struct handle_ref ref;
+    struct object *copy = nullptr;
+    if (flags & ~HANDLE_KEEP)
+        return -EINVAL;
+    status_t status = handle_lookup(handle, RIGHT_READ | RIGHT_DUPLICATE, &ref);
+    if (status != 0)
+        return status;
+    uint32_t rights = ref.rights | RIGHT_WRITE;
+    status = ref.object->ops->snapshot ? ref.object->ops->snapshot(ref.object, &copy) : -EINVAL;
+    handle_release(&ref);
+    if (status != 0)
+        return status;
+    int number = handle_install(copy, rights, cloexec(flags));
+    if (number < 0)
+        object_put(copy);
+    return number;
+}
+
 // Gives `ref`, which was detached, to the table of another task.
 static long give(struct task *task, const struct handle_ref *ref, uint32_t rights) {
     struct handle_table *table = task_get_handles(task);

@@ -194,3 +194,32 @@ status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end) {
     }
     return result;
 }
+
+// The next page at or after *index, with a reference.
+static struct page *next_page(struct vmo *vmo, uint64_t *index) {
+    spin_lock(&vmo->lock);
+    struct page *page = radix_next(&vmo->pages, index);
+    if (page)
+        page_get(page);
+    spin_unlock(&vmo->lock);
+    return page;
+}
+
+status_t vmo_copy(struct vmo *to, struct vmo *from) {
+    struct page *page;
+    status_t status = 0;
+    atomic_store_explicit(&to->size, atomic_load_explicit(&from->size, memory_order_relaxed), memory_order_relaxed);
+    for (uint64_t index = 0; status == 0 && (page = next_page(from, &index)) != nullptr; index++) {
+        struct page *copy = page_alloc_one(ALLOC_USER);
+        if (copy)
+            memcpy(page_to_virt(copy), page_to_virt(page), PAGE_SIZE);
+        page_put(page);
+        status = copy ? vmo_insert_page(to, index, copy) : -ENOMEM;
+        if (copy && status != 0)
+            page_put(copy);
+        sched_preempt_point();
+        if (thread_is_killed())
+            status = -EINTR;
+    }
+    return status;
+}

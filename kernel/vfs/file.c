@@ -282,6 +282,7 @@ const struct object_ops file_ops = {
     .sync = file_sync,
     .truncate = file_truncate,
     .set_flags = file_set_flags,
+    .snapshot = memory_file_snapshot,
     .link_text = file_link_text,
 };
 

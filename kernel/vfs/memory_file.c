@@ -29,3 +29,16 @@ status_t vfs_make_memory_file(const char *name, uint32_t flags, struct object **
     entry_put(path.entry);
     return status;
 }
+
+status_t memory_file_snapshot(struct object *object, struct object **copy) {
+    struct vnode *vnode = file_of(object)->vnode;
+    if (!vnode->data || vnode->data->pager)
+        return -EINVAL;
+    status_t status = vfs_make_memory_file("memfd:snapshot", O_RDWR | O_LARGEFILE, copy);
+    if (status != 0)
+        return status;
+    status = vmo_copy(file_of(*copy)->vnode->data, vnode->data);
+    if (status != 0)
+        object_put(*copy);
+    return status;
+}

@@ -122,6 +122,17 @@ static ssize_t fd_readlink(struct vnode *link, char *to, size_t size) {
     return length;
 }
 
+// What kind of object it is, and what the handle may do.
+static void show_handle(struct text_buffer *text, const struct handle_ref *ref) {
+    static const char *const names[] = {"READ",      "WRITE",    "EXEC", "MAP",    "SEND",  "RECEIVE",
+                                        "DUPLICATE", "TRANSFER", "WAIT", "SIGNAL", "ADMIN", "PATH"};
+    text_printf(text, "type:\t%s\nrights:\t", ref->object->ops->name);
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+        if (ref->rights >> i & 1)
+            text_printf(text, "%s ", names[i]);
+    text_printf(text, "\n");
+}
+
 static ssize_t fdinfo_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
     if (position == 0) {
         struct handle_ref ref;
@@ -135,6 +146,7 @@ static ssize_t fdinfo_read(struct vnode *vnode, struct file *file, struct uio *u
         text_printf(&file->text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", shown ? (long)shown->position : 0l,
                     atomic_load(&ref.object->status_flags), shown ? mount_id(shown->path.mount) : 15,
                     (unsigned long)(shown ? shown->vnode->inode : ref.object->id));
+        show_handle(&file->text, &ref);
         if (length > 0)
             text_append(&file->text, more, (size_t)length);
         handle_release(&ref);

@@ -228,6 +228,8 @@ void pipe_put(struct pipe *pipe);
 // Another end of the pipe behind an object (opening /proc/self/fd/N). -ENXIO: not a pipe.
 MUST_USE status_t pipe_reopen(struct object *object, uint32_t flags, struct object **out);
 status_t memory_files_init(void); // likewise
-status_t nameless_init(void);     // after the root file system is mounted
+// A private copy of a tmpfs file or memfd, as a memfd. -EINVAL: another file.
+status_t memory_file_snapshot(struct object *object, struct object **copy);
+status_t nameless_init(void); // after the root file system is mounted
 MUST_USE status_t fifo_open(struct vnode *vnode, uint32_t flags, struct object **out);
 MUST_USE status_t device_open(uint64_t number, uint32_t flags, struct object **out);

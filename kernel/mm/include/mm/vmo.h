@@ -69,5 +69,8 @@ MUST_USE status_t vmo_commit(struct vmo *vmo, uint64_t start, uint64_t end);
 loff_t vmo_seek(struct vmo *vmo, uint64_t offset, bool data);
 // fcntl(F_ADD_SEALS). -EPERM: sealed against seals. -EBUSY: F_SEAL_WRITE with writable mappings.
 MUST_USE status_t vmo_add_seals(struct vmo *vmo, uint32_t seals);
+// Puts a copy of each page of `from` into the empty anonymous `to`, which gets its size: what others write meanwhile is
+// in it or not, page by page. -ENOMEM, -ENOSPC, -EINTR (killed).
+MUST_USE status_t vmo_copy(struct vmo *to, struct vmo *from);
 // Writes dirty pages in the range back. 0 for anonymous ones.
 MUST_USE status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end);
