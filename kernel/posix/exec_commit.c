@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The change of image: from here on nothing fails. What a program does not inherit from the one before it is put away
 // here.
+#include "exception.h"
 #include "exec_priv.h"
 #include "futex_priv.h"
 #include "signal_priv.h"
@@ -86,6 +87,8 @@ status_t exec_commit(struct exec *exec) {
     exec->file = nullptr;
     executable_put(old);
     fipc_thread_leave();
+    if (exec->secure)
+        exception_forget_process(process);
     handle_table_close_on_exec(process->task.handles, &process->task);
     process_set_name(self, exec->name);
     spin_lock(&process_tree_lock);

@@ -4,6 +4,7 @@
 // A thread: gives up what is registered in its memory (futexes, clear_child_tid), leaves the process, and frees itself
 // once it has switched away. The last thread of a process also gives up the memory, handles and timers, hands the
 // children to a reaper, and makes the process a zombie that the parent waits for.
+#include "exception.h"
 #include "futex_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
@@ -174,6 +175,10 @@ void posix_thread_exit(int status) {
     fipc_thread_leave();
     vfork_complete(self);
     bool last = leave_process(process, self);
+    exception_forget_thread(self);
+    thread_object_ended(self);
+    if (last)
+        exception_forget_process(process);
     futex_pi_exit(self); // those who have queued up behind it since; from now on nobody does
     if (last) {
         if (process->group_exit)

@@ -5,10 +5,10 @@ deps := abi lib arch sched mm object ipc vfs tty net dev
 tests := elf pid script signal_queue wait_status
 
 # processes, signals, time
-sources += elf.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_script.c exec_stack.c exit.c fork.c hooks.c
+sources += elf.c exception.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_script.c exec_stack.c exit.c fork.c hooks.c
 sources += ids.c init_process.c itimer.c job.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
 sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
-sources += time.c user_account.c user_work.c vdso.c wait.c
+sources += thread_object.c time.c user_account.c user_work.c vdso.c wait.c
 sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
 
 # waiting: poll, select, epoll, futexes and the objects made for them

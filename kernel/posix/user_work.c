@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // The border to user mode: the slow way out of the kernel, and what exceptions in user mode become.
+#include "exception.h"
 #include "process_priv.h"
 #include "rseq.h"
 #include "signal_priv.h"
@@ -36,6 +37,14 @@ static void out_of_memory(void) {
     signal_send_process(process, SIGKILL, nullptr);
 }
 
+// True: an exception port's receiver has seen to it.
+static bool fault(int signal, int code, vaddr_t address) {
+    if (exception_handle(signal, code, address))
+        return true;
+    signal_force(signal, code, address);
+    return false;
+}
+
 bool trap_user_page_fault(vaddr_t address, unsigned access) {
     struct process *process = process_current();
     status_t status = aspace_fault(aspace_current(), address, access);
@@ -47,26 +56,23 @@ bool trap_user_page_fault(vaddr_t address, unsigned access) {
     }
     switch (status) {
     case -EACCES:
-        signal_force(SIGSEGV, SEGV_ACCERR, address);
-        break;
+        return fault(SIGSEGV, SEGV_ACCERR, address);
     case -ENOMEM:
         out_of_memory();
-        break;
+        return false;
     case -EINTR: // killed while it waited for a page
-        break;
+        return false;
     case -EIO:
     case -ENXIO:
     case -ENOSPC:
-        signal_force(SIGBUS, BUS_ADRERR, address);
-        break;
+        return fault(SIGBUS, BUS_ADRERR, address);
     default:
-        signal_force(SIGSEGV, SEGV_MAPERR, address);
+        return fault(SIGSEGV, SEGV_MAPERR, address);
     }
-    return false;
 }
 
 void trap_user_exception(int signal, int code, vaddr_t address, unsigned trap_number, unsigned long error) {
     (void)trap_number;
     (void)error;
-    signal_force(signal, code, address);
+    (void)fault(signal, code, address);
 }

@@ -66,6 +66,7 @@ struct process {
     int group_exit_status;
     struct posix_thread *exec_thread; // it ends all other threads
     struct wait_queue thread_gone;    // exec waits for the others' ends
+    struct object *exception_right;   // a handle count; null: none
     bool stop_dequeued;               // a stop signal is being acted on; SIGCONT cancels it
     bool stop_pending, stopped;       // job control: asked to stop; all threads have
     int stop_signal;
@@ -120,9 +121,11 @@ struct posix_thread {
     uint64_t blocked;       // signal mask; written by the thread itself under signal_lock
     uint64_t saved_blocked; // to restore after sigsuspend, pselect …
     bool restore_blocked;
-    bool stop_counted;           // one of process->stop_waiting
-    uint64_t wait_set;           // sigtimedwait: blocked signals that wake it all the same
-    struct signal_queue pending; // to this thread
+    bool stop_counted;              // one of process->stop_waiting
+    uint64_t wait_set;              // sigtimedwait: blocked signals that wake it all the same
+    struct signal_queue pending;    // to this thread
+    struct object *exception_right; // under signal_lock; a handle count; null: none
+    struct object *object;          // under signal_lock; one reference; null: nobody asked for it (thread_open)
     vaddr_t altstack_base;
     size_t altstack_size;
     int altstack_flags;
