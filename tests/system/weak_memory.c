@@ -427,9 +427,16 @@ static void membarriers(void) {
     ok(wrong == 0, "one side's membarrier orders both: %u rounds, %u wrong", round, wrong);
 }
 
+// The side that ends a part begins when the other is at work: with one CPU it would be done before.
+static void await_partner(struct channel *c) {
+    while (!atomic_load(&c->rounds) && now_ns() < part_end)
+        sched_yield();
+}
+
 // --- descriptors that come and go: a look-up finds the right file or none ---
 
 static void descriptor_changer(struct channel *c) {
+    await_partner(c);
     for (uint64_t n = 0; more(n, 3000); n++) {
         dup2(c->back[0], c->to[1]);
         if (n % 3 == 0)
@@ -462,6 +469,7 @@ static void descriptors(void) {
 // --- names: what is replaced by rename is there at every moment ---
 
 static void name_changer(struct channel *c) {
+    await_partner(c);
     char name[32], fresh[32];
     snprintf(name, sizeof name, "name%d", (int)(c - channels));
     snprintf(fresh, sizeof fresh, "fresh%d", (int)(c - channels));
