@@ -139,6 +139,8 @@ bool call_move(struct fipc_slot *from, struct fipc_slot *to) {
 // Out of the queue again. False: it is not there any more.
 static bool withdraw(struct send_right *right, struct fipc_call *call) {
     struct port *port = right->port;
+    if (call->flight)
+        flight_lock();
     spin_lock(&port->lock);
     bool queued = call_phase(call) == CALL_QUEUED;
     if (queued) {
@@ -146,6 +148,8 @@ static bool withdraw(struct send_right *right, struct fipc_call *call) {
         set_phase(call, CALL_IDLE);
     }
     spin_unlock(&port->lock);
+    if (call->flight)
+        flight_unlock();
     return queued;
 }
 
@@ -191,6 +195,9 @@ status_t call_end(struct send_right *right, struct fipc_call *call, nsec_t deadl
 // Puts the call into the queue; *receiver: to be woken, or null.
 static status_t enqueue(struct send_right *right, struct fipc_call *call, struct fipc_thread **receiver) {
     struct port *port = right->port;
+    struct message *message = call->queued;
+    call->flight = message->has_flight;
+    bool locked = message_departs(port, message);
     spin_lock(&port->lock);
     status_t status = port->closed ? -EPIPE : right->once && right->used ? -EBADF : 0;
     if (status == 0) {
@@ -204,6 +211,7 @@ static status_t enqueue(struct send_right *right, struct fipc_call *call, struct
         thread_prepare_block(WAIT_INTERRUPTIBLE);
     }
     spin_unlock(&port->lock);
+    message_departed(locked);
     return status;
 }
 

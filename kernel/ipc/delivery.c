@@ -6,8 +6,6 @@
 // which cannot fail.
 #include "ipc_priv.h"
 
-#include <mm/slab.h>
-
 status_t handle_room_from_user(const void __user *message, uint64_t *array, uint32_t *room) {
     const struct fipc_message __user *header = message;
     if (get_user(*array, &header->handles) != 0 || get_user(*room, &header->handle_count) != 0)
@@ -71,6 +69,7 @@ static void put_back(struct port *port, struct fipc_thread *self, struct taken *
     struct fipc_call *call = taken->call;
     struct fipc_thread *next = nullptr;
     bool lost = false;
+    bool locked = message && message_departs(port, message);
     spin_lock(&port->lock);
     if (call)
         lost = !call_put_back_locked(&self->held, message);
@@ -89,6 +88,7 @@ static void put_back(struct port *port, struct fipc_thread *self, struct taken *
     if (next)
         thread_wake(next->thread);
     spin_unlock(&port->lock);
+    message_departed(locked);
     if (lost && taken->block)
         message_free(taken->block);
 }
@@ -116,7 +116,7 @@ long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, v
         put_back(port, self, taken);
     } else if (taken->block) {
         arrival_install(&arrival, taken->block->handles, arrival.count);
-        kfree(taken->block);
+        message_end(taken->block);
     }
     if (!taken->direct)
         object_put(&taken->right->object);

@@ -60,6 +60,7 @@ static void fill_inbox(struct fipc_thread *receiver, struct send_right *right, s
 static void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
     uint64_t state = ((atomic_load_explicit(&call->state, memory_order_relaxed) | CALL_PHASES) + 1) | CALL_TAKEN;
     call->queued = nullptr;
+    call->flight = false;
     call->slot = slot;
     slot->state = state;
     atomic_store_explicit(&slot->call, call, memory_order_relaxed);

@@ -5,7 +5,8 @@
 // data), one of a call of at most FIPC_FAST_MAX bytes and no handles in the caller's struct fipc_call. A reply goes
 // into room that the caller set aside, so replying cannot fail.
 //
-// Locks: port->lock, then object locks and run queues. A call's `state` is changed by compare-and-exchange, see call.c.
+// Locks: the flight lock when messages with has_flight come or go, port->lock, then object locks and run queues. A
+// call's `state` is changed by compare-and-exchange, see call.c.
 #pragma once
 
 #include "queue.h"
@@ -13,6 +14,7 @@
 #include <arch/uaccess.h>
 #include <ipc/port.h>
 #include <lib/status.h>
+#include <object/flight.h>
 #include <object/handle.h>
 #include <sched/thread.h>
 #include <sched/timer.h>
@@ -30,6 +32,7 @@ struct message {
     uint32_t type, size;
     uint32_t flags; // FIPC_* as received
     uint32_t handle_count;
+    bool has_flight;        // some of the handles are the collector's concern (object/flight.h)
     struct fipc_call *call; // its sender waits for the answer; null: it does not
     struct message_handle *handles;
     void *data;
@@ -45,6 +48,7 @@ struct port {
     struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
     struct list_node rights;    // send_right.port_node: open ones
     struct wait_queue senders;  // for room in the port
+    struct flight flight;
 };
 
 // The object behind a send right.
@@ -78,6 +82,7 @@ struct fipc_call {
     struct fipc_slot *slot; // who has taken it
     struct message message; // small calls
     struct message *queued; // `message` or a block, until a receiver takes it
+    bool flight;            // it has_flight
     // The answer. `room` bytes and `handle_room` handles are what the caller takes.
     uint32_t room, handle_room;
     status_t status;
@@ -130,6 +135,13 @@ ALWAYS_INLINE struct fipc_thread *fipc_thread_current(void) {
     return LIKELY(self != nullptr) ? self : fipc_thread_make();
 }
 
+// --- flights.c ---
+extern const struct flight_ops port_flight_ops;
+// Before a message with has_flight is put into a port's queue: the collector must look at the port. Then the lock.
+// departed: as departs said. The message may be gone by then.
+MUST_USE bool message_departs(struct port *port, const struct message *message);
+void message_departed(bool locked);
+
 // --- port.c ---
 // The handle must have the right RECEIVE or SEND. -EBADF, -EACCES.
 MUST_USE status_t port_lookup(int handle, struct handle_ref *ref, struct port **port);
@@ -140,6 +152,8 @@ void port_put_back_locked(struct port *port, struct send_right *right, struct me
 void port_take_locked(struct port *port, struct message *message) REQUIRES(&port->lock);
 // A message leaves that nobody received.
 void port_remove_locked(struct port *port, struct message *message) REQUIRES(&port->lock);
+// Takes everything out of the queue. Callers get -EPIPE; what was sent goes to `dead`. The flight lock is held, too.
+void port_empty_locked(struct port *port, struct list_node *dead) REQUIRES(&port->lock);
 ALWAYS_INLINE struct send_right *message_right(const struct message *message) {
     return CONTAINER_OF(message->queued.sender, struct send_right, sender);
 }
@@ -157,6 +171,7 @@ struct outgoing {
 MUST_USE status_t message_create(const struct fipc_message *header, const void __user *data, struct outgoing *out);
 void message_sent(const struct outgoing *out, unsigned count); // moved handles are gone for good
 void message_return(struct outgoing *out);                     // it was not sent: handles go back, the block is freed
+void message_end(struct message *message);                     // frees the block alone
 void message_free(struct message *message);                    // drops its handles. May block
 void handles_drop(struct message_handle *handles, unsigned count);
 // Reads and checks a header. -EFAULT, -EMSGSIZE, -EINVAL.

@@ -20,9 +20,14 @@ void handles_drop(struct message_handle *handles, unsigned count) {
         object_handle_release(handles[i].object);
 }
 
+void message_end(struct message *message) {
+    flight_land(message->has_flight);
+    kfree(message);
+}
+
 void message_free(struct message *message) {
     handles_drop(message->handles, message->handle_count);
-    kfree(message);
+    message_end(message);
 }
 
 static status_t take_copy(const struct fipc_handle *item, struct message_handle *out) {
@@ -75,6 +80,9 @@ static status_t take_handles(struct outgoing *out, unsigned count) {
         if (status != 0)
             return status;
         message->handle_count = i + 1;
+        struct flight *flight = object_flight(to->object);
+        if (flight)
+            flight_depart(flight, &message->has_flight);
     }
     return 0;
 }
@@ -115,5 +123,5 @@ void message_return(struct outgoing *out) {
         else
             object_handle_release(object);
     }
-    kfree(message);
+    message_end(message);
 }

@@ -171,7 +171,7 @@ status_t right_lookup(int handle, struct handle_ref *ref, struct send_right **ri
 // ---------------------------------------------------------------- ports
 
 // Takes everything out of the queue. Callers are told; what was sent goes to `dead`.
-static void empty_queue(struct port *port, struct list_node *dead) REQUIRES(&port->lock) {
+void port_empty_locked(struct port *port, struct list_node *dead) {
     struct queued *queued;
     while ((queued = queue_peek(&port->turns)) != nullptr) {
         struct message *message = CONTAINER_OF(queued, struct message, queued);
@@ -188,9 +188,10 @@ static void empty_queue(struct port *port, struct list_node *dead) REQUIRES(&por
 static void port_closed(struct object *object) {
     struct port *port = port_of(object);
     struct list_node dead = LIST_INIT(dead), *node;
+    flight_lock();
     spin_lock(&port->lock);
     port->closed = true;
-    empty_queue(port, &dead);
+    port_empty_locked(port, &dead);
     wait_queue_wake_all(&port->senders);
     struct send_right *right;
     LIST_FOR_EACH(right, &port->rights, port_node) {
@@ -198,11 +199,25 @@ static void port_closed(struct object *object) {
         object_signal(&right->object, 0, SIGNAL_HANGUP | SIGNAL_ERROR | SIGNAL_PEER_CLOSED);
     }
     spin_unlock(&port->lock);
+    flight_unlock();
     while ((node = list_pop_front(&dead)) != nullptr)
         message_free(LIST_ENTRY(node, struct message, queued.node));
+    flight_collect(nullptr);
+}
+
+static void port_handle_closed(struct object *object, struct task *task) {
+    struct port *port = port_of(object);
+    (void)task;
+    if (UNLIKELY(atomic_load_explicit(&port->flight.passed, memory_order_relaxed)))
+        flight_collect(&port->flight);
+}
+
+static struct flight *port_flight(struct object *object) {
+    return &port_of(object)->flight;
 }
 
 static void port_destroy(struct object *object) {
+    flight_remove(&port_of(object)->flight);
     slab_free(&port_cache, port_of(object));
 }
 
@@ -227,6 +242,8 @@ const struct object_ops port_ops = {
     .type = OBJECT_PORT,
     .name = "port",
     .closed = port_closed,
+    .handle_closed = port_handle_closed,
+    .flight = port_flight,
     .destroy = port_destroy,
     .describe = port_describe,
 };
@@ -244,6 +261,7 @@ struct object *port_create(const struct port_options *options) {
     list_init(&port->receivers);
     list_init(&port->rights);
     wait_queue_init(&port->senders);
+    flight_init(&port->flight, &port->object, &port_flight_ops);
     return &port->object;
 }
 

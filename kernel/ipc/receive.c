@@ -9,11 +9,11 @@
 #include <lib/string.h>
 #include <sched/sched.h>
 
-enum take_result { TAKE_NONE, TAKE_OK, TAKE_TOO_LARGE, TAKE_NEEDS_HANDLES };
+enum take_result { TAKE_NONE, TAKE_OK, TAKE_TOO_LARGE, TAKE_NEEDS_HANDLES, TAKE_NEEDS_FLIGHT };
 
 // What `room` and `handle_room` allow. handle_room ~0: not known yet.
-static enum take_result take(struct port *port, struct fipc_thread *self, uint32_t handle_room, struct taken *out)
-    REQUIRES(&port->lock) {
+static enum take_result take(struct port *port, struct fipc_thread *self, uint32_t handle_room, bool flight_locked,
+                             struct taken *out) REQUIRES(&port->lock) {
     struct queued *queued = queue_peek(&port->turns);
     if (!queued)
         return TAKE_NONE;
@@ -32,6 +32,8 @@ static enum take_result take(struct port *port, struct fipc_thread *self, uint32
         return TAKE_NEEDS_HANDLES;
     if (message->handle_count > handle_room)
         return TAKE_TOO_LARGE;
+    if (message->has_flight && !flight_locked)
+        return TAKE_NEEDS_FLIGHT;
     out->direct = false;
     out->right = right;
     object_get(&right->object);
@@ -92,13 +94,20 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
     for (;;) {
         status_t status = 0;
         spin_lock(&port->lock);
-        enum take_result result = take(port, self, handle_room, &taken);
+        enum take_result result = take(port, self, handle_room, false, &taken);
         bool inbox = false;
         if (result == TAKE_NONE) {
             status = deadline <= 0 ? -EAGAIN : sleep_for_message(port, self, deadline);
             inbox = self->delivered && deadline > 0;
         }
         spin_unlock(&port->lock);
+        if (UNLIKELY(result == TAKE_NEEDS_FLIGHT)) {
+            flight_lock();
+            spin_lock(&port->lock);
+            result = take(port, self, handle_room, true, &taken);
+            spin_unlock(&port->lock);
+            flight_unlock();
+        }
         if (inbox)
             return deliver(port, self, &self->inbox, message);
         if (status != 0)

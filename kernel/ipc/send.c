@@ -28,18 +28,31 @@ static status_t wait_for_room(struct port *port, struct send_right *right, uint3
     return port->closed ? -EPIPE : right->once && right->used ? -EBADF : 0;
 }
 
-status_t right_send(struct send_right *right, struct message *message, nsec_t deadline) {
-    struct port *port = right->port;
-    struct fipc_thread *receiver = nullptr;
+// Queues it if there is room still.
+static bool put(struct port *port, struct send_right *right, struct message *message) {
+    bool locked = message_departs(port, message);
     spin_lock(&port->lock);
-    status_t status = wait_for_room(port, right, message->size, deadline);
-    if (status == 0) {
+    bool good = !port->closed && !(right->once && right->used) && !shortage(port, right, message->size);
+    if (good) {
         right->used = true;
         port_put_locked(port, right, message);
-        receiver = port_pop_receiver_locked(port);
+        struct fipc_thread *receiver = port_pop_receiver_locked(port);
         if (receiver)
             thread_wake(receiver->thread);
     }
     spin_unlock(&port->lock);
-    return status;
+    message_departed(locked);
+    return good;
+}
+
+status_t right_send(struct send_right *right, struct message *message, nsec_t deadline) {
+    struct port *port = right->port;
+    while (!put(port, right, message)) {
+        spin_lock(&port->lock);
+        status_t status = wait_for_room(port, right, message->size, deadline);
+        spin_unlock(&port->lock);
+        if (status != 0)
+            return status;
+    }
+    return 0;
 }

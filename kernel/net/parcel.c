@@ -8,18 +8,13 @@
 
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <object/flight.h>
 #include <object/task.h>
 
 #define USER_SLOTS 256
 
 // Handles in flight by user; users share a slot if their ids collide, which errs on the side of the limit.
 static _Atomic uint32_t in_flight[USER_SLOTS];
-static _Atomic uint32_t parcels_with_sockets;
-
-bool parcel_has_sockets_in_flight(void) {
-    return atomic_load_explicit(&parcels_with_sockets, memory_order_relaxed) != 0;
-}
-
 static _Atomic uint32_t *user_count(uint32_t uid) {
     return &in_flight[uid % USER_SLOTS];
 }
@@ -28,7 +23,7 @@ static struct parcel *parcel_alloc(unsigned count) {
     struct parcel *parcel = kmalloc(sizeof(*parcel) + count * sizeof(parcel->item[0]));
     if (parcel) {
         parcel->count = 0;
-        parcel->has_socket = false;
+        parcel->has_flight = false;
         parcel->owner = cred_current()->uid;
     }
     return parcel;
@@ -37,13 +32,9 @@ static struct parcel *parcel_alloc(unsigned count) {
 static void parcel_add(struct parcel *parcel, struct object *object, uint32_t rights) {
     object_handle_acquire(object);
     parcel->item[parcel->count++] = (struct parcel_item){object, rights};
-    struct socket *socket = socket_of(object);
-    if (socket && socket->family == AF_UNIX)
-        atomic_store_explicit(&socket->passed, true, memory_order_relaxed);
-    if (socket && socket->family == AF_UNIX && !parcel->has_socket) {
-        parcel->has_socket = true;
-        atomic_fetch_add_explicit(&parcels_with_sockets, 1, memory_order_relaxed);
-    }
+    struct flight *flight = object_flight(object);
+    if (flight)
+        flight_depart(flight, &parcel->has_flight);
     atomic_fetch_add_explicit(user_count(parcel->owner), 1, memory_order_relaxed);
 }
 
@@ -107,8 +98,7 @@ void parcel_destroy(struct parcel *parcel) {
         return;
     for (unsigned i = 0; i < parcel->count; i++)
         object_handle_release(parcel->item[i].object);
-    if (parcel->has_socket)
-        atomic_fetch_sub_explicit(&parcels_with_sockets, 1, memory_order_relaxed);
+    flight_land(parcel->has_flight);
     atomic_fetch_sub_explicit(user_count(parcel->owner), parcel->count, memory_order_relaxed);
     kfree(parcel);
 }

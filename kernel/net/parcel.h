@@ -12,7 +12,7 @@ struct parcel_item {
 struct parcel {
     unsigned count;
     uint32_t owner;  // user id it is charged to
-    bool has_socket; // holds AF_UNIX sockets: may be part of a cycle
+    bool has_flight; // holds sockets or ports: may be part of a cycle
     struct parcel_item item[];
 };
 
@@ -26,5 +26,3 @@ unsigned parcel_unpack(const struct parcel *parcel, int32_t *handles, unsigned r
 struct parcel *parcel_copy(const struct parcel *parcel);
 // Drops the handles that are still in it. May block (a last handle closes its object). Null is allowed.
 void parcel_destroy(struct parcel *parcel);
-// Do parcels with AF_UNIX sockets in them exist? (Else there is nothing for the collector to find.)
-bool parcel_has_sockets_in_flight(void);

@@ -79,8 +79,12 @@ static void socket_closed(struct object *object) {
 
 static void socket_handle_closed(struct object *object, struct task *task) {
     struct socket *socket = to_socket(object);
-    if (UNLIKELY(atomic_load_explicit(&socket->passed, memory_order_relaxed)))
-        socket->ops->handle_closed(socket);
+    socket->ops->handle_closed(socket);
+}
+
+static struct flight *socket_flight(struct object *object) {
+    struct socket *socket = to_socket(object);
+    return socket->ops->flight(socket);
 }
 
 static void socket_destroy(struct object *object) {
@@ -94,6 +98,7 @@ static const struct object_ops socket_object_ops = {
     .destroy = socket_destroy,
     .closed = socket_closed,
     .handle_closed = socket_handle_closed,
+    .flight = socket_flight,
     .read = socket_read,
     .write = socket_write,
     .ioctl = socket_ioctl,

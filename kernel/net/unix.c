@@ -29,7 +29,8 @@ struct unix_socket *unix_alloc(int type) {
     wait_queue_init(&socket->writers);
     // An unconnected stream socket is writable and hung up, as Linux's poll has it.
     object_signal(&socket->socket.object, 0, datagram ? UNIX_WRITABLE : UNIX_WRITABLE | SIGNAL_HANGUP);
-    unix_gc_add(socket);
+    flight_init(&socket->flight, &socket->socket.object, &unix_flight_ops);
+    flight_add(&socket->flight);
     return socket;
 }
 
@@ -68,17 +69,23 @@ static void unix_closed(struct socket *base) {
         unix_datagram_close(socket);
     else
         unix_stream_close(socket);
-    unix_gc_run(nullptr);
+    flight_collect(nullptr);
 }
 
 static void unix_handle_closed(struct socket *socket) {
-    unix_gc_run(to_unix(socket));
+    struct unix_socket *self = to_unix(socket);
+    if (UNLIKELY(atomic_load_explicit(&self->flight.passed, memory_order_relaxed)))
+        flight_collect(&self->flight);
+}
+
+static struct flight *unix_flight(struct socket *socket) {
+    return &to_unix(socket)->flight;
 }
 
 static void unix_destroy(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
     struct unix_connection *connection = unix_connection_of(socket);
-    unix_gc_remove(socket);
+    flight_remove(&socket->flight);
     if (connection) {
         if (!connection->end[socket->side].closed) // it connected while it was being closed
             unix_stream_close(socket);
@@ -199,6 +206,7 @@ const struct socket_ops unix_stream_ops = {
     .options_changed = unix_options_changed,
     .closed = unix_closed,
     .handle_closed = unix_handle_closed,
+    .flight = unix_flight,
     .destroy = unix_destroy,
 };
 
@@ -213,6 +221,7 @@ const struct socket_ops unix_datagram_ops = {
     .ioctl = unix_ioctl,
     .closed = unix_closed,
     .handle_closed = unix_handle_closed,
+    .flight = unix_flight,
     .destroy = unix_destroy,
 };
 

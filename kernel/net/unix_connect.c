@@ -98,9 +98,9 @@ status_t unix_accept(struct socket *base, bool nonblock, struct socket **out) {
     spin_unlock(&listener->lock);
     if (!accepted)
         return socket_interrupted(status, timeout);
-    unix_gc_lock();
-    accepted->listener = nullptr;
-    unix_gc_unlock();
+    flight_lock();
+    accepted->flight.host = nullptr;
+    flight_unlock();
     *out = &accepted->socket;
     return 0;
 }
@@ -117,9 +117,9 @@ void unix_listener_close(struct unix_socket *listener) {
     struct list_node *node;
     while ((node = list_pop_front(&orphans))) {
         struct unix_socket *orphan = LIST_ENTRY(node, struct unix_socket, backlog_node);
-        unix_gc_lock();
-        orphan->listener = nullptr;
-        unix_gc_unlock();
+        flight_lock();
+        orphan->flight.host = nullptr;
+        flight_unlock();
         struct unix_connection *connection = unix_connection_of(orphan);
         spin_lock(&connection->lock);
         struct unix_socket *client = connection->end[!orphan->side].socket;
@@ -155,7 +155,7 @@ static status_t enqueue(struct unix_socket *listener, struct unix_socket *client
         refcount_up(&server->name->ref);
         client->peer_credentials = listener->own_credentials;
         client->has_peer_credentials = true;
-        server->listener = listener;
+        server->flight.host = &listener->flight;
         list_push_back(&listener->backlog, &server->backlog_node);
         listener->backlog_length++;
         wait_queue_wake_one(&listener->accepters);

@@ -124,7 +124,7 @@ static status_t enqueue(struct unix_socket *to, struct unix_socket *from, struct
     if (status != 0)
         return status;
     if (packet->rights)
-        unix_gc_lock();
+        flight_lock();
     spin_lock(&to->lock);
     if (to->state == UNIX_CLOSED) {
         status = -ECONNREFUSED;
@@ -136,7 +136,7 @@ static status_t enqueue(struct unix_socket *to, struct unix_socket *from, struct
     }
     spin_unlock(&to->lock);
     if (packet->rights)
-        unix_gc_unlock();
+        flight_unlock();
     return status;
 }
 
@@ -238,7 +238,7 @@ static struct packet *take_first_locked(struct unix_socket *socket, struct list_
 
 // A peeked packet goes back to the front. Others may have read what came after it; that is a peeker's risk.
 static void put_back(struct unix_socket *socket, struct packet *packet) {
-    unix_gc_lock();
+    flight_lock();
     spin_lock(&socket->lock);
     bool closed = socket->state == UNIX_CLOSED;
     if (!closed) {
@@ -248,7 +248,7 @@ static void put_back(struct unix_socket *socket, struct packet *packet) {
         wait_queue_wake_one(&socket->readers);
     }
     spin_unlock(&socket->lock);
-    unix_gc_unlock();
+    flight_unlock();
     if (closed)
         packet_destroy(packet);
 }
@@ -263,14 +263,14 @@ static status_t take_packet(struct unix_socket *socket, struct message *message,
         spin_unlock(&socket->lock);
         if (status != 0)
             return status;
-        unix_gc_lock();
+        flight_lock();
         spin_lock(&socket->lock);
         struct list_node unblocked = LIST_INIT(unblocked);
         bool there = !list_is_empty(&socket->packets);
         if (there)
             *packet = take_first_locked(socket, &unblocked);
         spin_unlock(&socket->lock);
-        unix_gc_unlock();
+        flight_unlock();
         unblock_senders(&unblocked);
         if (there)
             return 0;
@@ -369,7 +369,7 @@ status_t unix_datagram_shutdown(struct socket *base, bool read, bool write) {
 
 void unix_datagram_close(struct unix_socket *socket) {
     struct list_node dead = LIST_INIT(dead), unblocked = LIST_INIT(unblocked);
-    unix_gc_lock();
+    flight_lock();
     spin_lock(&socket->lock);
     list_splice_back(&dead, &socket->packets);
     list_splice_back(&unblocked, &socket->blocked);
@@ -378,7 +378,7 @@ void unix_datagram_close(struct unix_socket *socket) {
     wait_queue_wake_all(&socket->senders);
     wait_queue_wake_all(&socket->writers);
     spin_unlock(&socket->lock);
-    unix_gc_unlock();
+    flight_unlock();
     unblock_senders(&unblocked);
     set_peer(socket, nullptr);
     packet_destroy_all(&dead);

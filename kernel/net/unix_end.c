@@ -48,7 +48,7 @@ void unix_stream_close(struct unix_socket *socket) {
     struct list_node dead = LIST_INIT(dead);
     if (!connection)
         return;
-    unix_gc_lock();
+    flight_lock();
     spin_lock(&connection->lock);
     struct unix_end *mine = &connection->end[socket->side], *other = &connection->end[!socket->side];
     mine->closed = true;
@@ -64,6 +64,6 @@ void unix_stream_close(struct unix_socket *socket) {
     wait_queue_wake_all(&other->writers);
     unix_end_update_locked(connection, !socket->side);
     spin_unlock(&connection->lock);
-    unix_gc_unlock();
+    flight_unlock();
     packet_destroy_all(&dead);
 }

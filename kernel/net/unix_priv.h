@@ -4,13 +4,14 @@
 // Two kinds. Stream and seqpacket sockets are connected: the two ends share a struct unix_connection with a queue for
 // each direction, one lock, and weak pointers to the sockets. Datagram sockets have a queue of their own.
 //
-// Lock order: gc.lock, names.lock, socket->lock, connection->lock, object locks. Two socket locks are never held
-// together.
+// Lock order: the flight lock, names.lock, socket->lock, connection->lock, object locks. Two socket locks are never
+// held together.
 #pragma once
 
 #include "packet.h"
 
 #include <net/socket.h>
+#include <object/flight.h>
 #include <vfs/path.h>
 
 // A bound name; constant once made.
@@ -57,11 +58,8 @@ struct unix_connection {
 enum unix_state { UNIX_UNCONNECTED, UNIX_CONNECTING, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
 
 struct unix_socket {
-    struct socket socket;      // first
-    struct list_node all_node; // all sockets; under gc.lock
-    // The garbage collector's own, under gc.lock.
-    uint32_t gc_references;
-    bool gc_candidate;
+    struct socket socket; // first
+    struct flight flight; // its host: the listener in whose backlog it is
 
     // A connection is set once, before the socket can be used for data.
     struct unix_connection *_Atomic connection;
@@ -76,7 +74,6 @@ struct unix_socket {
     // Listening.
     struct list_node backlog;      // struct unix_socket.backlog_node: connected, not yet accepted; one reference each
     struct list_node backlog_node; // of the listener's backlog, under its lock
-    struct unix_socket *listener;  // in whose backlog it is; under gc.lock
     unsigned backlog_length, backlog_max;
     struct wait_queue accepters, connecters;
     // Datagrams.
@@ -187,14 +184,7 @@ void unix_datagram_close(struct unix_socket *socket);
 void unix_sender_release(struct unix_socket *sender, uint32_t charge);
 
 // --- unix_gc.c ---
-void unix_gc_add(struct unix_socket *socket);    // a new socket
-void unix_gc_remove(struct unix_socket *socket); // its last reference is gone
-// Queueing and unqueueing of packets with rights happens between these two, so that the collector sees each once.
-void unix_gc_lock(void);
-void unix_gc_unlock(void);
-// Frees sockets that only queues of each other hold. Called when a socket closes, and when a handle to one that was
-// sent is about to go: `leaving`, or null. Blocks.
-void unix_gc_run(const struct unix_socket *leaving);
-// Calls `visit` for each socket, with gc.lock held: it may take socket and connection locks.
+extern const struct flight_ops unix_flight_ops;
+// Calls `visit` for each socket, with the flight lock held: it may take socket and connection locks.
 void unix_for_each(void (*visit)(struct unix_socket *socket, void *context), void *context);
 void unix_proc_init(void);

@@ -19,14 +19,14 @@ void unix_take_ancillary(struct packet *packet, struct message *message, bool pe
     message->ancillary->has_credentials = true;
     if (!packet->rights)
         return;
-    unix_gc_lock();
+    flight_lock();
     if (peek) {
         message->ancillary->rights = parcel_copy(packet->rights);
     } else {
         message->ancillary->rights = packet->rights;
         packet->rights = nullptr;
     }
-    unix_gc_unlock();
+    flight_unlock();
 }
 
 // What a reader got hold of.
@@ -114,7 +114,7 @@ static void release_grip(struct unix_connection *connection, unsigned side, stru
     // What is left of its handles leaves the queue with it.
     bool rights = packet->rights != nullptr;
     if (rights)
-        unix_gc_lock();
+        flight_lock();
     spin_lock(&connection->lock);
     packet->start += (uint32_t)consumed;
     mine->reading = false;
@@ -127,7 +127,7 @@ static void release_grip(struct unix_connection *connection, unsigned side, stru
     wait_queue_wake_one(&mine->readers);
     spin_unlock(&connection->lock);
     if (rights)
-        unix_gc_unlock();
+        flight_unlock();
     packet_destroy_all(&dead);
 }
 

@@ -47,14 +47,14 @@ static status_t send_packet(struct unix_connection *connection, unsigned side, s
     if (LIKELY(!packet->rights) || status != 0)
         return status;
     // With handles inside: once more under the collector's lock. The room may be gone; one packet too many is harmless.
-    unix_gc_lock();
+    flight_lock();
     spin_lock(&connection->lock);
     if (unix_send_is_shut(&connection->end[side], &connection->end[!side]))
         status = -EPIPE;
     else
         append(connection, side, packet);
     spin_unlock(&connection->lock);
-    unix_gc_unlock();
+    flight_unlock();
     return status;
 }
 

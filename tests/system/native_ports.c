@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 static struct packet out, in;
 
@@ -123,10 +124,111 @@ static void handles(void) {
     close(in.handles[0].handle), close(kept), close(right), close(port);
 }
 
+// How many objects of a kind are alive.
+static long alive(const char *kind) {
+    char *text = get_file("/proc/tessera/leaks"), *line = text ? strstr(text, kind) : NULL;
+    return line ? atol(line + strlen(kind)) : text ? 0 : -1; // none was ever made
+}
+
+static int send_handle(int right, int handle, uint32_t operation) {
+    struct fipc_handle item = {.handle = handle, .rights = RIGHTS_ALL, .operation = operation};
+    struct packet p = {.header = {.handles = (uintptr_t)&item, .handle_count = 1}};
+    return (int)fipc_send(right, &p, 0);
+}
+
+static int send_by_socket(int socket, int handle) {
+    char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
+    struct iovec vec = {&byte, 1};
+    struct msghdr m = {.msg_iov = &vec, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), &handle, sizeof handle);
+    return sendmsg(socket, &m, 0) == 1 ? 0 : -1;
+}
+
+// Handles in messages in queues whose own handles are in them.
+static void cycles(void) {
+    long ports = alive("\nport "), rights = alive("\nsend_right "), sockets = alive("\nunix_socket ");
+    ok(ports >= 0 && rights >= 0, "objects alive are counted");
+    for (int i = 0; i < 50; i++) {
+        int a = port_create(NULL), to_a = mint(a, 0, 0), b = port_create(NULL), to_b = mint(b, 0, 0), pair[2];
+        if (i % 5 == 0) { // itself
+            send_handle(to_a, a, FIPC_MOVE);
+        } else if (i % 5 == 1) { // each other
+            send_handle(to_b, a, FIPC_COPY), send_handle(to_a, b, FIPC_COPY);
+        } else if (i % 5 == 2) { // and the rights as well
+            send_handle(to_a, to_b, FIPC_COPY), send_handle(to_b, a, FIPC_MOVE), send_handle(to_a, b, FIPC_MOVE);
+        } else if (i % 5 == 3) { // a port in a socket in the port
+            socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+            send_by_socket(pair[0], a), send_handle(to_a, pair[1], FIPC_COPY);
+            close(pair[0]), close(pair[1]);
+        } else { // a long chain, closed in the end
+            int first = a, to_first = to_a;
+            for (int k = 0; k < 20; k++) {
+                send_handle(to_b, a, FIPC_COPY);
+                if (a != first)
+                    close(a), close(to_a);
+                a = b, to_a = to_b;
+                b = port_create(NULL), to_b = mint(b, 0, 0);
+            }
+            send_handle(to_first, a, FIPC_COPY);
+            close(first), close(to_first);
+        }
+        close(a), close(b), close(to_a), close(to_b);
+    }
+    is(alive("\nport "), ports, "no port is left of fifty circles");
+    is(alive("\nsend_right "), rights, "no right");
+    is(alive("\nunix_socket "), sockets, "no socket");
+    // Not garbage: a port that can still be received.
+    int a = port_create(NULL), to_a = mint(a, 0, 0), b = port_create(NULL), to_b = mint(b, 3, 0);
+    send_handle(to_b, b, FIPC_COPY), send_handle(to_a, b, FIPC_MOVE);
+    close(port_create(NULL));
+    is(take(a), 0, "what lies in an open port's queue stays");
+    b = in.handles[0].handle;
+    ok(take(b) == 0 && in.header.badge == 3, "and what lies in its own");
+    close(in.handles[0].handle), close(a), close(b), close(to_a), close(to_b);
+    is(alive("\nport "), ports, "and then goes");
+}
+
+static void notes(void) {
+    struct port_options options = {.flags = PORT_NOTE_SENDERS};
+    int port = port_create(&options), right = mint(port, 42, 4), copy = dup(right);
+    send_number(right, 1);
+    close(right);
+    take(port);
+    fails(take(port), EAGAIN, "no note while there is a handle");
+    send_number(copy, 2);
+    close(copy);
+    ok(take(port) == 0 && in.header.type == 2, "what was sent comes first");
+    ok(take(port) == 0 && in.header.flags == FIPC_NOTE && in.header.type == FIPC_NOTE_NO_SENDERS &&
+           in.header.badge == 42,
+       "then the note that there are no senders");
+    struct port_right once = {.badge = 1, .rights = RIGHTS_SENDER, .flags = PORT_RIGHT_ONCE};
+    right = (int)port_mint(port, &once);
+    is(send_number(right, 1), 0, "a right for one message");
+    fails(send_number(right, 2), EBADF, "takes no second");
+    close(right);
+    take(port), take(port);
+    ok(in.header.flags == FIPC_NOTE, "and its end is noted");
+    close(port);
+    options = (struct port_options){.messages = 2, .bytes = 100};
+    port = port_create(&options);
+    int a = mint(port, 1, 0), b = mint(port, 2, 0);
+    send_number(a, 1), send_number(b, 1);
+    fails(send_number(b, 1), EAGAIN, "a port's own limit counts for all");
+    out.header = (struct fipc_message){.size = 101};
+    fails(fipc_send(a, &out, FIPC_FOREVER), EMSGSIZE, "and what can never fit is not waited for");
+    options.flags = 2;
+    fails(port_create(&options), EINVAL, "unknown options");
+    close(a), close(b), close(port);
+}
+
 int main(void) {
     needs_native();
     messages();
     order_and_credit();
     handles();
+    cycles();
+    notes();
     return tap_done();
 }

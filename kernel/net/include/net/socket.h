@@ -51,8 +51,9 @@ struct socket_ops {
     long (*ioctl)(struct socket *socket, unsigned command, unsigned long argument);
     void (*options_changed)(struct socket *socket); // buffer sizes
     void (*closed)(struct socket *socket);          // the last handle is gone
-    void (*handle_closed)(struct socket *socket);   // a handle to a socket that was `passed` is about to go
-    void (*destroy)(struct socket *socket);         // the last reference is gone: free it
+    void (*handle_closed)(struct socket *socket);   // a handle to it is about to go
+    struct flight *(*flight)(struct socket *socket);
+    void (*destroy)(struct socket *socket); // the last reference is gone: free it
 };
 
 struct socket {
@@ -67,7 +68,6 @@ struct socket {
     _Atomic uint32_t receive_low_water;
     _Atomic uint32_t option_bits; // of SO_DEBUG … SO_PASSCRED, by number
     _Atomic int error;            // SO_ERROR: reported once
-    _Atomic bool passed;          // was sent in a message: handles in flight may be all that is left of it
     struct abi_linger linger;
     int priority;
 };

@@ -67,6 +67,7 @@ enum {
 #define SIGNALS_WRITE (SIGNAL_WRITABLE | SIGNAL_WRITE_NORMAL)
 #define SIGNALS_FILE (SIGNALS_READ | SIGNALS_WRITE) // regular files: always ready
 
+struct flight;
 struct object;
 struct task;
 struct map_request;
@@ -101,6 +102,8 @@ struct object_ops {
     struct object *(*wait_target)(struct object *object);
     // A private copy of what it is now, with one reference; later changes of either are not seen in the other. -EINVAL
     status_t (*snapshot)(struct object *object, struct object **copy);
+    // What the collector of handles in flight knows of it (object/flight.h). Any context. None
+    struct flight *(*flight)(struct object *object);
     // Lines for /proc/PID/fdinfo/N beyond pos, flags, rights; returns their length.
     int (*describe)(struct object *object, char *to, size_t size);
     // The text of /proc/PID/fd/N; default "name:[id]".

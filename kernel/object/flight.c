@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+// The collector of handles in flight.
+//
+// An object all of whose handles lie in queues is a candidate. A candidate that some non-candidate's queue holds can
+// still be received, so it is none; and so on until nothing changes. What remains is garbage: its queues are emptied,
+// which drops the handles. The work is in proportion to the objects that were ever passed or hold what was, and is done
+// only when one closes while messages with such handles exist.
+#include <object/flight.h>
+
+static struct {
+    struct spinlock lock;
+    struct list_node all GUARDED_BY(&lock); // linked on first use
+    bool running GUARDED_BY(&lock);
+    _Atomic uint32_t messages;
+} flights;
+
+void flight_lock(void) NO_THREAD_SAFETY {
+    spin_lock(&flights.lock);
+}
+void flight_unlock(void) NO_THREAD_SAFETY {
+    spin_unlock(&flights.lock);
+}
+
+void flight_init(struct flight *flight, struct object *object, const struct flight_ops *ops) {
+    *flight = (struct flight){.object = object, .ops = ops};
+    list_init(&flight->node);
+}
+
+void flight_add(struct flight *flight) {
+    spin_lock(&flights.lock);
+    if (!flights.all.next)
+        list_init(&flights.all);
+    if (!list_is_linked(&flight->node))
+        list_push_back(&flights.all, &flight->node);
+    spin_unlock(&flights.lock);
+}
+
+// An object that is on the list has been added by somebody who had a reference, so an unlinked one stays so.
+void flight_remove(struct flight *flight) {
+    if (!list_is_linked(&flight->node))
+        return;
+    spin_lock(&flights.lock);
+    list_remove(&flight->node);
+    spin_unlock(&flights.lock);
+}
+
+struct flight *flight_next_locked(struct flight *flight, const struct flight_ops *ops) NO_THREAD_SAFETY {
+    struct list_node *node = flight ? flight->node.next : flights.all.next;
+    for (; node && node != &flights.all; node = node->next) {
+        flight = LIST_ENTRY(node, struct flight, node);
+        if (flight->ops == ops)
+            return flight;
+    }
+    return nullptr;
+}
+
+bool flight_any(void) {
+    return atomic_load_explicit(&flights.messages, memory_order_relaxed) != 0;
+}
+
+void flight_depart(struct flight *flight, bool *counted) {
+    if (!atomic_load_explicit(&flight->passed, memory_order_relaxed)) {
+        atomic_store_explicit(&flight->passed, true, memory_order_relaxed);
+        flight_add(flight);
+    }
+    if (!*counted)
+        atomic_fetch_add_explicit(&flights.messages, 1, memory_order_relaxed);
+    *counted = true;
+}
+
+void flight_land(bool counted) {
+    if (counted)
+        atomic_fetch_sub_explicit(&flights.messages, 1, memory_order_relaxed);
+}
+
+static bool count_reference(struct flight *flight) {
+    flight->references++;
+    return true;
+}
+
+static bool mark_reachable(struct flight *flight) {
+    bool changed = flight->candidate;
+    flight->candidate = false;
+    return changed;
+}
+
+static bool is_garbage(const struct flight *flight) {
+    return flight->candidate || (flight->host && flight->host->candidate);
+}
+
+// Finds the garbage. Returns false if there is none.
+static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
+    struct flight *flight;
+    bool any = false, changed = true;
+    LIST_FOR_EACH(flight, &flights.all, node)
+    flight->references = 0;
+    LIST_FOR_EACH(flight, &flights.all, node)
+    any |= flight->ops->queues(flight, count_reference);
+    if (!any)
+        return false;
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        uint32_t handles = atomic_load_explicit(&flight->object->handles, memory_order_relaxed);
+        handles -= flight == leaving;
+        flight->candidate = handles > 0 && handles == flight->references;
+    }
+    while (changed) {
+        changed = false;
+        LIST_FOR_EACH(flight, &flights.all, node)
+        if (!is_garbage(flight))
+            changed |= flight->ops->queues(flight, mark_reachable);
+    }
+    any = false;
+    LIST_FOR_EACH(flight, &flights.all, node)
+    any |= is_garbage(flight);
+    return any;
+}
+
+void flight_collect(const struct flight *leaving) {
+    const struct flight_ops *buried[4] = {};
+    unsigned kinds = 0;
+    if (!flight_any())
+        return;
+    spin_lock(&flights.lock);
+    // Closing what the dead messages hold comes back here: once is enough, the outer run goes on.
+    if (flights.all.next && !flights.running && mark(leaving)) {
+        struct flight *flight;
+        LIST_FOR_EACH(flight, &flights.all, node) {
+            if (!is_garbage(flight))
+                continue;
+            flight->ops->sweep(flight);
+            unsigned i = 0;
+            while (i < kinds && buried[i] != flight->ops)
+                i++;
+            if (i == kinds && kinds < ARRAY_SIZE(buried))
+                buried[kinds++] = flight->ops;
+        }
+    }
+    flights.running |= kinds > 0;
+    spin_unlock(&flights.lock);
+    if (kinds == 0)
+        return;
+    for (unsigned i = 0; i < kinds; i++)
+        buried[i]->bury();
+    spin_lock(&flights.lock);
+    flights.running = false;
+    spin_unlock(&flights.lock);
+}
