@@ -168,10 +168,11 @@ static void robust(void) {
     munmap(shared, 4096);
 }
 
+// Holds it until somebody waits for it.
 static void *pi_holder(void *unused) {
     futex(&word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
     __atomic_store_n(&woken, 1, __ATOMIC_SEQ_CST);
-    sleep_ms(40);
+    eventually(*(volatile uint32_t *)&word & FUTEX_WAITERS);
     futex(&word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
     return unused;
 }
