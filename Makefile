@@ -24,6 +24,7 @@ include make/toolchain.mk
 include make/modules.mk
 include make/kernel.mk
 include make/host.mk
+include make/libtessera.mk
 include make/user.mk
 include make/run.mk
 include make/iso.mk

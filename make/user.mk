@@ -25,7 +25,7 @@ user_builtins = $(shell $(CLANG) --target=$(user_cpu)-linux-gnu -print-libgcc-fi
 user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety -Wshadow,$(warnings))
 user_flags := --target=$(user_cpu)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
     -fno-stack-protector -ffunction-sections -fdata-sections \
-    -nostdlibinc -isystem $(musl)/include/$(user_cpu)-linux-musl -idirafter $(USER)/uapi -Iabi/include -Itests/include
+    -nostdlibinc -isystem $(musl)/include/$(user_cpu)-linux-musl -idirafter $(USER)/uapi -Iabi/include -Ilibtessera/include -I$(GEN)/include -Itests/include
 user_link := -static --strip-debug -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
 
 # Only the kernel's own headers: glibc's, which lie beside them, must not be found.
@@ -36,11 +36,23 @@ $(USER)/uapi/linked: $(uapi)/linux/futex.h
 $(USER)/obj/%.o: %.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk
 	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
 
-# $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources.
+# Generated sources are anybody's, whatever the architecture.
+$(USER)/obj/gen/%.o: $(GEN)/%.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk
+	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
+$(USER)/obj/%.o $(USER)/obj/gen/%.o: | $(native_generated)
+
+# Every program may use the library: the linker takes what is asked for.
+library_objects := $(patsubst %.c,$(USER)/obj/%.o,$(wildcard libtessera/*.c)) $(patsubst %,$(USER)/obj/gen/protocols/%.o,$(protocols))
+LIBTESSERA := $(USER)/libtessera.a
+$(LIBTESSERA): $(library_objects)
+	$(call say,AR,$@)rm -f $@; $(LLVM_AR) rcs $@ $^
+-include $(library_objects:.o=.d)
+
+# $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources. LIBRARIES_NAME: more to link with.
 define user_program
-$(USER)/bin/$(1): $(patsubst %.c,$(USER)/obj/%.o,$(2))
+$(USER)/bin/$(1): $(patsubst %.c,$(USER)/obj/%.o,$(2)) $(LIBTESSERA) $(libraries_$(1))
 	$$(call say,USERLD,$$@)mkdir -p $$(@D); $$(LLD) $$(user_link) -o $$@ $(musl_lib)/crt1.o $(musl_lib)/crti.o \
-	    $$(filter %.o,$$^) --start-group $(musl_lib)/libc.a $$(user_builtins) --end-group $(musl_lib)/crtn.o
+	    $$(filter %.o,$$^) --start-group $(LIBTESSERA) $(libraries_$(1)) $(musl_lib)/libc.a $$(user_builtins) --end-group $(musl_lib)/crtn.o
 user_programs += $(USER)/bin/$(1)
 -include $(patsubst %.c,$(USER)/obj/%.d,$(2))
 endef

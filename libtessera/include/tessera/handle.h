@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MPL-2.0
+// Handles: what they name, what they allow, waiting for what happens to it. A handle is a file descriptor; close(2)
+// closes it. All calls return 0 or a handle, or a negative error number. New handles are closed by exec, but with
+// HANDLE_KEEP.
+#pragma once
+
+#include <abi/native.h>
+#include <stddef.h>
+
+// Another handle to the same object with at most `rights`. Needs RIGHT_DUPLICATE. -EBADF, -EACCES, -EMFILE.
+int handle_duplicate(int handle, uint32_t rights, unsigned flags);
+// Gives the handle to the task of a pidfd, with at most `rights`: returns its number there; ours is gone. Needs
+// RIGHT_TRANSFER, and the right to change that task.
+int handle_transfer(int handle, int task, uint32_t rights);
+int handle_info(int handle, struct handle_info *info);
+void handle_close(int handle); // negative: nothing to close
+
+// Clears and raises signals among SIGNAL_USER. Needs RIGHT_SIGNAL.
+int object_signal(int handle, uint32_t clear, uint32_t set);
+// Waits until one of `count` objects has a signal that is wanted: how many have; `observed` is filled in. Needs
+// RIGHT_WAIT of each. -ETIMEDOUT, -EAGAIN (a deadline in the past), -EINTR.
+int object_wait(struct wait_entry *entries, unsigned count, int64_t deadline);
+
+// The handle that init gave this process under a name (docs/services.md), or -ENOENT.
+int handle_named(const char *name);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MPL-2.0
+// A server's loop, and how it meets its clients.
+#pragma once
+
+#include <tessera/message.h>
+
+// Returned by a method that has taken the right to answer (fipc_reply_save) and will use it later.
+#define TESSERA_LATER (-1)
+
+// Works on `in` and fills `out` with the answer. False: there is none to send (now). Handles in `in` are the
+// function's. A protocol's generated dispatch function is one; its context is the protocol's server structure.
+typedef bool tessera_dispatch(void *context, struct tessera_message *in, struct tessera_message *out);
+
+// Receives and answers for ever; returns a negative error number when the port cannot be received from.
+int tessera_serve(int port, tessera_dispatch *dispatch, void *context);
+// One message, if there is one: 0, -EAGAIN if there is none, or another error. For servers that poll the port.
+int tessera_serve_one(int port, tessera_dispatch *dispatch, void *context);
+
+// Registers a send right under a name of ours, with the token that init gave us; the right is moved. 0, or a negative
+// error number: -EACCES (not our name), -ENOENT (init gave us no registry).
+int tessera_register(const char *name, int right);
+// A send right to the service of that name; waits until it has registered. -ENOENT: our registry does not show it.
+int tessera_connect(const char *name, int64_t deadline);
+// Tells init that this service is ready for its clients.
+void tessera_ready(void);
