@@ -6,6 +6,8 @@
 // which cannot fail.
 #include "ipc_priv.h"
 
+#include <lib/string.h>
+
 status_t handle_room_from_user(const void __user *message, uint64_t *array, uint32_t *room) {
     const struct fipc_message __user *header = message;
     if (get_user(*array, &header->handles) != 0 || get_user(*room, &header->handle_count) != 0)
@@ -123,6 +125,20 @@ long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, v
     return status;
 }
 
+// Also if the short way (fast.c) failed: then the message goes back.
+long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *message) {
+    const struct inbox *inbox = &self->inbox;
+    struct taken taken = {.badge = inbox->badge,
+                          .type = (uint32_t)inbox->what,
+                          .size = (uint32_t)(inbox->what >> 32),
+                          .flags = FIPC_CALL,
+                          .right = inbox->right,
+                          .call = atomic_load_explicit(&self->held.call, memory_order_relaxed),
+                          .direct = true};
+    memcpy(taken.data, inbox->data, sizeof inbox->data);
+    return deliver(port, self, &taken, message);
+}
+
 long deliver_answer(struct fipc_call *call, struct answer *answer) {
     struct taken taken = {.type = call->type, .size = call->size, .handle_count = call->handle_count};
     status_t status = call->status;
@@ -133,9 +149,10 @@ long deliver_answer(struct fipc_call *call, struct answer *answer) {
     if (UNLIKELY(status != 0)) {
         handles_drop(call->handles, call->handle_count);
         arrival_cancel(&answer->arrival, 0);
-        return status;
+    } else {
+        arrival_install(&answer->arrival, call->handles, call->handle_count);
+        arrival_cancel(&answer->arrival, call->handle_count);
     }
-    arrival_install(&answer->arrival, call->handles, call->handle_count);
-    arrival_cancel(&answer->arrival, call->handle_count);
-    return 0;
+    call->handle_count = 0;
+    return status;
 }

@@ -6,33 +6,51 @@
 // from the start. Beyond it nothing can fail: the message is in kernel memory, the other thread is claimed
 // (thread_claim) and runs at once on this CPU, on this thread's slice and level. No queue, no allocation, no run queue.
 //
-// The data is copied twice, from one user memory into the kernel and from there into the other: only the receiver's own
-// thread may meet the faults of its memory.
+// The data is copied three times: out of one user memory, to the other thread's kernel memory, and into the other user
+// memory, so that each thread alone meets the faults of its own memory, and neither can be held up by the other's.
 #include "ipc_priv.h"
 
 #include <lib/string.h>
 #include <sched/rcu.h>
 #include <sched/sched.h>
 
-struct small_header {
-    uint64_t type_and_size, count_and_flags;
-};
-
-// Header and data of a message that may go this way.
-ALWAYS_INLINE bool read_small(const void __user *message, struct small_header *header, void *data) {
-    const struct fipc_message __user *user = message;
-    if (get_user(header->type_and_size, (const uint64_t __user *)&user->type) != 0 ||
-        get_user(header->count_and_flags, (const uint64_t __user *)&user->handle_count) != 0)
-        return false;
-    uint32_t size = (uint32_t)(header->type_and_size >> 32);
-    if (size == 64)
-        return copy_from_user(data, message_data(message), 64) == 0;
-    return size == 0 || (size < 64 && copy_from_user(data, message_data(message), size) == 0);
+ALWAYS_INLINE uint32_t size_of(type_and_size what) {
+    return (uint32_t)(what >> 32);
 }
 
-// Whole words, the last one with what lies behind it in the kernel's own buffer.
-ALWAYS_INLINE void copy_words(void *to, const void *from, uint32_t size) {
-    if (size == 64) {
+// Header and data of a message that may go this way: no handles, no flags, little data.
+ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, void *data) {
+    const uint64_t __user *words = message;
+    uint64_t count_and_flags;
+    if (get_user(*what, &words[0]) != 0 || get_user(count_and_flags, &words[3]) != 0 || count_and_flags != 0)
+        return false;
+    uint32_t size = size_of(*what);
+    if (LIKELY(size == 64))
+        return copy_from_user(data, &words[4], 64) == 0;
+    if (LIKELY(size == 0))
+        return true;
+    if (LIKELY(size == 32))
+        return copy_from_user(data, &words[4], 32) == 0;
+    return size < 64 && copy_from_user(data, &words[4], size) == 0;
+}
+
+ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, uint64_t count_and_flags, const void *data) {
+    uint64_t __user *words = message;
+    if (put_user(what, &words[0]) != 0 || put_user(count_and_flags, &words[3]) != 0)
+        return false;
+    uint32_t size = size_of(what);
+    if (LIKELY(size == 64))
+        return copy_to_user(&words[4], data, 64) == 0;
+    if (LIKELY(size == 0))
+        return true;
+    if (LIKELY(size == 32))
+        return copy_to_user(&words[4], data, 32) == 0;
+    return copy_to_user(&words[4], data, size) == 0;
+}
+
+// Between kernel buffers, whole words: what lies behind the last byte is the sender's own.
+ALWAYS_INLINE void copy_small(void *to, const void *from, uint32_t size) {
+    if (LIKELY(size == 64)) {
         __builtin_memcpy_inline(to, from, 64);
         return;
     }
@@ -40,27 +58,9 @@ ALWAYS_INLINE void copy_words(void *to, const void *from, uint32_t size) {
         __builtin_memcpy_inline((uint8_t *)to + i, (const uint8_t *)from + i, 8);
 }
 
-static void fill_inbox(struct fipc_thread *receiver, struct send_right *right, struct fipc_call *call,
-                       uint64_t type_and_size) {
-    struct taken *inbox = &receiver->inbox;
-    inbox->badge = right->badge;
-    inbox->type = (uint32_t)type_and_size;
-    inbox->size = (uint32_t)(type_and_size >> 32);
-    inbox->handle_count = 0;
-    inbox->flags = FIPC_CALL;
-    inbox->block = nullptr;
-    inbox->right = right;
-    inbox->call = call;
-    inbox->direct = true;
-    copy_words(inbox->data, call->data, inbox->size);
-    receiver->delivered = true;
-}
-
 // As if the receiver had taken the call.
-static void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
+ALWAYS_INLINE void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
     uint64_t state = ((atomic_load_explicit(&call->state, memory_order_relaxed) | CALL_PHASES) + 1) | CALL_TAKEN;
-    call->queued = nullptr;
-    call->flight = false;
     call->slot = slot;
     slot->state = state;
     atomic_store_explicit(&slot->call, call, memory_order_relaxed);
@@ -68,111 +68,124 @@ static void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
 }
 
 // A claimed receiver has the message; null: the slow path must be taken.
-static struct thread *hand_message(struct send_right *right, struct fipc_call *call, uint64_t type_and_size) {
+ALWAYS_INLINE struct thread *hand_message(struct thread *self, struct send_right *right, struct fipc_call *call,
+                                          type_and_size what) {
     struct port *port = right->port;
     struct thread *next = nullptr;
     thread_prepare_block(WAIT_INTERRUPTIBLE);
     spin_lock(&port->lock);
     struct fipc_thread *receiver = LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
-    if (LIKELY(!list_is_empty(&port->receivers) && receiver->room >= type_and_size >> 32 && !right->once &&
-               !thread_wait_is_over() && thread_claim(receiver->thread))) {
+    if (LIKELY(!list_is_empty(&port->receivers)) && LIKELY(receiver->room >= size_of(what)) && LIKELY(!right->once) &&
+        LIKELY(!atomic_load_explicit(&self->interrupted, memory_order_seq_cst)) &&
+        LIKELY(thread_claim(receiver->thread))) {
         // The point of no return.
         next = receiver->thread;
         list_remove(&receiver->receive_node);
-        fill_inbox(receiver, right, call, type_and_size);
+        receiver->inbox.right = right;
+        receiver->inbox.badge = right->badge;
+        receiver->inbox.what = what;
+        copy_small(receiver->inbox.data, call->data, size_of(what));
         begin_taken(call, &receiver->held);
     }
     spin_unlock(&port->lock);
-    if (UNLIKELY(!next))
-        thread_cancel_block();
     return next;
+}
+
+static NOINLINE long finish_call(struct send_right *right, struct fipc_call *call, status_t status,
+                                 void __user *reply) {
+    struct answer answer = {.message = reply};
+    status = call_end(right, call, NSEC_NEVER, status);
+    return status != 0 ? status : deliver_answer(call, &answer);
 }
 
 long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room) {
     struct thread *thread = thread_current();
     struct fipc_thread *self = thread->fipc;
-    struct small_header header;
+    type_and_size what;
     uint32_t handle_room = 0;
-    if (UNLIKELY(!self) || room - HEADER_SIZE > self->call.capacity || !read_small(message, &header, self->call.data) ||
-        header.count_and_flags != 0)
+    if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) ||
+        UNLIKELY(!read_small(message, &what, self->call.data)))
         return NOT_FAST;
     if (reply != message &&
         (get_user(handle_room, &((struct fipc_message __user *)reply)->handle_count) != 0 || handle_room != 0))
         return NOT_FAST;
     struct fipc_call *call = &self->call;
-    struct thread *next = hand_message(right, call, header.type_and_size);
-    if (UNLIKELY(!next))
-        return NOT_FAST;
     call->room = (uint32_t)(room - HEADER_SIZE);
-    call->handle_room = 0;
+    struct thread *next = hand_message(thread, right, call, what);
+    if (UNLIKELY(!next)) {
+        thread_cancel_block();
+        return NOT_FAST;
+    }
     if (UNLIKELY(thread->level > next->level))
         sched_donate(next, thread->level);
     status_t status = thread_switch_to(next);
-    if (UNLIKELY(call_phase(call) != CALL_DONE))
-        status = call_end(right, call, NSEC_NEVER, status);
-    else
-        status = 0;
-    if (UNLIKELY(status != 0))
-        return status;
-    struct answer answer = {.message = reply};
-    return deliver_answer(call, &answer);
+    if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
+        LIKELY(write_small(reply, call->what, 0, call->reply)))
+        return 0;
+    return finish_call(right, call, status, reply);
 }
 
-// Gives the answer; null: the slow path must be taken.
-static struct thread *hand_reply(struct fipc_thread *self, struct port *port, uint64_t type_and_size,
-                                 const void *data) {
+// Gives the answer and lies down to receive; null: the slow path must be taken.
+ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_thread *self, struct port *port,
+                                        type_and_size what, const void *data) {
     struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_relaxed);
     struct thread *caller = nullptr;
-    uint32_t size = (uint32_t)(type_and_size >> 32);
     thread_prepare_block(WAIT_INTERRUPTIBLE);
     spin_lock(&port->lock);
-    if (LIKELY(call != nullptr && call != SLOT_GONE && turns_are_empty(&port->turns) && !thread_wait_is_over() &&
-               call_seize(call, self->held.state))) {
+    if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
+        LIKELY(!atomic_load_explicit(&thread->interrupted, memory_order_seq_cst)) &&
+        LIKELY(call_seize(call, self->held.state))) {
         // The point of no return.
         caller = call->thread;
         atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
-        call->status = LIKELY(size <= call->room) ? 0 : -EMSGSIZE;
-        call->type = (uint32_t)type_and_size;
-        call->size = size;
-        call->handle_count = 0;
+        call->status = LIKELY(size_of(what) <= call->room) ? 0 : -EMSGSIZE;
+        call->what = what;
         if (LIKELY(call->status == 0))
-            copy_words(call->reply, data, size);
+            copy_small(call->reply, data, size_of(what));
         atomic_store_explicit(&call->state, self->held.state - CALL_TAKEN + CALL_DONE, memory_order_release);
-        receive_begin_locked(port, self);
+        self->inbox.right = nullptr;
+        list_push_front(&port->receivers, &self->receive_node);
     }
     spin_unlock(&port->lock);
-    if (UNLIKELY(!caller))
-        thread_cancel_block();
     return caller;
+}
+
+// Woken without a message in the inbox, or one that could not be written.
+static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port, void __user *message, size_t room,
+                                     status_t status) {
+    spin_lock(&port->lock);
+    status = receive_end_locked(port, self, status);
+    spin_unlock(&port->lock);
+    if (self->inbox.right)
+        return deliver_inbox(port, self, message);
+    return status != 0 ? status : port_receive(port, message, room, NSEC_NEVER);
 }
 
 long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
     struct thread *thread = thread_current();
     struct fipc_thread *self = thread->fipc;
-    struct small_header header;
+    type_and_size what;
     uint64_t data[FIPC_FAST_MAX / 8];
-    if (UNLIKELY(!self) || !read_small(reply, &header, data) || header.count_and_flags != 0)
+    if (UNLIKELY(!self) || UNLIKELY(!read_small(reply, &what, data)))
         return NOT_FAST;
     self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
-    rcu_read_lock();
-    struct thread *caller = hand_reply(self, port, header.type_and_size, data);
-    bool claimed = caller && thread_claim(caller);
-    if (caller && !claimed)
+    rcu_read_lock(); // the caller may have given up and ended
+    struct thread *caller = hand_reply(thread, self, port, what, data);
+    bool claimed = LIKELY(caller != nullptr) && thread_claim(caller);
+    if (UNLIKELY(caller && !claimed))
         thread_wake(caller);
     rcu_read_unlock();
-    if (UNLIKELY(!caller))
+    if (UNLIKELY(!caller)) {
+        thread_cancel_block();
         return NOT_FAST;
+    }
     if (UNLIKELY(thread->donated_level != 0))
         sched_donate(thread, 0);
     status_t status = LIKELY(claimed) ? thread_switch_to(caller) : thread_block(NSEC_NEVER);
-    if (LIKELY(status == 0 && self->delivered))
-        return deliver(port, self, &self->inbox, message);
-    spin_lock(&port->lock);
-    status = receive_end_locked(port, self, status);
-    spin_unlock(&port->lock);
-    if (status == 0 && self->delivered)
-        return deliver(port, self, &self->inbox, message);
-    if (status == 0)
-        status = port_receive(port, message, room, NSEC_NEVER);
-    return status;
+    const struct inbox *inbox = &self->inbox;
+    if (LIKELY(inbox->right != nullptr) &&
+        LIKELY(put_user(inbox->badge, &((struct fipc_message __user *)message)->badge) == 0) &&
+        LIKELY(write_small(message, inbox->what, (uint64_t)FIPC_CALL << 32, inbox->data)))
+        return 0;
+    return go_on_receiving(self, port, message, room, status);
 }

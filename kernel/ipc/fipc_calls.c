@@ -138,15 +138,21 @@ static long slow_call(struct send_right *right, const void __user *message, void
     if (status != 0)
         return status;
     self->call.handle_room = handle_room;
+    self->call.handle_count = 0;
     bool small = header.size <= FIPC_FAST_MAX && header.handle_count == 0;
     status = (small ? call_small : call_with_block)(right, &self->call, &header, message_data(message), deadline);
+    self->call.handle_room = 0; // as the fast path expects it
+    self->call.queued = nullptr;
+    self->call.flight = false;
     if (status == 0)
         return deliver_answer(&self->call, &answer);
     arrival_cancel(&answer.arrival, 0);
     return status;
 }
 
-long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
+// What stands in the way of the short lookup or of the fast path.
+static NOINLINE long general_call(int handle, const void __user *message, void __user *reply, size_t room,
+                                  nsec_t deadline) {
     struct handle_ref ref;
     struct send_right *right;
     status_t status = right_lookup(handle, &ref, &right);
@@ -165,6 +171,16 @@ long sys_fipc_call(int handle, const void __user *message, void __user *reply, s
     return result;
 }
 
+long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
+    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE)) {
+        long result = fast_call(right_of(object), message, reply, room);
+        if (LIKELY(result != NOT_FAST))
+            return result;
+    }
+    return general_call(handle, message, reply, room, deadline);
+}
+
 status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint32_t size, uint32_t *answer) {
     struct send_right *right = right_of(object);
     struct fipc_thread *self = fipc_thread_current();
@@ -177,6 +193,7 @@ status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint
     call->room = FIPC_FAST_MAX;
     call->handle_room = 0;
     status_t status = call_wait(right, call, NSEC_NEVER);
+    call->queued = nullptr;
     if (status == 0)
         status = call->status;
     if (status != 0)
@@ -228,10 +245,12 @@ static long slow_reply_recv(const void __user *reply, struct port *port, void __
             return status;
         sched_donate(self->thread, 0);
     }
+    self->replied = false;
     return port_receive(port, message, room, deadline);
 }
 
-long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
+static NOINLINE long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room,
+                                        nsec_t deadline) {
     struct handle_ref ref;
     struct port *port;
     status_t status = port_lookup(handle, &ref, &port);
@@ -242,10 +261,20 @@ long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *mess
         result = LIKELY(deadline == FIPC_FOREVER) ? fast_reply_recv(reply, port, message, room) : NOT_FAST;
         if (UNLIKELY(result == NOT_FAST))
             result = slow_reply_recv(reply, port, message, room, deadline);
-        if (UNLIKELY(thread_current()->fipc != nullptr && thread_current()->fipc->replied != (result == -ERESTARTSYS)))
-            thread_current()->fipc->replied = result == -ERESTARTSYS;
     }
     handle_release(&ref);
+    return result;
+}
+
+long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
+    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
+    long result = NOT_FAST;
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE))
+        result = fast_reply_recv(reply, port_of(object), message, room);
+    if (UNLIKELY(result == NOT_FAST))
+        result = general_reply_recv(reply, handle, message, room, deadline);
+    if (UNLIKELY(result != 0) && thread_current()->fipc)
+        thread_current()->fipc->replied = result == -ERESTARTSYS;
     return result;
 }
 

@@ -22,6 +22,9 @@
 #define HEADER_SIZE ((uint32_t)sizeof(struct fipc_message))
 static_assert(sizeof(struct fipc_message) == 32 && sizeof(struct fipc_handle) == 16);
 
+// The type of a message and, above it, its size: the first eight bytes of its header.
+typedef uint64_t type_and_size;
+
 struct message_handle {
     struct object *object; // a handle count
     uint32_t rights;
@@ -86,8 +89,14 @@ struct fipc_call {
     // The answer. `room` bytes and `handle_room` handles are what the caller takes.
     uint32_t room, handle_room;
     status_t status;
-    uint32_t type, size, handle_count;
-    uint8_t *reply; // `data`, or a block of `capacity` bytes that the thread keeps
+    union {
+        struct {
+            uint32_t type, size;
+        };
+        type_and_size what;
+    };
+    uint32_t handle_count; // 0 but while a reply with handles is there
+    uint8_t *reply;        // `data`, or a block of `capacity` bytes that the thread keeps
     uint32_t capacity;
     uint8_t data[FIPC_FAST_MAX] __attribute__((aligned(8))); // of the message, then of the reply
     struct message_handle handles[FIPC_HANDLES_MAX];         // of the reply
@@ -104,6 +113,14 @@ struct taken {
     uint8_t data[FIPC_FAST_MAX] __attribute__((aligned(8)));
 };
 
+// What the fast path hands to a receiver: always a call.
+struct inbox {
+    struct send_right *right; // the waiting caller's; null: nothing was handed over
+    uint64_t badge;
+    type_and_size what;
+    uint64_t data[FIPC_FAST_MAX / 8];
+};
+
 // What a thread that uses ports has. Freed a grace period after the thread's end, so others may look at it in an RCU
 // read section.
 struct fipc_thread {
@@ -113,9 +130,8 @@ struct fipc_thread {
     bool replied;          // fipc_reply_recv was interrupted after its reply
     // Asleep in fipc_recv: under port->lock.
     struct list_node receive_node;
-    uint32_t room;  // bytes of data
-    bool delivered; // the fast path has filled `inbox`
-    struct taken inbox;
+    uint32_t room; // bytes of data
+    struct inbox inbox;
 };
 
 ALWAYS_INLINE struct port *port_of(struct object *object) {
@@ -251,6 +267,9 @@ struct answer {
     struct arrival arrival;
 };
 long deliver_answer(struct fipc_call *call, struct answer *answer);
+
+// What the fast path has left in the inbox.
+long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *message);
 
 // --- fast.c ---
 #define NOT_FAST 1 // the slow path must be taken; nothing has happened

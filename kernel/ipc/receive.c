@@ -56,14 +56,14 @@ static long too_large(const struct taken *taken, void __user *message) {
 }
 
 void receive_begin_locked(struct port *port, struct fipc_thread *self) {
-    self->delivered = false;
+    self->inbox.right = nullptr;
     list_push_front(&port->receivers, &self->receive_node);
 }
 
 status_t receive_end_locked(struct port *port, struct fipc_thread *self, status_t status) {
     bool popped = !list_is_linked(&self->receive_node);
     list_remove(&self->receive_node);
-    if (self->delivered)
+    if (self->inbox.right)
         return 0;
     if (status != 0 && popped && !turns_are_empty(&port->turns)) {
         struct fipc_thread *next = port_pop_receiver_locked(port);
@@ -98,7 +98,7 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
         bool inbox = false;
         if (result == TAKE_NONE) {
             status = deadline <= 0 ? -EAGAIN : sleep_for_message(port, self, deadline);
-            inbox = self->delivered && deadline > 0;
+            inbox = deadline > 0 && self->inbox.right;
         }
         spin_unlock(&port->lock);
         if (UNLIKELY(result == TAKE_NEEDS_FLIGHT)) {
@@ -109,7 +109,7 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
             flight_unlock();
         }
         if (inbox)
-            return deliver(port, self, &self->inbox, message);
+            return deliver_inbox(port, self, message);
         if (status != 0)
             return status;
         if (result == TAKE_OK)

@@ -80,6 +80,21 @@ status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
     return 0;
 }
 
+struct object *handle_borrow(int handle, uint32_t rights, const struct object_ops *ops) {
+    struct task *task = task_current();
+    struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
+    unsigned number = (unsigned)handle;
+    if (UNLIKELY(number >= CHUNK_FIRST) ||
+        UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1) ||
+        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_acquire) > 1))
+        return nullptr;
+    uint64_t entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
+    struct object *object = entry_object(entry);
+    if (UNLIKELY(((rights | ENTRY_VALID) & ~entry_rights(entry)) != 0) || UNLIKELY(object->ops != ops))
+        return nullptr;
+    return object;
+}
+
 // The target's word has to be brought up to date first, which may block.
 static NOINLINE uint32_t signals_slow(int handle, uint32_t mask) {
     struct handle_ref ref;

@@ -107,24 +107,26 @@ bool thread_wait_is_over(void) {
     return is_interrupted(arch_current());
 }
 
+// The claimed thread was on another CPU.
+static NOINLINE bool bring_here(struct thread *next) NO_THREAD_SAFETY {
+    struct run_queue *old = thread_lock_queue(next);
+    next->cpu = (uint16_t)this_cpu(run_queue).cpu;
+    spin_unlock(&old->lock);
+    return true;
+}
+
 // A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
-bool thread_claim(struct thread *next) NO_THREAD_SAFETY {
-    const struct run_queue *rq = &this_cpu(run_queue);
+bool thread_claim(struct thread *next) {
+    unsigned cpu = arch_cpu_id();
+    uint32_t state = THREAD_BLOCKED;
     if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) ||
         UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
-        UNLIKELY(!(next->affinity.bits >> rq->cpu & 1)))
-        return false;
-    uint32_t state = THREAD_BLOCKED;
-    if (UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
+        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
+        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
                                                           memory_order_relaxed)))
         return false;
     next->wake_status = 0;
-    if (UNLIKELY(next->cpu != rq->cpu)) {
-        struct run_queue *old = thread_lock_queue(next);
-        next->cpu = (uint16_t)rq->cpu;
-        spin_unlock(&old->lock);
-    }
-    return true;
+    return LIKELY(next->cpu == cpu) ? true : bring_here(next);
 }
 
 status_t thread_switch_to(struct thread *next) {

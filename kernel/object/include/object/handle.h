@@ -34,6 +34,9 @@ struct handle_ref {
 // In a task with one thread the reference is borrowed from the table (no atomic instruction). Otherwise it counts
 // as a handle, so the object is not closed under the feet of an operation.
 MUST_USE status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref); // in the current task
+// The shortest way, for calls that count instructions: the object, borrowed, if nothing stands in the way of that, the
+// handle has all of `rights` and the object these operations. Null: ask handle_lookup.
+struct object *handle_borrow(int handle, uint32_t rights, const struct object_ops *ops);
 ALWAYS_INLINE void handle_release(struct handle_ref *ref) {
     if (UNLIKELY(ref->owned))
         object_handle_release(ref->object);
