@@ -1,38 +1,33 @@
 // SPDX-License-Identifier: MPL-2.0
 // Fusion Rings: a stream of messages in memory that two sides share, without system calls while both are awake.
+// The protocol is told in docs/rings.md, its arithmetic is abi/ring_index.h's.
 //
-// The mapping: a page of control words, then `slots` slots of 64 bytes, then `pool` bytes for payloads that do not fit
-// into a slot. Both sides map the same pages; neither trusts what the other writes: indexes are masked and lengths
-// are checked against the pool.
+// The mapping: a page of control words, then `slots` slots of 64 bytes up to the end of a page, then `pool` bytes for
+// payloads that do not fit into a slot. Both sides map the same pages; neither trusts what the other writes: indexes
+// are masked and lengths are checked against the pool.
 #pragma once
 
-#ifdef TESSERA_KERNEL
-#include <lib/types.h>
-#else
-#include <stdint.h>
-#endif
+#include <abi/ring_index.h>
 
-#define RING_SLOT_SIZE 64
-#define RING_SLOTS_MAX 65536
 #define RING_INLINE_MAX 56 // bytes of payload in a slot
 
-// A slot. `sequence`: producer i writes it when it has filled the slot of message i (i + 1), the consumer when it has
-// emptied it (i + slots). With one producer the control words alone would do; with several (RING_MANY) slots are
-// claimed by a compare-and-exchange of `tail`.
+// A slot. `sequence`: the producer of message i writes i + 1 when it has filled the slot. That the consumer has
+// emptied it is said by `head`. `size`: of the payload, in the slot or, with RING_IN_POOL, at `offset` in the pool.
 struct ring_slot {
-    uint32_t sequence;
-    uint16_t size;  // of the payload; above RING_INLINE_MAX it lies in the pool
-    uint16_t flags; // RING_IN_POOL
+    _Atomic uint32_t sequence;
+    _Atomic uint32_t size;
     union {
         uint8_t bytes[RING_INLINE_MAX];
-        struct {
-            uint32_t offset, length; // in the pool
-        } pool;
+        _Atomic uint32_t offset;
     };
 };
-#define RING_IN_POOL 1
+static_assert(sizeof(struct ring_slot) == RING_SLOT_SIZE);
+#define RING_IN_POOL 0x80000000u
 
-// The control page. Each side writes its own cache line only (with several producers they share theirs).
+// Which side a handle is.
+enum ring_end { RING_PRODUCER = 0, RING_CONSUMER = 1 };
+
+// The control page. Each side writes its own cache line (with several producers they share theirs).
 struct ring_control {
     _Alignas(64) _Atomic uint32_t tail; // next message to be written
     _Atomic uint32_t producer_sleeps;   // a producer waits for room: ring the doorbell after taking
@@ -44,12 +39,16 @@ struct ring_control {
 };
 #define RING_MANY 1u // several producers
 
-// ring_create gives two handles: a producer's and a consumer's. Both map the ring (mmap, offset 0, RIGHT_MAP); write()
-// of anything is the doorbell for the other side; the handle is readable after the other side's doorbell (reading takes
-// it back), and hangs up when all handles of the other side are closed.
+// ring_create gives two handles, a producer's and a consumer's. Both map the ring (mmap, offset 0, RIGHT_MAP); write()
+// of anything is the doorbell for the other side; the handle is readable after the other side's doorbell (reading 8
+// bytes takes the count of them), and hangs up when all handles of the other side are closed.
+//
+// The doorbell takes the other side's `sleeps` back and is counted. ring_wait gives the count once it differs from what
+// the caller has seen, so a side that says that it sleeps, looks at the ring once more and then calls it cannot miss
+// one.
 struct ring_options {
-    uint32_t slots; // a power of two, 2 … RING_SLOTS_MAX
-    uint32_t pool;  // bytes, rounded up to pages
-    uint32_t flags; // RING_MANY
-    uint32_t reserved;
+    uint32_t slots;    // a power of two, 2 … RING_SLOTS_MAX
+    uint32_t pool;     // bytes, up to RING_POOL_MAX, rounded up to pages
+    uint32_t flags;    // RING_MANY
+    uint32_t reserved; // 0
 };
