@@ -32,3 +32,10 @@ $(HOST)/test/libtessera/%: libtessera/test/%.c $(library_sources) $(native_gener
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(native_host_flags) $< $(library_sources) -o $@
 host_tests += $(native_tests)
 check-unit: $(native_tests)
+
+# Rings between threads once more: ThreadSanitizer sees accesses that nothing orders.
+ring_sources := libtessera/test/ring.c libtessera/ring.c libtessera/ring_map.c
+$(HOST)/test/libtessera/ring_threads: $(ring_sources) $(native_generated) $(wildcard libtessera/*.h libtessera/include/tessera/*.h)
+	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(patsubst -fsanitize=%,-fsanitize=thread,$(native_host_flags)) $(ring_sources) -lpthread -o $@
+host_tests += $(HOST)/test/libtessera/ring_threads
+check-unit: $(HOST)/test/libtessera/ring_threads
