@@ -33,13 +33,12 @@ $(USER)/uapi/linked: $(uapi)/linux/futex.h
 	$(Q)mkdir -p $(@D); ln -sfn $(uapi)/linux $(@D)/linux; ln -sfn $(uapi)/asm-generic $(@D)/asm-generic; \
 	    ln -sfn $(uapi_asm) $(@D)/asm; touch $@
 
-$(USER)/obj/%.o: %.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk
+$(USER)/obj/%.o: %.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk | $$(native_generated)
 	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
 
 # Generated sources are anybody's, whatever the architecture.
-$(USER)/obj/gen/%.o: $(GEN)/%.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk
+$(USER)/obj/gen/%.o: $(GEN)/%.c $(USER)/uapi/linked $(musl_lib)/libc.a make/user.mk | $$(native_generated)
 	$(call say,USERCC,$<)mkdir -p $(@D); $(CLANG) $(user_flags) -MMD -MP -MJ $@.json -c $< -o $@
-$(USER)/obj/%.o $(USER)/obj/gen/%.o: | $(native_generated)
 
 # Every program may use the library: the linker takes what is asked for.
 library_objects := $(patsubst %.c,$(USER)/obj/%.o,$(wildcard libtessera/*.c)) $(patsubst %,$(USER)/obj/gen/protocols/%.o,$(protocols))
