@@ -67,7 +67,8 @@ static const struct row own_rows[] = {
     {NULL},
 };
 
-static const struct row *const tables[] = {own_rows, call_rows, message_rows, process_rows, memory_rows, file_rows};
+static const struct row *const tables[] = {own_rows,    call_rows, message_rows, process_rows,
+                                           memory_rows, file_rows, ipc_rows};
 
 static bool wanted(const char *name, const char *only) {
     if (!only)
@@ -130,7 +131,10 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    bool tessera = access("/proc/tessera", F_OK) == 0;
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        if (tables[t] == ipc_rows && !tessera && !list)
+            continue; // Linux has no such calls
         for (const struct row *row = tables[t]; row->name; row++) {
             if (list)
                 printf("%-20s %s\n", row->name, row->title);
@@ -139,5 +143,6 @@ int main(int argc, char **argv) {
             else if (!only)
                 run_alone(argv, argc, row->name);
         }
+    }
     return 0;
 }

@@ -6,7 +6,7 @@ BENCH := $(USER)/bin/bench
 bench_sources := $(wildcard bench/*.c)
 $(BENCH): $(bench_sources) bench/bench.h make/bench.mk
 	$(call say,USERLD,$@)mkdir -p $(@D); $(CLANG) --target=$(user_cpu)-linux-gnu -std=c23 -O2 $(user_warnings) \
-	    -Wno-unused-result -static -pthread -fuse-ld=lld -Wl,--strip-debug $(bench_sources) -o $@
+	    -Wno-unused-result -Iabi/include -static -pthread -fuse-ld=lld -Wl,--strip-debug $(bench_sources) -o $@
 
 user: $(BENCH)
 .PHONY: bench
