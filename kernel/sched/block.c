@@ -7,15 +7,6 @@
 
 #include "sched_priv.h"
 
-void thread_prepare_block(enum wait_mode mode) {
-    struct thread *self = arch_current();
-    self->wait_mode = (uint8_t)mode;
-    self->wake_status = 0;
-    // Sequentially consistent, as are the looks at what may have ended the wait already, here in is_interrupted and in
-    // callers: none of them comes before this. The other side: thread_wake_with, thread_interrupt.
-    atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
-}
-
 struct block_timer {
     struct timer timer;
     struct thread *thread;
@@ -103,35 +94,11 @@ status_t thread_handoff(struct thread *next, nsec_t deadline) NO_THREAD_SAFETY {
     return block(deadline, next);
 }
 
-bool thread_wait_is_over(void) {
-    return is_interrupted(arch_current());
-}
-
-// The claimed thread was on another CPU.
-static NOINLINE bool bring_here(struct thread *next) NO_THREAD_SAFETY {
+bool thread_bring_here(struct thread *next) NO_THREAD_SAFETY {
     struct run_queue *old = thread_lock_queue(next);
     next->cpu = (uint16_t)this_cpu(run_queue).cpu;
     spin_unlock(&old->lock);
     return true;
-}
-
-// A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
-bool thread_claim(struct thread *next) {
-    unsigned cpu = arch_cpu_id();
-    uint32_t state = THREAD_BLOCKED;
-    if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) ||
-        UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
-        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
-        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
-                                                          memory_order_relaxed)))
-        return false;
-    next->wake_status = 0;
-    return LIKELY(next->cpu == cpu) ? true : bring_here(next);
-}
-
-status_t thread_switch_to(struct thread *next) {
-    schedule_direct(next);
-    return arch_current()->wake_status;
 }
 
 status_t thread_sleep_until(nsec_t deadline, enum wait_mode mode) {

@@ -85,8 +85,6 @@ enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
 // Runs another thread if there is a better one. Interrupts on, no spinlock held, not in a dpc. `direct`: run this one
 // (claimed by the caller: ready, on no queue), or null: the best.
 void schedule(enum switch_kind kind, struct thread *direct);
-// The current thread blocks and `direct` goes on with its slice, without a look at the queue: thread_switch_to.
-void schedule_direct(struct thread *direct);
 void switch_finish(struct thread *prev);
 
 // --- wake.c ---

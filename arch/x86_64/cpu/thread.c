@@ -53,6 +53,18 @@ static void user_gs_base_write(uint64_t base) {
 }
 
 static void segment_bases_switch(struct arch_thread *prev, struct arch_thread *next) {
+    if (LIKELY(x86_features.fsgsbase)) { // asked once: this is on the path of every switch
+        uint64_t fs, gs;
+        __asm__ volatile("rdfsbase %0\n\tswapgs\n\trdgsbase %1" : "=r"(fs), "=r"(gs));
+        if (next->gs_base != gs)
+            __asm__ volatile("wrgsbase %0" ::"r"(next->gs_base) : "memory");
+        __asm__ volatile("swapgs" ::: "memory");
+        if (next->fs_base != fs)
+            __asm__ volatile("wrfsbase %0" ::"r"(next->fs_base) : "memory");
+        prev->fs_base = fs;
+        prev->gs_base = gs;
+        return;
+    }
     prev->fs_base = fs_base_read();
     if (next->fs_base != prev->fs_base)
         fs_base_write(next->fs_base);

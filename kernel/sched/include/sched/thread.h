@@ -117,7 +117,14 @@ void thread_start(struct thread *thread);
 // thread_prepare_block marks the current thread blocked; from then on thread_wake makes it ready again, even
 // before it has switched away; thread_block switches away unless that happened.
 // Typical: take lock, queue yourself, thread_prepare_block, release lock, thread_block.
-void thread_prepare_block(enum wait_mode mode);
+ALWAYS_INLINE void thread_prepare_block(enum wait_mode mode) {
+    struct thread *self = arch_current();
+    self->wait_mode = (uint8_t)mode;
+    self->wake_status = 0;
+    // Sequentially consistent, as are the looks at what may have ended the wait already, in block.c and in callers:
+    // none of them comes before this. The other side: thread_wake_with, thread_interrupt.
+    atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
+}
 // Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock). May return 0
 // without a cause now and then: callers check their condition and wait again.
 MUST_USE status_t thread_block(nsec_t deadline);
@@ -135,12 +142,27 @@ MUST_USE status_t thread_handoff(struct thread *next, nsec_t deadline);
 // The two halves of a leaner hand-off, for callers that check everything first. claim: may `next` take this CPU at
 // once, and nothing else is due here? Then it is ready, on no queue, and the caller must switch to it. False: nothing
 // has changed. The current thread may be prepared to block already.
-MUST_USE bool thread_claim(struct thread *next);
+bool thread_bring_here(struct thread *next); // a claimed thread that was on another CPU; true
+MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
+    unsigned cpu = arch_cpu_id();
+    uint32_t state = THREAD_BLOCKED;
+    // A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
+    if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) ||
+        UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
+        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
+        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
+                                                          memory_order_relaxed)))
+        return false;
+    next->wake_status = 0;
+    return LIKELY(next->cpu == cpu) ? true : thread_bring_here(next);
+}
 // Blocks the current thread (prepared) and runs the claimed one on its slice and at its level. As thread_block without
 // a deadline: the status it was woken with.
-MUST_USE status_t thread_switch_to(struct thread *next);
-// True: the wait that the current thread has prepared would end at once.
-MUST_USE bool thread_wait_is_over(void);
+void schedule_direct(struct thread *next);
+MUST_USE ALWAYS_INLINE status_t thread_switch_to(struct thread *next) {
+    schedule_direct(next);
+    return arch_current()->wake_status;
+}
 // Ends interruptible (fatal: also killable) waits of the thread, now and until thread_clear_interrupt. Sets
 // THREAD_WORK_SIGNAL and kicks the CPU that runs it.
 void thread_interrupt(struct thread *thread, bool fatal);
