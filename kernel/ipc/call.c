@@ -48,10 +48,6 @@ void call_take_locked(struct fipc_call *call, struct fipc_slot *slot) {
         sched_donate(thread_current(), call->thread->level);
 }
 
-bool call_seize(struct fipc_call *call, uint64_t state) {
-    return exchange(call, state, CALL_BUSY);
-}
-
 // Empties the slot and makes its call BUSY.
 static status_t seize(struct fipc_slot *slot, struct fipc_call **out) {
     struct fipc_call *call = atomic_load_explicit(&slot->call, memory_order_acquire);
@@ -63,12 +59,17 @@ static status_t seize(struct fipc_slot *slot, struct fipc_call **out) {
     return mine ? 0 : -EPIPE;
 }
 
-bool call_put_back_locked(struct fipc_slot *slot, struct message *block) {
+bool call_put_back_locked(struct fipc_slot *slot, const struct taken *taken) {
     struct fipc_call *call;
     sched_donate(thread_current(), 0);
     if (seize(slot, &call) != 0)
         return false;
-    call->queued = block ? block : &call->message;
+    call->queued = taken->block ? taken->block : &call->message;
+    if (!taken->block) { // it is the caller's own again
+        call->message = (struct message){
+            .type = taken->type, .size = taken->size, .flags = taken->flags, .call = call, .data = call->data};
+        memcpy(call->data, taken->data, taken->size);
+    }
     set_phase(call, CALL_QUEUED);
     return true;
 }

@@ -74,7 +74,7 @@ static void put_back(struct port *port, struct fipc_thread *self, struct taken *
     bool locked = message && message_departs(port, message);
     spin_lock(&port->lock);
     if (call)
-        lost = !call_put_back_locked(&self->held, message);
+        lost = !call_put_back_locked(&self->held, taken);
     if (call && !lost && !message)
         message = &call->message;
     if (!call && !message)

@@ -10,6 +10,7 @@
 // memory, so that each thread alone meets the faults of its own memory, and neither can be held up by the other's.
 #include "ipc_priv.h"
 
+#include <abi/syscall_table.h>
 #include <lib/string.h>
 #include <sched/rcu.h>
 #include <sched/sched.h>
@@ -98,7 +99,7 @@ static NOINLINE long finish_call(struct send_right *right, struct fipc_call *cal
     return status != 0 ? status : deliver_answer(call, &answer);
 }
 
-long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room) {
+ALWAYS_INLINE long try_call(struct send_right *right, const void __user *message, void __user *reply, size_t room) {
     struct thread *thread = thread_current();
     struct fipc_thread *self = thread->fipc;
     type_and_size what;
@@ -125,6 +126,11 @@ long fast_call(struct send_right *right, const void __user *message, void __user
     return finish_call(right, call, status, reply);
 }
 
+ALWAYS_INLINE bool seize(struct fipc_call *call, uint64_t state) {
+    return atomic_compare_exchange_strong_explicit(&call->state, &state, state - CALL_TAKEN + CALL_BUSY,
+                                                   memory_order_acq_rel, memory_order_relaxed);
+}
+
 // Gives the answer and lies down to receive; null: the slow path must be taken.
 ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_thread *self, struct port *port,
                                         type_and_size what, const void *data) {
@@ -134,7 +140,7 @@ ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_threa
     spin_lock(&port->lock);
     if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
         LIKELY(!atomic_load_explicit(&thread->interrupted, memory_order_seq_cst)) &&
-        LIKELY(call_seize(call, self->held.state))) {
+        LIKELY(seize(call, self->held.state))) {
         // The point of no return.
         caller = call->thread;
         atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
@@ -158,10 +164,12 @@ static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port
     spin_unlock(&port->lock);
     if (self->inbox.right)
         return deliver_inbox(port, self, message);
-    return status != 0 ? status : port_receive(port, message, room, NSEC_NEVER);
+    long result = status == 0 ? port_receive(port, message, room, NSEC_NEVER) : status;
+    self->replied = result == -ERESTARTSYS;
+    return result;
 }
 
-long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
+ALWAYS_INLINE long try_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
     struct thread *thread = thread_current();
     struct fipc_thread *self = thread->fipc;
     type_and_size what;
@@ -188,4 +196,34 @@ long fast_reply_recv(const void __user *reply, struct port *port, void __user *m
         LIKELY(write_small(message, inbox->what, (uint64_t)FIPC_CALL << 32, inbox->data)))
         return 0;
     return go_on_receiving(self, port, message, room, status);
+}
+
+// ---------------------------------------------------------------- from an object that was looked up, and from a handle
+
+long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room) {
+    return try_call(right, message, reply, room);
+}
+
+long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
+    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE)) {
+        long result = try_call(right_of(object), message, reply, room);
+        if (LIKELY(result != NOT_FAST))
+            return result;
+    }
+    return general_call(handle, message, reply, room, deadline);
+}
+
+long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
+    return try_reply_recv(reply, port, message, room);
+}
+
+long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
+    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE)) {
+        long result = try_reply_recv(reply, port_of(object), message, room);
+        if (LIKELY(result != NOT_FAST))
+            return result;
+    }
+    return general_reply_recv(reply, handle, message, room, deadline);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// The calls of FIPC: fipc_send, fipc_recv, fipc_call, fipc_reply, fipc_reply_recv, fipc_reply_save. docs/ipc.md has
+// The calls of FIPC: fipc_send, fipc_recv, fipc_reply, fipc_reply_save, and the slow halves of fipc_call and
+// fipc_reply_recv, which begin in fast.c. docs/ipc.md has
 // their meaning. Buffers are a header and data behind it; `room` counts both.
 #include "ipc_priv.h"
 
@@ -150,9 +151,7 @@ static long slow_call(struct send_right *right, const void __user *message, void
     return status;
 }
 
-// What stands in the way of the short lookup or of the fast path.
-static NOINLINE long general_call(int handle, const void __user *message, void __user *reply, size_t room,
-                                  nsec_t deadline) {
+long general_call(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline) {
     struct handle_ref ref;
     struct send_right *right;
     status_t status = right_lookup(handle, &ref, &right);
@@ -169,16 +168,6 @@ static NOINLINE long general_call(int handle, const void __user *message, void _
     }
     handle_release(&ref);
     return result;
-}
-
-long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
-    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
-    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE)) {
-        long result = fast_call(right_of(object), message, reply, room);
-        if (LIKELY(result != NOT_FAST))
-            return result;
-    }
-    return general_call(handle, message, reply, room, deadline);
 }
 
 status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint32_t size, uint32_t *answer) {
@@ -249,8 +238,7 @@ static long slow_reply_recv(const void __user *reply, struct port *port, void __
     return port_receive(port, message, room, deadline);
 }
 
-static NOINLINE long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room,
-                                        nsec_t deadline) {
+long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline) {
     struct handle_ref ref;
     struct port *port;
     status_t status = port_lookup(handle, &ref, &port);
@@ -262,19 +250,9 @@ static NOINLINE long general_reply_recv(const void __user *reply, int handle, vo
         if (UNLIKELY(result == NOT_FAST))
             result = slow_reply_recv(reply, port, message, room, deadline);
     }
-    handle_release(&ref);
-    return result;
-}
-
-long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
-    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
-    long result = NOT_FAST;
-    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(room >= HEADER_SIZE))
-        result = fast_reply_recv(reply, port_of(object), message, room);
-    if (UNLIKELY(result == NOT_FAST))
-        result = general_reply_recv(reply, handle, message, room, deadline);
-    if (UNLIKELY(result != 0) && thread_current()->fipc)
+    if (thread_current()->fipc)
         thread_current()->fipc->replied = result == -ERESTARTSYS;
+    handle_release(&ref);
     return result;
 }
 

@@ -207,11 +207,10 @@ MUST_USE status_t call_wait(struct send_right *right, struct fipc_call *call, ns
 // Under port->lock: a receiver takes a queued call into its slot.
 void call_take_locked(struct fipc_call *call, struct fipc_slot *slot);
 // The receiver could not take delivery: false: the caller has given up meanwhile. Under port->lock.
-bool call_put_back_locked(struct fipc_slot *slot, struct message *block);
+bool call_put_back_locked(struct fipc_slot *slot, const struct taken *taken);
 void call_fail_locked(struct fipc_call *call, status_t status); // queued; wakes the caller
 // The same, having slept already, which ended with `status`.
 MUST_USE status_t call_end(struct send_right *right, struct fipc_call *call, nsec_t deadline, status_t status);
-bool call_seize(struct fipc_call *call, uint64_t state); // makes it BUSY
 // A reply in kernel memory.
 struct reply {
     uint32_t type, size, handle_count;
@@ -273,5 +272,9 @@ long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *mes
 
 // --- fast.c ---
 #define NOT_FAST 1 // the slow path must be taken; nothing has happened
+// The rest of the calls: with a lookup that may count, and the slow path.
+long general_call(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline);
+long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline);
+// Given the object.
 long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room);
 long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room);

@@ -224,6 +224,41 @@ static void handles(void) {
     close(port), close(right), close(ends[0]);
 }
 
+// A receiver whose memory is bad: the message is there for the next try, whichever way it came.
+static void bad_receivers(void) {
+    int port = port_create(NULL), right = mint(port, 4, 4);
+    char *bad = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pid_t server = start_child({
+        for (uint32_t i = 0; i < 3; i++) {
+            if (fipc_recv(port, bad, 4096, FIPC_FOREVER) == 0 || errno != EFAULT)
+                _exit(1);
+            if (fipc_recv(port, &in, PACKET_ROOM, 0) != 0 || in.header.badge != 4 || in.header.type != 30 + i)
+                _exit(2);
+            if (in.header.size != i * 50 || (i && in.data[i * 50 - 1] != i))
+                _exit(3);
+            if (fipc_reply_recv(packet_with(&out, i, "", 0), port, bad, 4096, FIPC_FOREVER) == 0 || errno != EFAULT)
+                _exit(4);
+            if (fipc_recv(port, &in, PACKET_ROOM, 0) != 0 || in.header.type != 99)
+                _exit(5);
+            fipc_reply(packet_with(&out, i, "", 0));
+        }
+    });
+    bool good = true;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint8_t data[150];
+        memset(data, (int)i, sizeof data);
+        sleeps(server);
+        in.header.handle_count = 0;
+        good &= fipc_call(right, packet_with(&out, 30 + i, data, i * 50), &in, PACKET_ROOM, FIPC_FOREVER) == 0;
+        good &= in.header.type == i;
+        sleeps(server);
+        good &= fipc_call(right, packet_with(&out, 99, data, 8), &in, PACKET_ROOM, FIPC_FOREVER) == 0;
+    }
+    ok(good, "calls to a receiver whose memory is bad at first");
+    exited(wait_status(server), 0, "which gets each at the next try");
+    munmap(bad, 4096), close(port), close(right);
+}
+
 static struct {
     _Atomic bool stop;
     struct packet packet;
@@ -350,6 +385,7 @@ int main(int argc, char **argv) {
     deadlines();
     interruptions();
     handles();
+    bad_receivers();
     changing_memory();
     random_kills(argc > 1 ? atoi(argv[1]) : 1000);
     flood();
