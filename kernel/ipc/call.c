@@ -38,14 +38,20 @@ static bool exchange(struct fipc_call *call, uint64_t from, enum call_phase to) 
                                                    memory_order_acq_rel, memory_order_relaxed);
 }
 
+void call_donate(const struct fipc_call *call) {
+    struct thread *self = thread_current();
+    unsigned level = call ? call->thread->level : 0;
+    if (UNLIKELY(self->donated_level != 0) || UNLIKELY(level > self->level))
+        sched_donate(self, level);
+}
+
 void call_take_locked(struct fipc_call *call, struct fipc_slot *slot) {
     call->slot = slot;
     call->queued = nullptr; // a block is the receiver's now
     set_phase(call, CALL_TAKEN);
     slot->state = atomic_load_explicit(&call->state, memory_order_relaxed);
     atomic_store_explicit(&slot->call, call, memory_order_release);
-    if (UNLIKELY(call->thread->level > thread_current()->level))
-        sched_donate(thread_current(), call->thread->level);
+    call_donate(call);
 }
 
 // Empties the slot and makes its call BUSY.
@@ -209,6 +215,8 @@ static status_t enqueue(struct send_right *right, struct fipc_call *call, struct
         atomic_store_explicit(&call->state, ((state | CALL_PHASES) + 1) | CALL_QUEUED, memory_order_release);
         port_put_locked(port, right, call->queued);
         *receiver = port_pop_receiver_locked(port);
+        if (*receiver && UNLIKELY((*receiver)->thread->level < thread_current()->level))
+            sched_donate((*receiver)->thread, thread_current()->level); // or it might not get to run for it
         thread_prepare_block(WAIT_INTERRUPTIBLE);
     }
     spin_unlock(&port->lock);

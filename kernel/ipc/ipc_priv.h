@@ -204,6 +204,8 @@ MUST_USE status_t right_send(struct send_right *right, struct message *message, 
 // --- call.c ---
 // Queues call->queued and waits for the end of the call. 0: call->status and the reply are there.
 MUST_USE status_t call_wait(struct send_right *right, struct fipc_call *call, nsec_t deadline);
+// The current thread works for this caller from now on; null: for itself.
+void call_donate(const struct fipc_call *call);
 // Under port->lock: a receiver takes a queued call into its slot.
 void call_take_locked(struct fipc_call *call, struct fipc_slot *slot);
 // The receiver could not take delivery: false: the caller has given up meanwhile. Under port->lock.

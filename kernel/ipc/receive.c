@@ -44,6 +44,8 @@ static enum take_result take(struct port *port, struct fipc_thread *self, uint32
     port_take_locked(port, message);
     if (call)
         call_take_locked(call, &self->held);
+    else
+        call_donate(nullptr);
     return TAKE_OK;
 }
 

@@ -62,9 +62,14 @@ void sched_boost(struct thread *thread, unsigned level) NO_THREAD_SAFETY {
     spin_unlock(&rq->lock);
 }
 
-void sched_donate(struct thread *thread, unsigned level) {
-    thread->donated_level = (uint8_t)level;
-    policy_set_level(thread);
+void sched_donate(struct thread *thread, unsigned level) NO_THREAD_SAFETY {
+    struct run_queue *rq = thread_lock_queue(thread);
+    if (thread->donated_level != level) {
+        thread->donated_level = (uint8_t)level;
+        policy_set_level(thread);
+        level_changed(rq, thread);
+    }
+    spin_unlock(&rq->lock);
 }
 
 unsigned sched_level(const struct thread *thread) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 static struct packet out, in;
 
@@ -346,6 +347,48 @@ static void random_kills(int rounds) {
     is(lost, 0, "and before it an answer for each call, %ld in all", answers);
 }
 
+static void real_time(int priority) {
+    struct sched_param param = {.sched_priority = priority};
+    sched_setscheduler(0, SCHED_FIFO, &param);
+}
+
+// A server of no importance, called by a thread of great importance, beside one in between that never stops: it must
+// run all the same, as long as the call takes.
+static void donation(uint32_t size, const char *what) {
+    int port = port_create(NULL), right = mint(port, 1, 4);
+    cpu_set_t before, one;
+    sched_getaffinity(0, sizeof before, &before);
+    CPU_ZERO(&one), CPU_SET(0, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    pid_t server = start_child({
+        setpriority(PRIO_PROCESS, 0, 19);
+        fipc_recv(port, &in, PACKET_ROOM, FIPC_FOREVER);
+        for (int64_t end = now_ns() + 30'000'000; now_ns() < end;)
+            ;
+        fipc_reply(packet_with(&out, 4, "", 0));
+    });
+    sleeps(server);
+    pid_t caller = start_child({
+        real_time(60);
+        pid_t hog = start_child({
+            real_time(30);
+            for (int64_t end = now_ns() + 3'000'000'000; now_ns() < end;)
+                ;
+        });
+        int64_t start = now_ns();
+        uint8_t data[200] = {};
+        in.header.handle_count = 0;
+        long status = fipc_call(right, packet_with(&out, 1, data, size), &in, PACKET_ROOM, FIPC_FOREVER);
+        bool soon = now_ns() - start < 1'500'000'000;
+        kill(hog, SIGKILL);
+        _exit(status != 0 || !soon);
+    });
+    exited(wait_status(caller), 0, "%s runs at its caller's priority", what);
+    wait_status(server);
+    sched_setaffinity(0, sizeof before, &before);
+    close(port), close(right);
+}
+
 // A client that floods, and one that calls now and then.
 static void flood(void) {
     int port = port_create(NULL), good = mint(port, 1, 4), bad = mint(port, 2, 64);
@@ -388,6 +431,8 @@ int main(int argc, char **argv) {
     bad_receivers();
     changing_memory();
     random_kills(argc > 1 ? atoi(argv[1]) : 1000);
+    donation(8, "a server called by the fast path");
+    donation(200, "one called by the slow path");
     flood();
     return tap_done();
 }

@@ -28,7 +28,7 @@ void sched_set_nice(struct thread *thread, int nice);
 MUST_USE status_t sched_set_affinity(struct thread *thread, struct cpu_mask mask);
 // Lends the thread a level (priority inheritance) until it is called with 0; the higher of the two counts.
 void sched_boost(struct thread *thread, unsigned level);
-// The same, for the current thread or a claimed one: the level of the caller that it works for. 0: none any more.
+// The same, of another kind: the level of the caller that a server works for.
 void sched_donate(struct thread *thread, unsigned level);
 unsigned sched_level(const struct thread *thread); // what counts now, loan included
 nsec_t sched_slice(const struct thread *thread);   // of its policy and nice
