@@ -99,6 +99,29 @@ static void call_across(long n) {
     waitpid(child, NULL, 0);
 }
 
+// A pipe each way between the same two CPUs, to compare.
+static void pipe_across(long n) {
+    int there[2], back[2];
+    char byte = 0;
+    must(pipe(there)), must(pipe(back));
+    pid_t child = (pid_t)must(fork());
+    if (child == 0) {
+        on_cpu(1);
+        close(there[1]);
+        while (read(there[0], &byte, 1) == 1)
+            write(back[1], &byte, 1);
+        _exit(0);
+    }
+    on_cpu(0);
+    begin();
+    for (long i = 0; i < n; i++)
+        if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+            exit(1);
+    end();
+    close(there[0]), close(there[1]), close(back[0]), close(back[1]);
+    waitpid(child, NULL, 0);
+}
+
 static void send_receive(long n) {
     struct packet p = {.header = {.size = 64}};
     long port = must(syscall(CREATE, NULL)), right = mint(port);
@@ -227,6 +250,7 @@ const struct row ipc_rows[] = {
     {"fipc_call_32", "fipc_call + reply, 4 words", call_32, 5000},
     {"fipc_call_64", "fipc_call + reply, 64 bytes", call_64, 5000},
     {"fipc_call_across", "fipc_call + reply, 64 bytes, two CPUs", call_across, 5000},
+    {"pipe_across", "pipe ping-pong, two CPUs", pipe_across, 2000},
     {"fipc_send_recv", "fipc_send + fipc_recv, 64 bytes, 1 thread", send_receive, 5000},
     {"object_signal", "object_signal, nobody waits", signal_alone, 20000},
     {"signal_wait", "signal + wake + switch + wait again", signal_and_wait, 3000, 2},
