@@ -61,7 +61,7 @@ void run_queue_age(struct run_queue *rq, nsec_t now) {
         top = MAX(top, (unsigned)rq->current->queued_level);
     for (uint32_t lower = normal & ((1u << top) - 1); lower; lower &= lower - 1) {
         struct thread *thread = LIST_FIRST(&rq->levels[__builtin_ctz(lower)], struct thread, run_node);
-        if (now - thread->ready_since < age_limit(rq, thread))
+        if (thread->held || now - thread->ready_since < age_limit(rq, thread))
             continue;
         run_queue_remove(rq, thread);
         thread->queued_level = (uint8_t)top;

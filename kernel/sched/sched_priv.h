@@ -39,6 +39,8 @@ struct run_queue {
     nsec_t slice_end;         // of the current thread, if others want the CPU
     nsec_t next_ageing;
     nsec_t next_balance;
+    uint64_t round;   // of shares of the CPU (share.c) …
+    nsec_t round_end; // … and when the next one begins at the latest
     unsigned cpu;
     uint64_t switches;
 };
@@ -79,6 +81,18 @@ void policy_set_base(struct thread *thread);
 void policy_set_level(struct thread *thread);
 // The thread blocks (`end`) or has used up a slice: learns from the burst.
 void policy_learn(struct thread *thread, bool end);
+
+// --- share.c: shares of the CPU, tested on the host ---
+// The thread has run for so long.
+void share_account(struct run_queue *rq, struct thread *thread, nsec_t ran) REQUIRES(&rq->lock);
+// Has it (with `more` that is not accounted for yet) used up its part of this round?
+bool share_is_over(const struct run_queue *rq, struct thread *thread, nsec_t more) REQUIRES(&rq->lock);
+// Sets `held`, and the queued level if it is.
+void share_place(const struct run_queue *rq, struct thread *thread) REQUIRES(&rq->lock);
+// The next round begins because time is up.
+void share_round(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
+// Only the lowest level has threads. If those with shares wait there, so many rounds pass that one may run.
+void share_nobody_else(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 
 // --- schedule.c ---
 enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };

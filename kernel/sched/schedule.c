@@ -26,11 +26,13 @@
 struct run_queue run_queue PER_CPU;
 
 // The time on the CPU that ends now.
-static void account(struct thread *thread, nsec_t now) {
+static void account(struct run_queue *rq, struct thread *thread, nsec_t now) REQUIRES(&rq->lock) {
     nsec_t ran = now - thread->run_start;
     thread->run_time += ran;
     thread->burst += ran;
     thread->slice_left -= ran;
+    if (UNLIKELY(thread->share != nullptr))
+        share_account(rq, thread, ran);
 }
 
 // The current thread stays ready: back to the queue. If it may not run on this CPU any more, it is on no queue until
@@ -48,6 +50,8 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
         if (top >= 0 && top < prev->level)
             prev->queued_level = (uint8_t)top;
     }
+    if (UNLIKELY(prev->share != nullptr))
+        share_place(rq, prev);
     prev->ready_since = rq->clock;
     prev->sync_woken = false;
     atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
@@ -71,12 +75,14 @@ static void program_slice(struct run_queue *rq, struct thread *next, nsec_t now)
         tick_program(wanted);
 }
 
-static struct thread *choose(struct run_queue *rq, struct thread *direct) REQUIRES(&rq->lock) {
+static struct thread *choose(struct run_queue *rq, struct thread *direct, nsec_t now) REQUIRES(&rq->lock) {
     if (UNLIKELY(direct != nullptr)) {
         direct->queued_level = direct->level;
         direct->slice_left = arch_current()->slice_left; // it runs on the caller's time
         return direct;
     }
+    if (UNLIKELY(rq->bitmap == 1u << LEVEL_IDLE))
+        share_nobody_else(rq, now);
     struct thread *next = run_queue_pick(rq);
     return LIKELY(next != nullptr) ? next : rq->idle;
 }
@@ -108,7 +114,7 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     nsec_t now = arch_clock_now();
     spin_lock(&rq->lock);
     rq->clock = now;
-    account(prev, now);
+    account(rq, prev, now);
     if (kind == SWITCH_BLOCK) {
         prev->switches_voluntary++;
         policy_learn(prev, true);
@@ -119,7 +125,7 @@ void schedule(enum switch_kind kind, struct thread *direct) {
         rq->next_ageing = now + AGE_PERIOD;
         run_queue_age(rq, now);
     }
-    struct thread *next = choose(rq, direct);
+    struct thread *next = choose(rq, direct, now);
     rq->current = next;
     // Under the lock, as it is set: if `prev` goes on, a wish for a switch that comes from now on must stay.
     if (atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
@@ -157,6 +163,8 @@ void schedule_direct(struct thread *next) {
     spin_lock(&rq->lock);
     nsec_t ran = now - prev->run_start;
     prev->run_time += ran;
+    if (UNLIKELY(prev->share != nullptr))
+        share_account(rq, prev, ran);
     next->slice_left = prev->slice_left - ran;
     next->queued_level = MAX(next->level, prev->queued_level);
     prev->switches_voluntary++;

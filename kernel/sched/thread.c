@@ -20,6 +20,7 @@ void thread_init(struct thread *thread, void *stack, const char *name, void (*st
         thread->nice = parent->nice;
         thread->rt_priority = parent->rt_priority;
         thread->affinity = parent->affinity;
+        thread->share = parent->share;
         thread->predicted_run = parent->predicted_run;
     }
     policy_set_base(thread);

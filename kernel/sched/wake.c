@@ -68,8 +68,10 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     }
     struct run_queue *rq = &cpu_local(run_queue, cpu);
     spin_lock(&rq->lock);
-    unsigned level = thread->level;
-    thread->queued_level = (uint8_t)level;
+    thread->queued_level = thread->level;
+    if (UNLIKELY(thread->share != nullptr))
+        share_place(rq, thread);
+    unsigned level = thread->queued_level;
     thread->ready_since = rq->clock;
     thread->sync_woken = sync;
     run_queue_add(rq, thread, false);

@@ -38,6 +38,8 @@ enum sched_policy {
     SCHED_POLICY_IDLE = 5
 };
 
+struct cpu_share; // share.h
+
 struct cpu_mask {
     uint64_t bits; // CPU_MAX is 64
 };
@@ -63,8 +65,9 @@ struct thread {
     uint8_t rt_priority;    // 1 … 99 for FIFO and RR
     uint16_t cpu;           // run queue that it is or was last on
     struct cpu_mask affinity;
-    uint32_t predicted_run; // exponential average of recent run lengths, microseconds
-    nsec_t run_start;       // when it got the CPU
+    struct cpu_share *share; // of its group, or null; lives as long as the thread
+    uint32_t predicted_run;  // exponential average of recent run lengths, microseconds
+    nsec_t run_start;        // when it got the CPU
     nsec_t slice_left;
     nsec_t run_time;                       // total time on a CPU
     nsec_t user_time, system_time;         // the sampled part of run_time (see sched_thread_times)
@@ -74,6 +77,7 @@ struct thread {
     uint8_t queued_level;  // the level it was queued at for this run (ageing and yield move it)
     uint8_t boost_level;   // lent by threads that wait for it (sched_boost), 0: none
     uint8_t donated_level; // of the caller that it works for (sched_donate), 0: none
+    bool held;             // its share of the CPU is used up: it waits at the lowest level (share.c)
     bool leaving;          // switched away to move to another CPU; switch_finish queues it
     bool sync_woken;       // its waker is about to block: do not steal it at once
     nsec_t burst;          // time on a CPU since it last blocked
