@@ -234,6 +234,7 @@ static status_t bind_children(const struct path *from, struct mount *copy) REQUI
             struct mount *twin = mount_create(child->super, child->root, child->source, child->flags);
             if (!twin)
                 return -ENOMEM;
+            child->twin = twin;
             attach(twin, &(struct path){copy, child->mountpoint});
             status_t status = bind_children(&(struct path){child, child->root}, twin);
             if (status != 0)
@@ -327,9 +328,11 @@ static bool has_children(const struct mount *mount) REQUIRES(&mounts.mutex) {
 
 static void take_down(struct mount *mount) REQUIRES(&mounts.mutex) {
     struct path place;
-    detach(mount, &place);
+    if (mount->parent) { // not the root of a space
+        detach(mount, &place);
+        path_put(&place);
+    }
     list_remove(&mount->list);
-    path_put(&place);
     mount_put(mount);
 }
 
@@ -365,6 +368,82 @@ status_t vfs_unmount(const struct path *target, int flags) {
     return status;
 }
 
+// ---------------------------------------------------------------- spaces
+
+SLAB_CACHE(space_slab, struct mount_space);
+
+static struct mount *top_mount(struct mount *mount) REQUIRES(&mounts.mutex) {
+    while (mount->parent)
+        mount = mount->parent;
+    return mount;
+}
+
+void mount_space_put(struct mount_space *space) {
+    if (!refcount_down(&space->ref))
+        return;
+    mutex_lock(&mounts.mutex);
+    take_down_tree(space->root);
+    mutex_unlock(&mounts.mutex);
+    slab_free(&space_slab, space);
+}
+
+// Copies the whole tree that `old` is the root of; each mount's twin is its copy.
+static struct mount *copy_tree(struct mount *old) REQUIRES(&mounts.mutex) {
+    struct mount *mount;
+    LIST_FOR_EACH(mount, &mounts.list, list)
+    mount->twin = nullptr;
+    refcount_up(&old->super->ref);
+    struct mount *copy = mount_create(old->super, old->root, old->source, old->flags);
+    if (!copy)
+        return nullptr;
+    list_push_back(&mounts.list, &copy->list);
+    old->twin = copy;
+    if (bind_children(&(struct path){old, old->root}, copy) == 0)
+        return copy;
+    take_down_tree(copy);
+    return nullptr;
+}
+
+// To the same place in the copy. A place that is in no tree any more stays what it is.
+static struct path twin_of(const struct path *place) {
+    struct path twin = *place;
+    if (place->mount->twin)
+        twin.mount = place->mount->twin;
+    path_get(&twin);
+    return twin;
+}
+
+status_t fs_context_unshare_mounts(struct fs_context *fs) {
+    if (!cred_has_cap(vfs_cred(), CAP_SYS_ADMIN))
+        return -EPERM;
+    struct mount_space *space = slab_alloc(&space_slab), *old_space = fs->space;
+    if (!space)
+        return -ENOMEM;
+    refcount_init(&space->ref, 1);
+    mutex_lock(&mounts.mutex);
+    spin_lock(&fs->lock);
+    struct path root = fs->root, cwd = fs->cwd; // nobody else changes them
+    spin_unlock(&fs->lock);
+    space->root = copy_tree(top_mount(root.mount));
+    if (!space->root) {
+        mutex_unlock(&mounts.mutex);
+        slab_free(&space_slab, space);
+        return -ENOMEM;
+    }
+    struct path new_root = twin_of(&root), new_cwd = twin_of(&cwd);
+    spin_lock(&fs->lock);
+    fs->root = new_root;
+    fs->cwd = new_cwd;
+    fs->space = space;
+    spin_unlock(&fs->lock);
+    mutex_unlock(&mounts.mutex);
+    path_put(&root);
+    path_put(&cwd);
+    if (old_space)
+        mount_space_put(old_space);
+    return 0;
+}
+
 // ---------------------------------------------------------------- the root
 
 static void replace_root(struct fs_context *fs, void *argument) {
@@ -396,20 +475,26 @@ status_t vfs_pivot_root(const struct path *new_root, const struct path *put_old)
     struct mount *new_mount = new_root->mount, *old_mount = root.mount;
     if (new_root->entry != new_mount->root || root.entry != old_mount->root || !new_mount->parent)
         goto out;
-    // The first root is the initramfs; it stays where it is, as on Linux.
-    if (!old_mount->parent || !mount_is_below(put_old->mount, new_mount))
+    // The first root is the initramfs; it stays where it is, as on Linux. That of a space of one's own may go.
+    struct mount_space *space = vfs_context()->space;
+    if ((!old_mount->parent && !(space && space->root == old_mount)) || !mount_is_below(put_old->mount, new_mount))
         goto out;
     status = -EBUSY;
     if (new_mount == old_mount || put_old->mount == old_mount)
         goto out;
-    struct path new_place, above;
+    struct path new_place, above = {};
     detach(new_mount, &new_place);
-    detach(old_mount, &above);
-    attach(new_mount, &above);
+    if (old_mount->parent) {
+        detach(old_mount, &above);
+        attach(new_mount, &above);
+    } else {
+        space->root = new_mount;
+    }
     place = top_of(put_old);
     attach(old_mount, &place);
     path_put(&new_place);
-    path_put(&above);
+    if (above.mount)
+        path_put(&above);
     pair[0] = root;
     pair[1] = (struct path){new_mount, new_mount->root};
     if (vfs_hooks && vfs_hooks->for_each_context)
@@ -458,37 +543,7 @@ status_t mount_hidden(const char *type, struct path *out) {
     return 0;
 }
 
-// ---------------------------------------------------------------- questions
-
-int mount_id(const struct mount *mount) {
-    return (int)mount->id;
-}
-uint32_t mount_flags(const struct mount *mount) {
-    return atomic_load((_Atomic uint32_t *)(uintptr_t)&mount->flags);
-}
-uint32_t path_mount_flags(const struct path *path) {
-    return mount_flags(path->mount);
-}
-bool path_is_mount_root(const struct path *path) {
-    return path->entry == path->mount->root;
-}
-
-status_t path_check_writable(const struct path *path) {
-    uint32_t flags = atomic_load_explicit(&path->mount->flags, memory_order_relaxed) |
-                     atomic_load_explicit(&path->mount->super->flags, memory_order_relaxed);
-    return flags & MS_RDONLY ? -EROFS : 0;
-}
-
-void vfs_statfs(struct vnode *vnode, const struct mount *mount, struct statfs_info *out) {
-    enum { ST_VALID = 0x20 };
-    struct super *super = vnode->super;
-    *out = (struct statfs_info){.block_size = PAGE_SIZE, .name_max = NAME_MAX};
-    if (super->ops->statfs)
-        super->ops->statfs(super, out);
-    uint32_t flags = mount ? mount_flags(mount) : 0;
-    out->flags = ST_VALID | (flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)) |
-                 (super->flags & MS_RDONLY);
-}
+// ---------------------------------------------------------------- all of them
 
 void vfs_sync_all(void) {
     mutex_lock(&mounts.mutex);
@@ -499,89 +554,16 @@ void vfs_sync_all(void) {
     mutex_unlock(&mounts.mutex);
 }
 
-// ---------------------------------------------------------------- /proc/mounts and friends
-
-static void show_flags(struct text_buffer *text, uint32_t flags) {
-    static const struct {
-        uint32_t flag;
-        const char *name;
-    } names[] = {{MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
-                 {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_NOSYMFOLLOW, ",nosymfollow"}};
-    text_printf(text, "%s", flags & MS_RDONLY ? "ro" : "rw");
-    for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-        if (flags & names[i].flag)
-            text_printf(text, "%s", names[i].name);
-    if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-        text_printf(text, ",relatime");
-}
-
-// Blanks, tabs, newlines and backslashes as octal, as in fstab.
-static void show_escaped(struct text_buffer *text, const char *from) {
-    for (; *from; from++) {
-        if (*from == ' ' || *from == '\t' || *from == '\n' || *from == '\\')
-            text_printf(text, "\\%03o", (unsigned)(uint8_t)*from);
-        else
-            text_printf(text, "%c", *from);
-    }
-}
-
-static void show_super(struct text_buffer *text, struct super *super) {
-    text_printf(text, "%s", super->flags & MS_RDONLY ? "ro" : "rw");
-    if (super->ops->show_options)
-        super->ops->show_options(super, text);
-}
-
-static void describe(struct mount *mount, struct text_buffer *text, char *place) {
-    show_escaped(text, mount->source);
-    text_printf(text, " ");
-    show_escaped(text, place);
-    text_printf(text, " %s ", mount->super->ops->name);
-    show_flags(text, mount->flags | (mount->super->flags & MS_RDONLY));
-    if (mount->super->ops->show_options)
-        mount->super->ops->show_options(mount->super, text);
-    text_printf(text, " 0 0\n");
-}
-
-static void describe_info(struct mount *mount, struct text_buffer *text, char *place) {
-    char *buffer = kmalloc(PATH_MAX);
-    if (!buffer)
-        return;
-    struct path root = {mount, mount->root}, top = {mount, mount->super->root_entry};
-    const char *shown = path_text(&root, &top, buffer, PATH_MAX);
-    struct mount *parent = mount->parent;
-    text_printf(text, "%u %u %u:%u ", mount->id, parent ? parent->id : 1, abi_device_major(mount->super->device),
-                abi_device_minor(mount->super->device));
-    show_escaped(text, is_error_pointer(shown) ? "/" : shown);
-    text_printf(text, " ");
-    show_escaped(text, place);
-    text_printf(text, " ");
-    show_flags(text, mount->flags);
-    text_printf(text, " - %s ", mount->super->ops->name);
-    show_escaped(text, mount->source);
-    text_printf(text, " ");
-    show_super(text, mount->super);
-    text_printf(text, "\n");
-    kfree(buffer);
-}
-
-void mount_describe_all(struct text_buffer *text, bool mountinfo) {
+void mounts_visit(void (*visit)(struct mount *mount, void *context), void *context) {
     struct path root;
-    char *buffer = kmalloc(PATH_MAX);
-    if (!buffer)
-        return;
     fs_get_root(&root);
     mutex_lock(&mounts.mutex);
     struct mount *mount;
-    LIST_FOR_EACH(mount, &mounts.list, list) {
-        struct path at = {mount, mount->root};
-        const char *place = path_text(&at, &root, buffer, PATH_MAX);
-        if (is_error_pointer(place))
-            continue;
-        (mountinfo ? describe_info : describe)(mount, text, (char *)(uintptr_t)place);
-    }
+    LIST_FOR_EACH(mount, &mounts.list, list)
+    if (top_mount(mount) == top_mount(root.mount))
+        visit(mount, context);
     mutex_unlock(&mounts.mutex);
     path_put(&root);
-    kfree(buffer);
 }
 
 void filesystems_describe(struct text_buffer *text) {

@@ -97,6 +97,9 @@ struct fs_context *fs_context_copy(struct fs_context *from) {
     path_get(&root);
     path_get(&cwd);
     fs->umask = from->umask;
+    fs->space = from->space;
+    if (fs->space)
+        refcount_up(&fs->space->ref);
     spin_unlock(&from->lock);
     spin_lock(&fs->lock);
     fs->root = root;
@@ -113,6 +116,8 @@ void fs_context_put(struct fs_context *fs) {
     spin_unlock(&fs->lock);
     path_put(&root);
     path_put(&cwd);
+    if (fs->space)
+        mount_space_put(fs->space);
     slab_free(&context_slab, fs);
 }
 

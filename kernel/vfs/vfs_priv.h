@@ -122,6 +122,7 @@ struct mount {
     _Atomic(struct entry *) mountpoint; // one reference
     struct list_node list;              // mounts.list
     char *source;
+    struct mount *twin; // its copy, while a space is copied
     struct rcu_head rcu;
 };
 void mount_free(struct mount *mount);
@@ -131,10 +132,18 @@ ALWAYS_INLINE void mount_put(struct mount *mount) {
 }
 // What is mounted on (mount, entry); RCU, no reference.
 struct mount *mount_find(struct mount *on, struct entry *at);
+// A tree of mounts of one's own: its root has no parent. The first one is not counted.
+struct mount_space {
+    struct refcount ref;
+    struct mount *root; // the tree's reference; under the mutex of mounts
+};
+void mount_space_put(struct mount_space *space);
 void mount_init(void);
 MUST_USE status_t mount_root_create(const char *type);
 MUST_USE status_t mount_hidden(const char *type, struct path *out);
-void mount_describe_all(struct text_buffer *text, bool mountinfo);
+void mount_describe_all(struct text_buffer *text, bool mountinfo); // mount_show.c
+// All mounts that the current task's root is in one tree with, in order of mounting. The mutex of mounts is held.
+void mounts_visit(void (*visit)(struct mount *mount, void *context), void *context);
 void filesystems_describe(struct text_buffer *text);
 MUST_USE status_t super_create(const struct super_ops *ops, const char *source, const char *options,
                                struct super **out);

@@ -24,9 +24,14 @@ struct fs_context {
     struct spinlock lock;
     struct path root GUARDED_BY(&lock), cwd GUARDED_BY(&lock);
     uint32_t umask;
+    struct mount_space *space; // one reference; null: the first one, which everyone shares
 };
+struct mount_space;                                          // a private tree of mounts (mount_space.c)
 struct fs_context *fs_context_copy(struct fs_context *from); // nullptr: no memory
-void fs_context_put(struct fs_context *fs);
+void fs_context_put(struct fs_context *fs);                  // may block
+// A copy of all mounts for this context alone and its copies (CLONE_NEWNS). Nobody else uses the context. -EPERM,
+// -ENOMEM.
+MUST_USE status_t fs_context_unshare_mounts(struct fs_context *fs);
 extern struct fs_context fs_initial;
 
 enum lookup_flags {
