@@ -14,7 +14,7 @@ enum { KEPT = 3 }; // spaces that a CPU comes back to
 
 // A space whose page at ADDRESS holds the number; nullptr: no memory.
 static struct aspace *make_space(uint64_t number) {
-    struct aspace *space = aspace_create();
+    struct aspace *space = aspace_create(nullptr);
     struct map_request request = {.address = ADDRESS,
                                   .size = PAGE_SIZE,
                                   .flags = REGION_READ | REGION_WRITE | REGION_MAY_WRITE | REGION_NO_HUGE,

@@ -15,7 +15,7 @@
 
 SLAB_CACHE(aspace_cache, struct aspace);
 
-struct aspace *aspace_create(void) {
+struct aspace *aspace_create(struct memory_account *account) {
     struct aspace *aspace = slab_alloc_zero(&aspace_cache);
     if (!aspace)
         return nullptr;
@@ -25,6 +25,7 @@ struct aspace *aspace_create(void) {
         return nullptr;
     }
     refcount_init(&aspace->ref, 1);
+    charge_init(&aspace->charge, account);
     rwlock_init(&aspace->lock);
     arch_aspace_init(&aspace->arch, page_to_phys(root));
     atomic_store_explicit(&aspace->table_pages, 1, memory_order_relaxed);
@@ -66,6 +67,7 @@ void aspace_put(struct aspace *aspace) {
     destroy_regions(aspace);
     this_cpu(page_counters).tables--;
     page_put(phys_to_page(root));
+    charge_fini(&aspace->charge);
     slab_free(&aspace_cache, aspace);
 }
 

@@ -32,6 +32,12 @@ ALWAYS_INLINE bool region_is_data(uint32_t flags) {
 #define REGION_PROT (REGION_READ | REGION_WRITE | REGION_EXEC)
 #define REGION_PROT_ALL (REGION_PROT | REGION_GUARDED) // what mprotect changes
 
+// What its account pays for.
+ALWAYS_INLINE int64_t aspace_used_pages(struct aspace *aspace) {
+    return atomic_load_explicit(&aspace->resident_pages, memory_order_relaxed) +
+           atomic_load_explicit(&aspace->table_pages, memory_order_relaxed);
+}
+
 // --- region.c ---
 // The first region that ends above the address; it may begin above it, too. nullptr: none.
 struct region *region_from(struct aspace *aspace, vaddr_t address) REQUIRES_SHARED(&aspace->lock);

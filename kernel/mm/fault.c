@@ -27,6 +27,11 @@ static void count_resident(struct aspace *aspace, int64_t pages) {
     atomic_fetch_add_explicit(&aspace->resident_pages, pages, memory_order_relaxed);
 }
 
+// Whoever pays for the space's memory pays for so many pages more.
+static bool may_add(struct aspace *aspace, int64_t pages) {
+    return charge_cover(&aspace->charge, aspace_used_pages(aspace) + pages);
+}
+
 static struct page *anonymous_page(unsigned flags) {
     struct page *page = page_alloc_one(flags | ALLOC_USER);
     if (LIKELY(page)) {
@@ -56,6 +61,8 @@ static bool try_huge(struct region *region, vaddr_t address) {
     pte_slot_t *slot = block_slot_make(region->aspace, address);
     if (!slot || slot_load(slot) != 0)
         return slot && is_huge_leaf(slot_load(slot));
+    if (!may_add(region->aspace, PTE_PER_TABLE))
+        return false;
     struct page *page = page_alloc(9, ALLOC_USER | ALLOC_ZERO);
     if (!page)
         return false;
@@ -259,6 +266,8 @@ static status_t map_object(struct region *region, pte_slot_t *slot, vaddr_t addr
 
 status_t fault_resolve(struct aspace *aspace, struct region *region, vaddr_t address, unsigned access) {
     bool huge = false;
+    if (UNLIKELY(!may_add(aspace, 1)))
+        return -ENOMEM;
     if (region_is_anonymous(region) && huge_fits(region, address) && try_huge(region, address))
         return huge_fault(region, address, access);
     pte_slot_t *slot = page_slot_make(aspace, address, &huge);
@@ -371,11 +380,6 @@ status_t aspace_fault(struct aspace *aspace, vaddr_t address, unsigned access) {
             return status;
         asked = true;
     }
-}
-
-struct aspace *aspace_current(void) {
-    struct arch_aspace *arch = arch_current()->aspace;
-    return arch ? CONTAINER_OF(arch, struct aspace, arch) : nullptr;
 }
 
 bool trap_kernel_page_fault(vaddr_t address, unsigned access) {

@@ -116,9 +116,13 @@ static void copy_fields(struct aspace *child, const struct aspace *parent) {
 }
 
 struct aspace *aspace_fork(struct aspace *parent) {
-    struct aspace *child = aspace_create();
+    struct aspace *child = aspace_create(parent->charge.account);
     if (!child)
         return nullptr;
+    if (!charge_cover(&child->charge, aspace_used_pages(parent))) {
+        aspace_put(child);
+        return nullptr;
+    }
     struct copy copy = {.child = child};
     status_t status = 0;
     rwlock_write(&parent->lock);

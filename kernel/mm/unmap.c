@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Taking mappings away, in batches: clear entries, flush the TLBs once, only then drop the pages. A page must not be
 // reused while some CPU can still reach it through a stale translation.
+#include "aspace_priv.h"
 #include "page_priv.h"
 #include "pagetable_priv.h"
 
@@ -48,6 +49,7 @@ void unmap_finish(struct unmap *unmap) {
     if (unmap->resident)
         atomic_fetch_sub_explicit(&unmap->aspace->resident_pages, unmap->resident, memory_order_relaxed);
     unmap->resident = 0;
+    charge_shrink(&unmap->aspace->charge, aspace_used_pages(unmap->aspace));
 }
 
 static void defer(struct unmap *unmap, struct page *page, unsigned tag) {

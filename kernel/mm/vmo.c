@@ -10,8 +10,10 @@
 #include <abi/fcntl.h>
 #include <lib/assert.h>
 #include <lib/string.h>
+#include <mm/aspace.h>
 #include <mm/slab.h>
 #include <mm/uio.h>
+#include <sched/thread.h>
 
 SLAB_CACHE(vmo_cache, struct vmo);
 SLAB_CACHE(radix_node_cache, struct radix_node);
@@ -23,11 +25,18 @@ void radix_node_free(struct radix_node *node) {
     slab_free(&radix_node_cache, node);
 }
 
+// Of the program that runs; null: of the kernel's own threads.
+static struct memory_account *current_account(void) {
+    struct thread *thread = arch_current();
+    return thread && thread->aspace ? aspace_current()->charge.account : nullptr;
+}
+
 struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, void *context) {
     struct vmo *vmo = slab_alloc_zero(&vmo_cache);
     if (!vmo)
         return nullptr;
     refcount_init(&vmo->ref, 1);
+    charge_init(&vmo->memory, pager ? nullptr : current_account());
     vmo->pager = pager;
     vmo->pager_context = context;
     list_init(&vmo->mappings);
@@ -48,6 +57,7 @@ void vmo_put(struct vmo *vmo) {
     spin_unlock(&vmo->lock);
     if (vmo->pager && vmo->pager->destroy)
         vmo->pager->destroy(vmo);
+    charge_fini(&vmo->memory);
     slab_free(&vmo_cache, vmo);
 }
 
@@ -63,6 +73,9 @@ static bool charge(struct vmo *vmo) {
 
 // Puts a new page in; the tree takes over the caller's reference on success.
 static status_t add_locked(struct vmo *vmo, uint64_t index, struct page *page) REQUIRES(&vmo->lock) {
+    int64_t used = (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed) + 1;
+    if (!charge_cover(&vmo->memory, used))
+        return -ENOMEM;
     if (!charge(vmo))
         return -ENOSPC;
     if (radix_set(&vmo->pages, index, page) < 0) {

@@ -29,6 +29,7 @@ static unsigned take_pages(struct vmo *vmo, uint64_t *index, uint64_t end, struc
         if (vmo->charge)
             atomic_fetch_sub_explicit(vmo->charge, count, memory_order_relaxed);
         this_cpu(page_counters).cached -= count;
+        charge_shrink(&vmo->memory, (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed));
     }
     return count;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The calls that make, name and connect sockets.
 #include "net_priv.h"
+#include <object/task.h>
 
 #include <abi/fcntl.h>
 #include <abi/syscall_table.h>
@@ -22,6 +23,8 @@ static status_t find_family(int number, const struct socket_family **family) {
 long sys_socket(int family_number, int type, int protocol) {
     const struct socket_family *family;
     struct socket *socket;
+    if (job_flags_current() & JOB_NO_SOCKETS)
+        return -EACCES;
     if (!type_is_valid(type))
         return -EINVAL;
     status_t status = find_family(family_number, &family);
@@ -34,6 +37,8 @@ long sys_socketpair(int family_number, int type, int protocol, int __user *fds) 
     const struct socket_family *family;
     struct socket *a, *b;
     int handles[2];
+    if (job_flags_current() & JOB_NO_SOCKETS)
+        return -EACCES;
     if (!type_is_valid(type))
         return -EINVAL;
     status_t status = find_family(family_number, &family);

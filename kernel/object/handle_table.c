@@ -8,6 +8,7 @@
 #include "handle_table.h"
 #include "object_priv.h"
 #include <lib/string.h>
+#include <object/job.h>
 #include <object/task.h>
 
 SLAB_CACHE(handle_table_cache, struct handle_table);
@@ -60,6 +61,53 @@ status_t table_grow(struct handle_table *table, unsigned number) {
     return 0;
 }
 
+// One more handle than the job pays for: charges ahead if it may, so that the counters of the tree are touched once in
+// many handles; where there is a limit each counts at once.
+static NOINLINE bool charge_more(struct handle_table *table) REQUIRES(&table->lock) {
+    enum { AHEAD = 32 };
+    bool ahead = job_handles_are_unlimited(table->job);
+    uint32_t more = ahead ? AHEAD : 1;
+    if (!job_charge_handles(table->job, more))
+        return false;
+    table->charged += more;
+    table->spare = ahead ? 2 * AHEAD : 0;
+    return true;
+}
+
+static bool may_use_one_more(struct handle_table *table) REQUIRES(&table->lock) {
+    return LIKELY(table->count < table->charged) || charge_more(table);
+}
+
+static NOINLINE void charge_less(struct handle_table *table) REQUIRES(&table->lock) {
+    if (!table->job)
+        return;
+    uint32_t less = table->charged - table->count - table->spare / 2;
+    table->charged -= less;
+    job_uncharge_handles(table->job, less);
+}
+
+status_t handle_table_set_job(struct handle_table *table, struct job *job) {
+    spin_lock(&table->lock);
+    struct job *old = table->job;
+    bool may = job_charge_handles(job, table->count);
+    if (may) {
+        job_get(job);
+        if (old)
+            job_uncharge_handles(old, table->charged);
+        table->job = job;
+        table->charged = table->count;
+        table->spare = 0;
+    }
+    spin_unlock(&table->lock);
+    if (may && old)
+        job_put(old);
+    return may ? 0 : -EMFILE;
+}
+
+bool handle_table_is_shared(struct handle_table *table) {
+    return refcount_value(&table->ref) > 1;
+}
+
 static void mark_used(struct handle_table *table, unsigned number, bool cloexec) REQUIRES(&table->lock) {
     *used_word(table, number) |= 1ull << (number % 64);
     table_set_cloexec(table, number, cloexec);
@@ -79,6 +127,8 @@ int table_take_free(struct handle_table *table, unsigned minimum, bool cloexec) 
         return -EMFILE;
     if (number >= table->capacity && table_grow(table, number) != 0)
         return -ENOMEM;
+    if (!may_use_one_more(table))
+        return -EMFILE;
     if (minimum <= table->next_free)
         table->next_free = number + 1;
     mark_used(table, number, cloexec);
@@ -90,6 +140,8 @@ status_t table_take(struct handle_table *table, unsigned number, bool cloexec) {
         return -ENOMEM;
     if (table_is_used(table, number))
         table_set_cloexec(table, number, cloexec);
+    else if (!may_use_one_more(table))
+        return -EMFILE;
     else
         mark_used(table, number, cloexec);
     return 0;
@@ -98,6 +150,8 @@ status_t table_take(struct handle_table *table, unsigned number, bool cloexec) {
 void table_free(struct handle_table *table, unsigned number) {
     *used_word(table, number) &= ~(1ull << (number % 64));
     table->count--;
+    if (UNLIKELY(table->charged - table->count > table->spare))
+        charge_less(table);
     if (number < table->next_free)
         table->next_free = number;
 }
@@ -129,8 +183,18 @@ struct handle_table *handle_table_create(void) {
     refcount_init(&table->ref, 1);
     spin_init(&table->lock);
     table->limit = 1024;
+    table->charged = table->spare = UINT32_MAX;
     table->chunks[0] = (struct handle_chunk){table->first_entries, &table->first_used, &table->first_cloexec};
     return table;
+}
+
+// What it pays for its handles goes back; the handles are gone or were never there.
+static void leave_job(struct handle_table *table) NO_THREAD_SAFETY {
+    if (!table->job)
+        return;
+    job_uncharge_handles(table->job, table->charged);
+    job_put(table->job);
+    table->job = nullptr;
 }
 
 static void free_table(struct handle_table *table) {
@@ -181,8 +245,15 @@ struct handle_table *handle_table_copy(struct handle_table *from) NO_THREAD_SAFE
         if (start == 0)
             break;
     }
-    if (last >= 0 && table_grow(to, (unsigned)last) != 0) {
+    if (from->job && job_charge_handles(from->job, from->count)) {
+        job_get(from->job);
+        to->job = from->job;
+        to->charged = from->count;
+        to->spare = 0;
+    }
+    if (to->job != from->job || (last >= 0 && table_grow(to, (unsigned)last) != 0)) {
         spin_unlock(&from->lock);
+        leave_job(to);
         free_table(to);
         return nullptr;
     }
@@ -206,6 +277,7 @@ void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_S
         if (entry)
             handle_drop(entry_object(entry), task);
     }
+    leave_job(table);
     rcu_call(&table->rcu, reclaim_table); // task_get_handles may be looking at its count
 }
 

@@ -24,6 +24,9 @@ struct handle_table {
     struct spinlock lock; // all changes
     uint32_t next_free;   // no free number is below
     uint32_t count;       // used numbers
+    uint32_t charged;     // of these, what the job pays for already: never less
+    uint32_t spare;       // how much more may be charged than used
+    struct job *job;      // one reference; null: nobody pays (then all is charged)
     uint32_t limit;
     struct handle_chunk chunks[CHUNK_COUNT]; // 0: the three below
     _Atomic uint64_t first_entries[CHUNK_FIRST];

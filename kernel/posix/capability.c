@@ -36,7 +36,7 @@ long sys_capget(void __user *user_header, void __user *data) {
         return 0;
     rcu_read_lock();
     struct process *process = header.pid == 0 ? process_current() : nullptr;
-    struct posix_thread *thread = process ? nullptr : thread_find(header.pid);
+    struct posix_thread *thread = process ? nullptr : thread_seen(thread_find(header.pid));
     if (thread)
         process = thread->process;
     struct abi_cap_data caps[2];

@@ -268,7 +268,7 @@ static void set_limits(struct aspace *aspace) {
 }
 
 status_t exec_load(struct exec *exec) {
-    exec->aspace = aspace_create();
+    exec->aspace = aspace_create(&job_current()->memory);
     if (!exec->aspace)
         return -ENOMEM;
     set_limits(exec->aspace);

@@ -159,6 +159,7 @@ static void end_process(struct process *process, int status) {
     spin_unlock(&process->signal_lock);
     spin_lock(&process_tree_lock);
     bool reaped = become_zombie(process, status);
+    job_remove_task(process->task.job);
     struct signal_actions *actions = process->actions;
     process->actions = nullptr; // nobody looks: there are no threads to signal and no children to be told of
     spin_unlock(&process_tree_lock);
@@ -188,6 +189,7 @@ void posix_thread_exit(int status) {
         sched_set_aspace(nullptr);
     }
     atomic_fetch_sub_explicit(&process->account->threads, 1, memory_order_relaxed);
+    job_uncharge_threads(process->task.job, 1);
     spin_lock(&process_tree_lock);
     id_set(self->tid, ID_THREAD, nullptr);
     spin_unlock(&process_tree_lock);

@@ -119,6 +119,8 @@ static void copy_plain(struct process *child, struct process *parent) {
     child->login_uid = parent->login_uid;
     child->account = parent->account;
     user_account_get(child->account);
+    job_get(parent->task.job);
+    atomic_init(&child->task.job, parent->task.job);
     struct cred *cred = atomic_load_explicit(&parent->task.cred, memory_order_relaxed);
     cred_get(cred);
     atomic_init(&child->task.cred, cred);
@@ -237,8 +239,14 @@ static status_t link_new(const struct clone_request *r, struct process *process,
     } else {
         bool sibling = r->flags & CLONE_PARENT;
         process->exit_signal = sibling ? self->exit_signal : r->exit_signal;
+        status = job_add_task(process->task.job); // not if it is being killed, under the same lock
+        if (status != 0)
+            goto out;
         status = process_link(process, sibling ? self->parent : self, thread);
-        object_get(&process->task.object); // the thread's; the first is the family's
+        if (status != 0)
+            job_remove_task(process->task.job);
+        else
+            object_get(&process->task.object); // the thread's; the first is the family's
     }
 out:
     spin_unlock(&process_tree_lock);
@@ -252,10 +260,13 @@ long process_clone(const struct clone_request *r) {
         return status;
     if (!may_have_thread(self))
         return -EAGAIN;
+    if (!job_charge_threads(self->task.job, 1))
+        return -EAGAIN;
     bool new_process = !(r->flags & CLONE_THREAD);
     struct process *process = new_process ? process_copy(r->flags) : self;
+    status = -ENOMEM;
     if (!process)
-        return -ENOMEM;
+        goto fail_charge;
     struct posix_thread *thread;
     status = thread_copy(r, process, &thread);
     if (status != 0)
@@ -303,6 +314,8 @@ fail_thread:
 fail_process:
     if (new_process)
         release_parts(process);
+fail_charge:
+    job_uncharge_threads(self->task.job, 1);
     return status;
 }
 

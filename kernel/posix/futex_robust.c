@@ -19,7 +19,7 @@ long sys_get_robust_list(int pid, void __user *head, void __user *size) {
     vaddr_t list = 0;
     status_t status = 0;
     rcu_read_lock();
-    struct posix_thread *thread = pid ? thread_find(pid) : posix_current();
+    struct posix_thread *thread = pid ? thread_seen(thread_find(pid)) : posix_current();
     if (!thread)
         status = -ESRCH;
     else if (thread->process != process_current() && !cred_has_cap(cred_current(), CAP_SYS_PTRACE))

@@ -45,12 +45,19 @@ static void async_io(int owner, int signal, struct object *object, uint32_t sign
 }
 
 static struct task *task_find(int id) {
-    struct process *process = process_lookup(id);
+    struct process *process = process_lookup_seen(id);
     return process ? &process->task : nullptr;
 }
 
 static int task_next(int id) {
-    return id_next(id, ID_PROCESS);
+    for (; (id = id_next(id, ID_PROCESS)) >= 0; id++) {
+        struct process *process = process_lookup_seen(id);
+        if (process) {
+            process_put(process);
+            break;
+        }
+    }
+    return id;
 }
 
 static int thread_next(struct task *task, int tid) {
@@ -118,6 +125,7 @@ void posix_init(void) {
     fipc_hooks = &native_hooks;
     realtime_listen(&listener);
     clock_changed();
+    job_init_root();
     job_init();
     sleep_init();
     cpu_timers_init();
@@ -126,4 +134,5 @@ void posix_init(void) {
     proc_system_init();
     proc_sys_init();
     proc_tessera_init();
+    proc_jobs_init();
 }

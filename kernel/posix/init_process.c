@@ -87,13 +87,17 @@ static status_t give_parts(struct process *process) {
     cred_get(&cred_root);
     atomic_init(&process->task.cred, &cred_root);
     process->account = user_account_lookup(0);
+    job_get(&job_root);
+    atomic_init(&process->task.job, &job_root);
     process->actions = signal_actions_copy(nullptr);
     atomic_init(&process->task.handles, handle_table_create());
     atomic_init(&process->task.fs, fs_context_copy(&fs_initial));
     if (!process->account || !process->actions || !process->task.handles || !process->task.fs)
         return -ENOMEM;
     handle_table_set_limit(process->task.handles, process->limits[RLIMIT_NOFILE].soft);
-    return 0;
+    if (!job_charge_threads(&job_root, 1))
+        return -EAGAIN;
+    return handle_table_set_job(process->task.handles, &job_root);
 }
 
 status_t process_start_init(const char *path, const char *const *argv, const char *const *envp) {
@@ -115,6 +119,8 @@ status_t process_start_init(const char *path, const char *const *argv, const cha
     status = process_link(process, nullptr, thread);
     if (status == 0)
         status = session_create(process);
+    if (status == 0)
+        status = job_add_task(&job_root);
     spin_unlock(&process_tree_lock);
     if (status != 0)
         return status;

@@ -176,7 +176,7 @@ out:
 static long group_or_session(int pid, bool session) {
     long result = -ESRCH;
     spin_lock(&process_tree_lock);
-    struct process *process = pid == 0 ? process_current() : process_find_by_thread(pid);
+    struct process *process = pid == 0 ? process_current() : process_seen(process_find_by_thread(pid));
     if (process)
         result = session ? process->group->session->id : process->group->id;
     spin_unlock(&process_tree_lock);

@@ -50,7 +50,7 @@ static bool may_look(struct process *process) {
 }
 
 long sys_kcmp(int pid1, int pid2, int type, unsigned long index1, unsigned long index2) {
-    struct process *a = process_lookup(pid1), *b = process_lookup(pid2);
+    struct process *a = process_lookup_seen(pid1), *b = process_lookup_seen(pid2);
     long result = -ESRCH;
     if (a && b)
         result = may_look(a) && may_look(b) ? compare(a, b, type, (unsigned long[]){index1, index2}) : -EPERM;
@@ -85,14 +85,17 @@ static status_t unshare_files(struct task *task) {
     return 0;
 }
 
-// Namespaces do not exist: as on a Linux built without them. Threads of one process cannot stop sharing its tables.
+// Of the namespaces there is only that of mounts: for others, as on a Linux built without them. Threads of one process
+// cannot stop sharing its tables.
 long sys_unshare(unsigned long flags) {
     struct task *task = task_current();
-    if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM))
+    if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS))
         return -EINVAL;
     if (task->thread_count > 1)
         return flags == 0 ? 0 : -EINVAL;
-    status_t status = flags & CLONE_FS ? unshare_fs(task) : 0;
+    status_t status = flags & (CLONE_FS | CLONE_NEWNS) ? unshare_fs(task) : 0;
+    if (status == 0 && (flags & CLONE_NEWNS))
+        status = fs_context_unshare_mounts(task->fs);
     if (status == 0 && (flags & CLONE_FILES))
         status = unshare_files(task);
     return status;

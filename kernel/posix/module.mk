@@ -6,7 +6,7 @@ tests := elf pid script signal_queue wait_status
 
 # processes, signals, time
 sources += elf.c exception.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_script.c exec_stack.c exit.c fork.c hooks.c
-sources += ids.c init_process.c itimer.c job.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
+sources += ids.c init_process.c itimer.c job.c job_calls.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
 sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
 sources += thread_object.c time.c user_account.c user_work.c vdso.c wait.c
 sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
@@ -17,4 +17,4 @@ sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c se
 # files
 sources += file_path.c file_io.c file_open.c file_stat.c file_dir.c file_name.c file_attr.c file_fcntl.c file_sync.c
 sources += file_copy.c inotify.c mount.c xattr.c
-sources += proc_sys.c proc_system.c proc_task.c proc_task_maps.c proc_task_status.c proc_tessera.c
+sources += proc_sys.c proc_system.c proc_task.c proc_task_maps.c proc_task_status.c proc_tessera.c proc_jobs.c

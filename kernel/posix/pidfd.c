@@ -21,10 +21,10 @@ int pidfd_install(struct process *process) {
 long sys_pidfd_open(int pid, unsigned flags) {
     if ((flags & ~(unsigned)O_NONBLOCK) || pid <= 0)
         return -EINVAL;
-    struct process *process = process_lookup(pid);
+    struct process *process = process_lookup_seen(pid);
     if (!process) {
         rcu_read_lock();
-        bool thread = thread_find(pid) != nullptr;
+        bool thread = thread_seen(thread_find(pid)) != nullptr;
         rcu_read_unlock();
         return thread ? -EINVAL : -ESRCH;
     }

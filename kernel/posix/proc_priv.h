@@ -38,3 +38,4 @@ void proc_task_init(void);
 void proc_system_init(void);
 void proc_sys_init(void);
 void proc_tessera_init(void);
+void proc_jobs_init(void); // /proc/tessera/jobs, handles, ports: proc_jobs.c

@@ -33,6 +33,8 @@ static void process_destroy(struct object *object) {
     struct cred *cred = atomic_load(&process->task.cred);
     if (cred)
         cred_put(cred);
+    if (process->task.job)
+        job_put(process->task.job);
     if (process->account)
         user_account_put(process->account);
     rcu_call(&process->rcu, process_reclaim);
@@ -154,6 +156,23 @@ struct process *process_next(int pid) {
             return process;
     }
     return nullptr;
+}
+
+struct process *process_seen(struct process *process) {
+    return process && job_sees(job_current(), process->task.job) ? process : nullptr;
+}
+
+struct posix_thread *thread_seen(struct posix_thread *thread) {
+    return thread && process_seen(thread->process) ? thread : nullptr;
+}
+
+struct process *process_lookup_seen(int pid) {
+    struct process *process = process_lookup(pid);
+    if (process && !process_seen(process)) {
+        process_put(process);
+        process = nullptr;
+    }
+    return process;
 }
 
 struct process *pidfd_process(struct object *object) {

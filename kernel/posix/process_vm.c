@@ -86,7 +86,7 @@ static ssize_t copy_all(struct aspace *aspace, struct pieces *local, struct piec
 }
 
 static ssize_t access_process(int pid, struct pieces *local, struct pieces *remote, bool write) {
-    struct process *process = process_lookup(pid);
+    struct process *process = process_lookup_seen(pid);
     if (!process)
         return -ESRCH;
     ssize_t result = -EPERM;

@@ -69,7 +69,7 @@ long sys_prlimit64(int pid, unsigned resource, const void __user *in, void __use
         return -EINVAL;
     if (in && copy_from_user(&wanted, in, sizeof(wanted)) != 0)
         return -EFAULT;
-    struct process *process = pid == 0 ? process_current() : process_lookup(pid);
+    struct process *process = pid == 0 ? process_current() : process_lookup_seen(pid);
     if (!process)
         return -ESRCH;
     status_t status = exchange(process, resource, in ? &wanted : nullptr, &previous);

@@ -17,7 +17,7 @@ long sys_sched_yield(void) {
 
 // A thread by id (0: the caller), in an RCU section. nullptr: none.
 static struct posix_thread *find(int tid) {
-    return tid == 0 ? posix_current() : thread_find(tid);
+    return tid == 0 ? posix_current() : thread_seen(thread_find(tid));
 }
 
 static bool may_change(struct posix_thread *thread) {
@@ -110,7 +110,7 @@ struct settings {
 static bool read_settings(int tid, struct settings *out) {
     rcu_read_lock();
     struct posix_thread *thread = find(tid);
-    bool zombie = !thread && process_find(tid); // its thread is gone, but Linux still answers
+    bool zombie = !thread && process_seen(process_find(tid)); // its thread is gone, but Linux still answers
     *out = (struct settings){};
     if (thread)
         *out = (struct settings){thread->thread.policy, thread->thread.rt_priority, thread->thread.nice,
@@ -210,7 +210,7 @@ long sys_sched_setaffinity(int tid, unsigned size, const void __user *from) {
     if (tid == 0 || tid == posix_current()->tid)
         return sched_set_affinity(thread_current(), mask); // may switch away
     rcu_read_lock();
-    struct posix_thread *thread = thread_find(tid);
+    struct posix_thread *thread = thread_seen(thread_find(tid));
     status_t status = -ESRCH;
     if (thread)
         status = may_change(thread) ? sched_set_affinity(&thread->thread, mask) : -EPERM;
@@ -266,8 +266,8 @@ static bool for_each(int which, int who, void (*act)(struct posix_thread *thread
     uint32_t uid = who == 0 ? cred_current()->uid : (uint32_t)who;
     int group = who == 0 ? self->group->id : who;
     for (int pid = 0; (pid = id_next(pid, ID_PROCESS)) >= 0; pid++) {
-        struct process *process = process_find(pid);
-        bool selected = which == PRIO_PGRP ? process->group->id == group : process->task.cred->uid == uid;
+        struct process *process = process_seen(process_find(pid));
+        bool selected = process && (which == PRIO_PGRP ? process->group->id == group : process->task.cred->uid == uid);
         if (!selected)
             continue;
         spin_lock(&process->signal_lock);

@@ -249,6 +249,8 @@ status_t signal_may_send(struct process *process, int signal) {
     struct process *self = process_current();
     if (process == self)
         return 0;
+    if (!process_seen(process))
+        return -ESRCH;
     const struct cred *mine = cred_current(), *theirs = process->task.cred;
     if (mine->euid == theirs->suid || mine->euid == theirs->uid || mine->uid == theirs->suid ||
         mine->uid == theirs->uid)

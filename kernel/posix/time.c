@@ -65,13 +65,13 @@ static status_t other_cpu_clock(int clock, nsec_t *out) {
         return -EINVAL;
     rcu_read_lock();
     if (of_thread) {
-        struct posix_thread *thread = id == 0 ? posix_current() : thread_find(id);
+        struct posix_thread *thread = id == 0 ? posix_current() : thread_seen(thread_find(id));
         if (thread && thread->process == process_current()) {
             *out = sched_run_time(&thread->thread);
             status = 0;
         }
     } else {
-        struct process *process = id == 0 ? process_current() : process_find(id);
+        struct process *process = id == 0 ? process_current() : process_seen(process_find(id));
         if (process) {
             *out = process_cpu_time(process);
             status = 0;

@@ -293,6 +293,8 @@ static long soft_carrier(struct tty *tty, unsigned command, unsigned long argume
 
 static long fake_input(struct tty *tty, unsigned long argument) {
     uint8_t c;
+    if (job_flags_current() & JOB_NO_SIGNALS)
+        return -EPERM; // whoever reads the terminal may be outside of the job
     if (!tty_is_controlling(tty) && !cred_has_cap(cred_current(), CAP_SYS_ADMIN))
         return -EPERM;
     if (get_user(c, (uint8_t __user *)argument) != 0)

@@ -21,6 +21,9 @@ static status_t may_open(const struct path *path, struct vnode *vnode, uint32_t 
     bool device = type == S_IFCHR || type == S_IFBLK;
     if (device && mount_flags(path->mount) & MS_NODEV)
         return -EACCES;
+    // What a sandbox was given is bound on its own place: a device that is only found in a folder was not.
+    if (device && job_flags_current() & JOB_NO_DEVICES && !path_is_mount_root(path))
+        return -EACCES;
     if (access & W_OK && !device && type != S_IFIFO && type != S_IFSOCK) {
         status_t status = path_check_writable(path);
         if (status != 0)

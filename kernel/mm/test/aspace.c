@@ -313,7 +313,7 @@ static void test_model(unsigned seed) {
     struct mm_test_counts before = mm_test_counts();
     srandom(seed);
     memset(spaces, 0, sizeof(spaces));
-    spaces[0].aspace = aspace_create();
+    spaces[0].aspace = aspace_create(nullptr);
     for (unsigned o = 0; o < OBJECTS; o++) {
         objects[o].size = 200 * (o + 1);
         memset(objects[o].value, 0, sizeof(objects[o].value));
@@ -347,7 +347,7 @@ static vaddr_t map_anonymous(struct aspace *aspace, vaddr_t at, size_t size, uin
 #define RW (REGION_READ | REGION_WRITE)
 
 static void test_merge(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     for (unsigned i = 0; i < 4; i++)
         map_anonymous(aspace, BASE + i * PAGE_SIZE, PAGE_SIZE, RW);
     is(aspace->region_count, 1, "adjacent alike regions are one");
@@ -360,7 +360,7 @@ static void test_merge(void) {
 }
 
 static void test_sole_owner(void) {
-    struct aspace *parent = aspace_create();
+    struct aspace *parent = aspace_create(nullptr);
     map_anonymous(parent, BASE, 4 * PAGE_SIZE, RW | REGION_NO_HUGE);
     uint32_t value = 1;
     aspace_access(parent, BASE, &value, 4, true, false);
@@ -378,7 +378,7 @@ static void test_sole_owner(void) {
 
 static void test_huge(void) {
     struct mm_test_counts before = mm_test_counts();
-    struct aspace *parent = aspace_create();
+    struct aspace *parent = aspace_create(nullptr);
     map_anonymous(parent, BASE, 2 * HUGE_PAGE_SIZE, RW | REGION_HUGE);
     uint32_t value = 7;
     aspace_access(parent, BASE + 5, &value, 4, true, false);
@@ -399,7 +399,7 @@ static void test_huge(void) {
 }
 
 static void test_stack(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     aspace->limit_stack = 64 * PAGE_SIZE;
     vaddr_t top = 0x7ff000000000;
     map_anonymous(aspace, top - 2 * PAGE_SIZE, 2 * PAGE_SIZE, RW | REGION_GROWS_DOWN);
@@ -414,7 +414,7 @@ static void test_stack(void) {
 }
 
 static void test_break(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     aspace->brk_start = aspace->brk_end = BASE + 100;
     is(aspace_brk(aspace, 0), BASE + 100, "brk(0) asks");
     is(aspace_brk(aspace, BASE + 3 * PAGE_SIZE), BASE + 3 * PAGE_SIZE, "growing");
@@ -428,7 +428,7 @@ static void test_break(void) {
 }
 
 static void test_reservation(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     vaddr_t at = map_anonymous(aspace, 0, 1ul << 40, RW | REGION_NORESERVE);
     is(aspace_fault(aspace, at + (1ul << 39), FAULT_WRITE), 0, "a page in the middle of a terabyte");
     ok(aspace->table_pages < 8, "costs a few tables");
@@ -443,7 +443,7 @@ static void test_reservation(void) {
 
 static void test_failure(void) {
     struct mm_test_counts before = mm_test_counts();
-    struct aspace *parent = aspace_create();
+    struct aspace *parent = aspace_create(nullptr);
     for (unsigned i = 0; i < 20; i++)
         map_anonymous(parent, BASE + i * 2 * HUGE_PAGE_SIZE, 3 * PAGE_SIZE, RW);
     uint32_t value = 9;

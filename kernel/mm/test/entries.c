@@ -53,7 +53,7 @@ static void watch(struct aspace *aspace, vaddr_t address) {
 }
 
 static void test_copy_breaks_first(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     map(aspace, 4 * PAGE_SIZE, REGION_READ | REGION_WRITE | REGION_NO_HUGE, nullptr);
     uint32_t value = 1;
     (void)!aspace_access(aspace, BASE, &value, 4, true, false);
@@ -73,7 +73,7 @@ static void test_copy_breaks_first(void) {
 }
 
 static void test_split_breaks_first(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     map(aspace, HUGE_PAGE_SIZE, REGION_READ | REGION_WRITE | REGION_EXEC | REGION_HUGE, nullptr);
     (void)!aspace_fault(aspace, BASE, FAULT_WRITE);
     ok(is_huge_leaf(slot_load(block_slot(aspace, BASE))), "a huge page is mapped");
@@ -99,7 +99,7 @@ static void truncate_at_flush(struct arch_aspace *arch, uintptr_t start, uintptr
 
 static void test_truncation_in_between(void) {
     struct mm_test_counts before = mm_test_counts();
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     truncated = vmo_create(4 * PAGE_SIZE);
     map(aspace, 4 * PAGE_SIZE, REGION_READ | REGION_WRITE, truncated);
     (void)!vmo_commit(truncated, 0, 4 * PAGE_SIZE);
@@ -141,7 +141,7 @@ static bool write_object(struct vmo *vmo, uint64_t value) {
 
 static void test_file_code(void) {
     struct vmo *vmo = vmo_create(2 * PAGE_SIZE);
-    struct aspace *one = aspace_create(), *two = aspace_create(), *data = aspace_create();
+    struct aspace *one = aspace_create(nullptr), *two = aspace_create(nullptr), *data = aspace_create(nullptr);
     host_sync_code_hook = at_sync;
     write_object(vmo, 0x1111);
     syncs();
@@ -170,7 +170,7 @@ static void test_file_code(void) {
 }
 
 static void test_made_code(void) {
-    struct aspace *aspace = aspace_create();
+    struct aspace *aspace = aspace_create(nullptr);
     map(aspace, 8 * PAGE_SIZE, REGION_READ | REGION_WRITE | REGION_NO_HUGE, nullptr);
     uint64_t code = 0x3333;
     host_sync_code_hook = at_sync;

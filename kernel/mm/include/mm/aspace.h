@@ -11,6 +11,7 @@
 #pragma once
 
 #include <lib/rbtree.h>
+#include <mm/account.h>
 #include <mm/vmo.h>
 #include <sched/mutex.h>
 
@@ -61,6 +62,7 @@ struct aspace {
     vaddr_t stack_top, vdso, sigreturn /* in the vDSO, or 0 */, arg_start, arg_end, env_start, env_end, code_start,
         code_end, data_start, data_end;
     _Atomic int64_t resident_pages, table_pages, mapped_pages, locked_pages, data_pages;
+    struct memory_charge charge;            // for resident_pages and table_pages
     int64_t peak_resident;                  // as last seen; aspace_peak_resident() is up to date
     bool lock_future, lock_future_on_fault; // mlockall(MCL_FUTURE), MCL_ONFAULT
     uint64_t limit_address_space, limit_data, limit_stack, limit_locked; // bytes; copies of the rlimits
@@ -68,8 +70,8 @@ struct aspace {
     uint64_t auxv[48];                                                   // for /proc/PID/auxv
 };
 
-// nullptr: no memory. One reference.
-struct aspace *aspace_create(void);
+// nullptr: no memory. One reference. `account` pays for its pages; null: nobody.
+struct aspace *aspace_create(struct memory_account *account);
 ALWAYS_INLINE void aspace_get(struct aspace *aspace) {
     refcount_up(&aspace->ref);
 }

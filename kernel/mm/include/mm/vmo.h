@@ -8,6 +8,7 @@
 #include <lib/list.h>
 #include <lib/radix.h>
 #include <lib/refcount.h>
+#include <mm/account.h>
 #include <mm/page.h>
 #include <sched/mutex.h>
 
@@ -37,6 +38,7 @@ struct vmo {
     _Atomic uint64_t resident;                   // pages
     _Atomic uint64_t *charge;                    // pages are added here too (tmpfs quota), or null
     uint64_t charge_limit;                       // pages
+    struct memory_charge memory;                 // whoever made it pays for its pages, unless a pager has them
 };
 
 // nullptr: no memory. One reference.

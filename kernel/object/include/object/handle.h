@@ -20,6 +20,10 @@ struct handle_table;
 // nullptr: no memory. One reference; threads and CLONE_FILES share.
 struct handle_table *handle_table_create(void);
 struct handle_table *handle_table_copy(struct handle_table *from); // fork
+// Whose limit on handles counts from now on; its children's tables follow. -EMFILE: the limit is below what it has.
+struct job;
+MUST_USE status_t handle_table_set_job(struct handle_table *table, struct job *job);
+bool handle_table_is_shared(struct handle_table *table); // by several tasks
 void handle_table_get(struct handle_table *table);
 void handle_table_put(struct handle_table *table, struct task *task); // the last one closes all handles
 void handle_table_close_on_exec(struct handle_table *table, struct task *task);

@@ -5,6 +5,7 @@
 
 #include <object/cred.h>
 #include <object/handle.h>
+#include <object/job.h>
 #include <sched/thread.h>
 
 struct fs_context; // vfs/path.h: root, working directory, umask
@@ -19,6 +20,7 @@ struct task {
     struct handle_table *_Atomic handles;
     struct cred *_Atomic cred; // of the main thread; a thread's own is thread_cred()
     struct fs_context *_Atomic fs;
+    struct job *_Atomic job;   // one reference; changed by the task itself only (job_enter)
     struct object *executable; // file object, for /proc/PID/exe
     char name[16];             // comm
 };
@@ -32,6 +34,14 @@ ALWAYS_INLINE struct cred *cred_current(void) {
 }
 ALWAYS_INLINE struct fs_context *fs_current(void) {
     return atomic_load_explicit(&task_current()->fs, memory_order_relaxed);
+}
+
+ALWAYS_INLINE struct job *job_current(void) {
+    return atomic_load_explicit(&task_current()->job, memory_order_relaxed);
+}
+// Flags of the current task's job; 0 for the kernel's own threads.
+ALWAYS_INLINE uint32_t job_flags_current(void) {
+    return task_current() ? job_current()->flags : 0;
 }
 
 // Another task's, with a reference; null: it has none (any more).

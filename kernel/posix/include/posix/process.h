@@ -163,6 +163,10 @@ struct process *process_lookup(int pid);
 ALWAYS_INLINE void process_put(struct process *process) {
     object_put(&process->task.object);
 }
+// What the current task's job lets it see: the argument, or null.
+struct process *process_seen(struct process *process);
+struct posix_thread *thread_seen(struct posix_thread *thread);
+struct process *process_lookup_seen(int pid); // referenced
 // The first process with a pid ≥ `pid`, referenced; null: none. For /proc.
 struct process *process_next(int pid);
 extern const struct object_ops process_object_ops; // of task.object: the pidfd's

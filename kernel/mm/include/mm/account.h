@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MPL-2.0
+// Who pays for memory: accounts, in a tree. What is charged to one is charged to all above it, and each has a limit.
+//
+// A holder of memory (an address space, a memory object) charges ahead of what it uses, in batches, and keeps the
+// rest: the counters of the tree are touched once in many pages. Near a limit the batch is a single page, so that a
+// limit is exact but for what other holders have kept.
+#pragma once
+
+#include <lib/refcount.h>
+#include <lib/types.h>
+
+struct memory_account {
+    struct memory_account *above; // one reference; null: the top
+    _Atomic int64_t pages;        // charged, those below included
+    _Atomic int64_t limit;        // pages; INT64_MAX: none
+    struct refcount ref;
+    void (*release)(struct memory_account *account); // the last reference is gone
+};
+#define ACCOUNT_UNLIMITED INT64_MAX
+
+// One reference. Takes one on `above` (may be null).
+void account_init(struct memory_account *account, struct memory_account *above);
+ALWAYS_INLINE void account_get(struct memory_account *account) {
+    refcount_up(&account->ref);
+}
+void account_put(struct memory_account *account);
+// All the way up, or (false: a limit is reached) not at all. Any context.
+MUST_USE bool account_charge(struct memory_account *account, int64_t pages);
+void account_uncharge(struct memory_account *account, int64_t pages);
+
+// A holder's part: what it has charged, of which it uses some.
+struct memory_charge {
+    struct memory_account *account; // one reference; null: nobody pays
+    _Atomic int64_t charged;        // pages
+};
+// Takes a reference on the account (may be null).
+void charge_init(struct memory_charge *charge, struct memory_account *account);
+// Gives all back. `used` is 0 from now on.
+void charge_fini(struct memory_charge *charge);
+// Charges so much that `used` pages are covered. False: a limit is reached.
+MUST_USE bool charge_grow(struct memory_charge *charge, int64_t used);
+// Less is used: gives back what is far more than needed.
+void charge_shrink(struct memory_charge *charge, int64_t used);
+ALWAYS_INLINE bool charge_cover(struct memory_charge *charge, int64_t used) {
+    return LIKELY(used <= atomic_load_explicit(&charge->charged, memory_order_relaxed)) || charge_grow(charge, used);
+}
+// Another account pays from now on: false if it cannot. No other call on this charge at the same time but
+// charge_cover.
+MUST_USE bool charge_move(struct memory_charge *charge, struct memory_account *account);
