@@ -59,11 +59,13 @@ endef
 $(eval $(call user_program,../stress/stress,tests/stress/stress.c))
 $(eval $(call user_program,../fuzz/random-calls,tests/fuzz/random_calls.c))
 $(eval $(call user_program,run-tests,tests/runner/run-tests.c))
+$(eval $(call user_program,tessera,$(wildcard apps/tessera/*.c)))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c)))
 # tests/system/ARCH: what only one architecture has.
 $(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 
 INIT := $(USER)/bin/init
+$(INIT): | $(USER)/bin/tessera # the image takes it from the same folder
 RUN_TESTS := $(USER)/bin/run-tests
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MPL-2.0
+// tessera: looks at the system, and runs programs in sandboxes.
+//
+// What the tables show comes from /proc/tessera/*, where a reader sees only what his job lets him see.
+
+#include "tessera.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] = "usage: tessera COMMAND [OPTIONS]\n"
+                           "\n"
+                           "Commands:\n"
+                           "  run [--job LIMITS] [--grant WHAT]... PROGRAM [ARGS...]   run a program in a sandbox\n"
+                           "  ps         processes, with their jobs and what they use\n"
+                           "  handles    open handles of all processes\n"
+                           "  ports      ports and rights to send to them\n"
+                           "  jobs       jobs, what they use and may use\n"
+                           "  services   services that init looks after\n"
+                           "  log        the kernel's log\n"
+                           "  top        processes by the CPU time that they use\n"
+                           "  completion the completion script of the shell (eval \"$(tessera completion)\")\n"
+                           "\n"
+                           "ps, handles, ports, jobs, services, log and top take --json. All take --help.\n"
+                           "\n"
+                           "Exit status: 0, 1 if something failed, 2 for wrong usage; run: see tessera run --help.\n";
+
+static const char completion[] =
+    "_tessera() {\n"
+    "    local word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+    "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+    "        COMPREPLY=($(compgen -W 'run ps handles ports jobs services log top completion --help' -- \"$word\"))\n"
+    "    elif [ \"${COMP_WORDS[1]}\" = run ]; then\n"
+    "        COMPREPLY=($(compgen -W '--job --grant --help' -- \"$word\") $(compgen -f -- \"$word\"))\n"
+    "    else\n"
+    "        COMPREPLY=($(compgen -W '--json --help' -- \"$word\"))\n"
+    "    fi\n"
+    "}\n"
+    "complete -F _tessera tessera\n";
+
+int fail_status = EXIT_FAILED;
+
+static void complain(const char *format, va_list arguments) {
+    fflush(stdout);
+    fputs(PROGRAM ": ", stderr);
+    vfprintf(stderr, format, arguments);
+}
+
+void fail(const char *format, ...) {
+    int code = errno;
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    fprintf(stderr, code ? ": %s\n" : "\n", strerror(code));
+    exit(fail_status);
+}
+
+void usage(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    fputs("\nTry 'tessera --help'.\n", stderr);
+    exit(EXIT_USAGE);
+}
+
+static const struct view {
+    const char *name, *path, *shows;
+} views[] = {
+    {"ps", "/proc/tessera/tasks", "processes: memory in KiB, time on a CPU in milliseconds"},
+    {"handles", "/proc/tessera/handles",
+     "open handles: rights r(ead) w(rite) (e)x(ecute) m(ap) s(end) (re)c(eive) d(uplicate) t(ransfer) (wai)t S(ignal) "
+     "A(dmin) p(ath only); signals in hexadecimal; how many handles there are to the object"},
+    {"ports", "/proc/tessera/ports", "ports and rights to send to them"},
+    {"jobs", "/proc/tessera/jobs", "jobs: memory in bytes, the share of a CPU of 10000"},
+    {"services", "/run/tessera/services", "services that init looks after"},
+};
+
+static int view_main(const struct view *view, int argc, char **argv) {
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            printf("usage: tessera %s [--json]\n\nShows %s.\n", view->name, view->shows);
+            return 0;
+        }
+        if (strcmp(argv[i], "--json") != 0)
+            usage("%s: unknown argument '%s'", view->name, argv[i]);
+        json = true;
+    }
+    struct table table;
+    if (!table_read(&table, view->path))
+        fail("cannot read %s", view->path);
+    (json ? table_print_json : table_print)(&table);
+    table_free(&table);
+    return 0;
+}
+
+static int dispatch(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        int (*main)(int argc, char **argv);
+    } commands[] = {{"run", run_main}, {"log", log_main}, {"top", top_main}};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (strcmp(argv[0], views[i].name) == 0)
+            return view_main(&views[i], argc, argv);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].main(argc, argv);
+    usage("unknown command '%s'", argv[0]);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        usage("no command");
+    bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0;
+    int status = 0;
+    if (asks || strcmp(argv[1], "completion") == 0)
+        fputs(asks ? help : completion, stdout);
+    else
+        status = dispatch(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fail("cannot write");
+    return status;
+}

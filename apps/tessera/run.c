@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MPL-2.0
+// tessera run: an unmodified program in a job of its own, with nothing but what it is granted.
+//
+// The order matters: the job first (whatever goes wrong afterwards is inside of it), then the file system, then the
+// identity, which gives up what the first two needed. The parent waits, kills what the program leaves behind, and ends
+// as the program did. If the parent is killed the program is too, but not what that has started: `tessera jobs` shows
+// it.
+
+#include "tessera.h"
+
+#include <abi/job.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NATIVE_job_create = 0x240, NATIVE_job_set_limits, NATIVE_job_info, NATIVE_job_enter, NATIVE_job_kill };
+enum { GRANTS_MAX = 64, NOBODY = 65534 };
+
+static const char help[] =
+    "usage: tessera run [--job LIMITS] [--grant WHAT]... [--user UID] PROGRAM [ARGS...]\n"
+    "\n"
+    "Runs PROGRAM with no authority but its standard files and what is granted. Needs root; the program is not.\n"
+    "\n"
+    "  --job LIMITS    comma-separated: memory=SIZE (K, M, G), handles=N, threads=N, cpu=N (share of 10000)\n"
+    "  --grant PATH:r  a file or folder, to read and execute; PATH:rw also to write\n"
+    "  --grant sockets make and use sockets\n"
+    "  --user UID      run as this user and group (65534), not 0\n"
+    "\n"
+    "A device file must be granted by its own name (--grant /dev/null:rw). Exit status: that of the program, 128 + n\n"
+    "if signal n ended it, 125 if it could not be run.\n";
+
+static struct {
+    struct job_limits limits;
+    struct grant grants[GRANTS_MAX];
+    size_t grant_count;
+    bool sockets;
+    unsigned long user;
+} request = {.limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .user = NOBODY};
+
+static uint64_t parse_number(const char *text, bool size) {
+    char *end;
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 10), unit = 1;
+    if (size && *end && strchr("KMG", *end))
+        unit = *end == 'K' ? 1 << 10 : *end == 'M' ? 1 << 20 : 1 << 30, end++;
+    if (end == text || *end || errno || *text == '-' || value > UINT64_MAX / unit)
+        usage("run: '%s' is no number", text);
+    return value * unit;
+}
+
+static void parse_limits(char *text) {
+    static char *const names[] = {"memory", "handles", "threads", "cpu", NULL};
+    uint64_t *const limits[] = {&request.limits.memory, &request.limits.handles, &request.limits.threads,
+                                &request.limits.cpu_share};
+    while (*text) {
+        char *value;
+        int which = getsubopt(&text, names, &value);
+        if (which < 0 || !value)
+            usage("run: --job wants memory=, handles=, threads= or cpu=");
+        *limits[which] = parse_number(value, which == 0);
+    }
+    if (request.limits.cpu_share != UINT64_MAX && (request.limits.cpu_share == 0 || request.limits.cpu_share > 10000))
+        usage("run: cpu= wants 1 to 10000");
+}
+
+static void parse_grant(char *text) {
+    if (strcmp(text, "sockets") == 0) {
+        request.sockets = true;
+        return;
+    }
+    char *colon = strrchr(text, ':');
+    bool writable = colon && strcmp(colon, ":rw") == 0;
+    if (text[0] != '/' || !colon || (!writable && strcmp(colon, ":r") != 0) || strstr(text, "/../"))
+        usage("run: '%s' is no grant: an absolute path and :r or :rw, or sockets", text);
+    if (request.grant_count == GRANTS_MAX)
+        usage("run: more than %d grants", GRANTS_MAX);
+    *colon = '\0';
+    while (colon > text + 1 && colon[-1] == '/')
+        *--colon = '\0';
+    request.grants[request.grant_count++] = (struct grant){text, writable};
+}
+
+// The rest, from the program on.
+static char **parse(int argc, char **argv) {
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(help, stdout);
+            exit(0);
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (strcmp(argv[i], "--job") == 0 && more)
+            parse_limits(argv[++i]);
+        else if (strcmp(argv[i], "--grant") == 0 && more)
+            parse_grant(argv[++i]);
+        else if (strcmp(argv[i], "--user") == 0 && more)
+            request.user = parse_number(argv[++i], false);
+        else
+            usage("run: unknown argument '%s'", argv[i]);
+    }
+    if (i >= argc)
+        usage("run: no program");
+    if (request.user == 0 || request.user > INT32_MAX)
+        usage("run: a sandbox is for users 1 to %d", INT32_MAX);
+    return argv + i;
+}
+
+static void be_nobody(void) {
+    gid_t group = (gid_t)request.user;
+    if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 ||
+        setresuid((uid_t)request.user, (uid_t)request.user, (uid_t)request.user) < 0)
+        fail("cannot become user %lu", request.user);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // a change of identity forgets it
+}
+
+// Nothing of ours but the three standard files reaches the program.
+static void close_others(void) {
+    if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
+        fail("cannot close handles");
+}
+
+[[noreturn]] static void child(int job, char **program, pid_t parent) {
+    fail_status = EXIT_NOT_RUN;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_NOT_RUN);
+    if (syscall(NATIVE_job_enter, job) < 0)
+        fail("cannot enter the job");
+    grants_apply(request.grants, request.grant_count);
+    be_nobody();
+    close_others();
+    execvp(program[0], program);
+    fail("cannot run %s", program[0]);
+}
+
+int run_main(int argc, char **argv) {
+    char **program = parse(argc, argv);
+    const char *slash = strrchr(program[0], '/');
+    char name[32];
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : program[0]);
+    unsigned flags = JOB_NO_DEVICES | JOB_NO_SIGNALS | JOB_NO_NEW_PRIVILEGES | (request.sockets ? 0 : JOB_NO_SOCKETS);
+    int job = (int)syscall(NATIVE_job_create, -1, name, flags);
+    if (job < 0 || syscall(NATIVE_job_set_limits, job, &request.limits) < 0)
+        fail("cannot make a job");
+    fflush(stdout);
+    pid_t self = getpid(), pid = fork();
+    if (pid == 0)
+        child(job, program, self);
+    if (pid < 0)
+        fail("cannot fork");
+    signal(SIGINT, SIG_IGN); // the terminal's: the program decides
+    signal(SIGQUIT, SIG_IGN);
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            fail("cannot wait");
+    syscall(NATIVE_job_kill, job);
+    struct pollfd gone = {.fd = job, .events = POLLIN};
+    while (poll(&gone, 1, -1) < 0 && errno == EINTR)
+        ;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
