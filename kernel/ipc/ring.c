@@ -167,6 +167,13 @@ static void ring_closed(struct object *object) {
     spin_unlock(&peer->object.lock);
 }
 
+// One of several holders of a side is gone, perhaps by death between its message and its look at who sleeps: the other
+// side looks for itself.
+static void ring_handle_closed(struct object *object, struct task *task) {
+    (void)task;
+    rung_for(peer_of(side_of(object)));
+}
+
 static void free_ring(struct ring *ring) {
     page_put(ring->page);
     vmo_put(ring->vmo);
@@ -184,6 +191,7 @@ static const struct object_ops ring_ops = {
     .name = "ring",
     .destroy = ring_destroy,
     .closed = ring_closed,
+    .handle_closed = ring_handle_closed,
     .read = ring_read,
     .write = ring_write,
     .map = ring_map,
