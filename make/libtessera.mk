@@ -39,3 +39,7 @@ $(HOST)/test/libtessera/ring_threads: $(ring_sources) $(native_generated) $(wild
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(patsubst -fsanitize=%,-fsanitize=thread,$(native_host_flags)) $(ring_sources) -lpthread -o $@
 host_tests += $(HOST)/test/libtessera/ring_threads
 check-unit: $(HOST)/test/libtessera/ring_threads
+
+# The model of the rings' protocol.
+host_tests += tests/models/check-models
+check-unit: tests/models/check-models
