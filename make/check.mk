@@ -27,6 +27,11 @@ test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 stress: $(KERNEL_IMAGE) user
 	$(Q)tests/stress/stress.py --arch $(ARCH) --minutes $(MINUTES) --count $(COUNT)
 
+# Proofs, by Frama-C: kernel/object/include/object/rights.h and abi/include/abi/ring_index.h.
+.PHONY: prove
+prove:
+	$(Q)tests/proofs/prove $(wildcard tests/proofs/*.c)
+
 lint: $(host_generated)
 	$(Q)tools/lint
 format:

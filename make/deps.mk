@@ -20,6 +20,7 @@ deps_of_test-system-linux := run $(ARCH)
 deps_of_check := run test lint
 deps_of_fuzz := run test $(ARCH)
 deps_of_lint := run lint
+deps_of_prove := prove
 deps_of_format := lint
 deps_of_iso := run iso $(ARCH) iso-$(ARCH)
 deps_of_test-boot := run iso $(ARCH) iso-$(ARCH)

@@ -18,6 +18,7 @@
 
 #include "handle_table.h"
 #include "object_priv.h"
+#include <object/rights.h>
 #include <object/task.h>
 #include <sched/sched.h>
 
@@ -46,10 +47,10 @@ static NOINLINE status_t lookup_shared(struct handle_table *table, unsigned numb
     if (number < atomic_load_explicit(&table->capacity, memory_order_acquire)) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_consume);
         uint32_t have = entry_rights(entry);
-        if (!(have & ENTRY_VALID) || (rights & ~have))
+        if (!rights_include(have, rights | ENTRY_VALID))
             status = lacking(have, rights);
         else if (object_handle_try_acquire(entry_object(entry))) {
-            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
             status = 0;
         }
     }
@@ -72,10 +73,10 @@ status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
     else
         return -EBADF;
     uint32_t have = entry_rights(entry);
-    if (UNLIKELY(((rights | ENTRY_VALID) & ~have) != 0))
+    if (UNLIKELY(!rights_include(have, rights | ENTRY_VALID)))
         return lacking(have, rights);
     ref->object = entry_object(entry);
-    ref->rights = have & ~ENTRY_VALID;
+    ref->rights = rights_reduce(have, ~ENTRY_VALID);
     ref->owned = false;
     return 0;
 }
@@ -90,7 +91,7 @@ struct object *handle_borrow(int handle, uint32_t rights, const struct object_op
         return nullptr;
     uint64_t entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
     struct object *object = entry_object(entry);
-    if (UNLIKELY(((rights | ENTRY_VALID) & ~entry_rights(entry)) != 0) || UNLIKELY(object->ops != ops))
+    if (UNLIKELY(!rights_include(entry_rights(entry), rights | ENTRY_VALID)) || UNLIKELY(object->ops != ops))
         return nullptr;
     return object;
 }
@@ -133,11 +134,11 @@ status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t right
     if (number < table->capacity) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
         uint32_t have = entry_rights(entry);
-        if (((rights | ENTRY_VALID) & ~have) != 0) {
+        if (!rights_include(have, rights | ENTRY_VALID)) {
             status = lacking(have, rights);
         } else {
             object_handle_acquire(entry_object(entry));
-            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
             status = 0;
         }
     }
@@ -209,11 +210,11 @@ status_t handle_detach(int handle, uint32_t rights, struct handle_ref *ref) {
     if (number < table->capacity) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
         uint32_t have = entry_rights(entry);
-        if ((rights | ENTRY_VALID) & ~have) {
+        if (!rights_include(have, rights | ENTRY_VALID)) {
             status = lacking(have, rights);
         } else {
             (void)table_clear(table, number);
-            *ref = (struct handle_ref){entry_object(entry), have & ~ENTRY_VALID, true};
+            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
             status = 0;
         }
     }
@@ -255,7 +256,7 @@ int handle_duplicate(int handle, uint32_t mask, uint32_t flags, int minimum) {
     if (number == 0) {
         number = table_take_free(table, (unsigned)minimum, flags & HANDLE_CLOEXEC);
         if (number >= 0)
-            set_entry(table, (unsigned)number, entry_object(entry), entry_rights(entry) & mask);
+            set_entry(table, (unsigned)number, entry_object(entry), rights_reduce(entry_rights(entry), mask));
     } else {
         entry = 0;
     }

@@ -13,11 +13,14 @@
 #define RING_POOL_MAX 0x40000000u // 1 GiB
 #define RING_PAGE 4096u
 
-// The slot of message `index`. `mask` is the number of slots less one.
+// The slot of message `index`. `mask` is the number of slots less one. (The comparison is for the prover: the compiler
+// knows its outcome and drops it.)
 /*@ assigns \nothing;
-    ensures 0 <= \result <= mask; */
+    ensures \result <= mask;
+    ensures (index & mask) <= mask ==> \result == (index & mask); */
 static inline uint32_t ring_slot_of(uint32_t index, uint32_t mask) {
-    return index & mask;
+    uint32_t slot = index & mask;
+    return slot <= mask ? slot : 0;
 }
 
 // Messages in the ring.
