@@ -47,7 +47,15 @@ $(LIBTESSERA): $(library_objects)
 	$(call say,AR,$@)rm -f $@; $(LLVM_AR) rcs $@ $^
 -include $(library_objects:.o=.d)
 
-# $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources. LIBRARIES_NAME: more to link with.
+# HMAC-SHA256 for the registry's tokens: Debian's libsodium (make/libtessera.mk).
+sodium := $(sodium_$(user_cpu))
+SODIUM := $(sodium)/lib/$(user_cpu)-linux-gnu/libsodium.a
+$(USER)/obj/servers/common/%.o: user_flags += -isystem $(sodium)/include
+$(USER)/obj/servers/common/token.o: | $(SODIUM)
+libraries_init := $(SODIUM)
+libraries_registryd := $(SODIUM)
+
+# $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources. libraries_NAME: more to link with.
 define user_program
 $(USER)/bin/$(1): $(patsubst %.c,$(USER)/obj/%.o,$(2)) $(LIBTESSERA) $(libraries_$(1))
 	$$(call say,USERLD,$$@)mkdir -p $$(@D); $$(LLD) $$(user_link) -o $$@ $(musl_lib)/crt1.o $(musl_lib)/crti.o \
@@ -60,7 +68,10 @@ $(eval $(call user_program,../stress/stress,tests/stress/stress.c))
 $(eval $(call user_program,../fuzz/random-calls,tests/fuzz/random_calls.c))
 $(eval $(call user_program,run-tests,tests/runner/run-tests.c))
 $(eval $(call user_program,tessera,$(wildcard apps/tessera/*.c)))
-$(eval $(call user_program,init,$(wildcard servers/init/*.c)))
+$(eval $(call user_program,init,$(wildcard servers/init/*.c servers/common/*.c)))
+$(eval $(call user_program,registryd,$(wildcard servers/registryd/*.c servers/common/*.c)))
+# What tests/services/services.py puts into an image.
+$(foreach p,counterd count crasher probe supervision,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
 # tests/system/ARCH: what only one architecture has.
 $(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 

@@ -6,10 +6,12 @@
 //   - with that file: its text is one shell command. It runs with nothing else on the console, its exit status
 //     (0-255, or 128 + the signal that killed it) goes to another serial port, and the machine powers off.
 //
-// In between, it reaps the orphans that are handed to it, as process 1 must. All of this waits in one place for
-// signals, which stay blocked otherwise, so nothing can slip between a check and a wait.
+// In between, it reaps the orphans that are handed to it, as process 1 must, and supervises the services that the image
+// has files for (services.c). All of this waits in one place for signals, which stay blocked otherwise, so nothing can
+// slip between a check and a wait.
 
 #include "init_priv.h"
+#include "services.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +71,8 @@ static pid_t start(void) {
 }
 
 static void obey(int signal) {
+    if (signal != SIGCHLD)
+        services_stop();
     if (signal == SIGUSR1)
         system_shut_down(RB_HALT_SYSTEM, GRACE_MS);
     if (signal == SIGUSR2)
@@ -85,7 +89,9 @@ static int wait_for(pid_t child) {
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
             if (pid == child)
                 return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-        int signal = sigwaitinfo(&init.watched, NULL);
+            else
+                services_ended(pid, status);
+        int signal = services_wait(&init.watched);
         if (signal > 0)
             obey(signal);
     }
@@ -100,10 +106,12 @@ int main(void) {
     set_environment();
     system_prepare();
     read_command();
+    services_load();
     for (;;) {
         pid_t child = start();
         int status = child < 0 ? 126 : wait_for(child);
         if (init.one_command) {
+            services_stop();
             session_report(status);
             system_shut_down(RB_POWER_OFF, 0);
         }

@@ -6,6 +6,7 @@
 // opened where sysfs names one.
 
 #include "init_priv.h"
+#include "services.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +80,7 @@ static void stay_leader(int terminal) {
     if (ioctl(fd, TIOCSCTTY, 1) < 0)
         system_log("cannot take the console as controlling terminal: %s", strerror(errno));
     set_window_size(fd);
+    services_equip_console();
     unsetenv("REPORT"); // ours (session_report), not the command's
     if (stay)
         stay_leader(fd);

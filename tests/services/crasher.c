@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MPL-2.0
+// A service that reads from address 8 when it is started the first and the second time, and then is well.
+#include <tessera/handle.h>
+#include <tessera/server.h>
+#include <unistd.h>
+
+[[gnu::noinline]] static int fall(volatile int *nowhere) {
+    return nowhere[2];
+}
+
+int main(void) {
+    int memory = handle_named("starts"), starts = 0;
+    if (pread(memory, &starts, sizeof starts, 0) != sizeof starts)
+        return 1;
+    starts++;
+    if (pwrite(memory, &starts, sizeof starts, 0) != sizeof starts)
+        return 1;
+    if (starts <= 2)
+        return fall(NULL);
+    tessera_ready();
+    for (;;)
+        pause();
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MPL-2.0
+// Services as their clients see them, from the console of a guest with tests/services/*.service: found by name, killed
+// a hundred times, confined, restarted, and their crashes recorded. tests/services/services.py boots the guest.
+#include "tap.h"
+
+#include <errno.h>
+#include <protocols/counter.h>
+#include <protocols/registry.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <tessera/handle.h>
+#include <tessera/time.h>
+#include <tessera/token.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KILLS 100
+#define PATIENCE_MS 10000
+
+struct state {
+    char name[32], state[16];
+    int pid, starts, crashes;
+};
+
+static void sleep_ms(long ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1'000'000}, NULL);
+}
+
+static bool read_state(const char *name, struct state *s) {
+    char line[160];
+    bool found = false;
+    FILE *file = fopen("/run/tessera/services", "r");
+    while (file && !found && fgets(line, sizeof line, file))
+        found = sscanf(line, "%31s %15s %d %d %d", s->name, s->state, &s->pid, &s->starts, &s->crashes) == 5 &&
+                strcmp(s->name, name) == 0;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static bool wait_state(const char *name, const char *state, struct state *s) {
+    for (int waited = 0; waited < PATIENCE_MS; waited += 2) {
+        if (read_state(name, s) && strcmp(s->state, state) == 0)
+            return true;
+        sleep_ms(2);
+    }
+    return false;
+}
+
+static int64_t add(int counter, const char *name, int64_t amount) {
+    struct counter_add in = {.amount = amount};
+    struct counter_add_reply out;
+    strcpy(in.name, name);
+    int status = counter_add(counter, &in, &out, deadline_after_ms(PATIENCE_MS));
+    return status < 0 ? status : out.value;
+}
+
+static int64_t get(int counter, const char *name) {
+    struct counter_get in = {};
+    struct counter_get_reply out;
+    strcpy(in.name, name);
+    int status = counter_get(counter, &in, &out, deadline_after_ms(PATIENCE_MS));
+    return status < 0 ? status : out.value;
+}
+
+static int compare(const void *a, const void *b) {
+    return (*(const int64_t *)a > *(const int64_t *)b) - (*(const int64_t *)a < *(const int64_t *)b);
+}
+
+static void test_use(int counter) {
+    is(add(counter, "a", 5), 5, "a call by a right from the registry");
+    is(add(counter, "a", -2), 3, "and another");
+    is(get(counter, "nobody's"), -ENOENT, "the service's own error");
+    is(add(counter, "a", INT64_MAX), -ERANGE, "and another");
+}
+
+// The same right all the time: the port is init's, so a call made while nobody serves it just waits.
+static void test_kills(int counter) {
+    struct state s;
+    int64_t pause[KILLS];
+    int errors = 0, wrong = 0, missing = 0, first;
+    ok(wait_state("counter", "ready", &s), "the counter is ready");
+    first = s.starts;
+    for (int i = 0; i < KILLS; i++) {
+        missing += !wait_state("counter", "ready", &s);
+        sleep_ms(110); // a shorter life is a crash loop, and made to wait
+        kill(s.pid, SIGKILL);
+        int64_t from = deadline_now();
+        int64_t value = get(counter, "a");
+        pause[i] = (deadline_now() - from) / 1000;
+        errors += value < 0;
+        wrong += add(counter, "a", 1) != 4 + i;
+    }
+    qsort(pause, KILLS, sizeof *pause, compare);
+    printf("# from kill to answer: median %lld us, longest %lld us\n", (long long)pause[KILLS / 2],
+           (long long)pause[KILLS - 1]);
+    is(missing, 0, "it came back after each of %d kills", KILLS);
+    is(errors, 0, "its client saw no error");
+    is(wrong, 0, "and no number was lost");
+    ok(pause[KILLS / 2] < 100'000, "half of the pauses were shorter than 100 ms");
+    ok(wait_state("counter", "ready", &s) && s.starts >= first + KILLS && s.crashes >= KILLS, "all were counted");
+}
+
+static void test_registry_kills(void) {
+    struct state s;
+    int errors = 0;
+    for (int i = 0; i < 10; i++) {
+        errors += !wait_state("registryd", "ready", &s);
+        sleep_ms(110);
+        kill(s.pid, SIGKILL);
+        int counter = tessera_connect("counter", deadline_after_ms(PATIENCE_MS));
+        errors += counter < 0 || get(counter, "a") < 0;
+        handle_close(counter);
+    }
+    is(errors, 0, "the registry was killed ten times, and found the name each time");
+}
+
+static void test_waiting(void) {
+    int64_t from = deadline_now();
+    int right = tessera_connect("nobody", deadline_after_ms(200));
+    ok(right == -ETIMEDOUT && deadline_now() - from >= 200'000'000, "a lookup waits for a name until its deadline");
+    struct registry_enter in = {.name = "counter", .generation = 1000, .token_size = TOKEN_SIZE, .right = dup(0)};
+    is(registry_enter(handle_named("registry"), &in, deadline_after_ms(PATIENCE_MS)), -EACCES,
+       "a name without a token");
+    struct registry_list list = {};
+    struct registry_list_reply entry;
+    is(registry_list(handle_named("registry"), &list, &entry, deadline_after_ms(PATIENCE_MS)), 0, "the list of names");
+    ok(strcmp(entry.name, "counter") == 0 && entry.generation == 1, "begins with the counter");
+}
+
+static void expect_line(const char *line, const char *what) {
+    char found[64];
+    bool there = false;
+    FILE *file = fopen("/tmp/probe", "r");
+    while (file && fgets(found, sizeof found, file)) {
+        found[strcspn(found, "\n")] = '\0';
+        there |= strcmp(found, line) == 0;
+    }
+    if (file)
+        fclose(file);
+    ok(there, "%s", what);
+}
+
+static void test_rights(void) {
+    struct state s;
+    char line[64];
+    ok(wait_state("probe", "ended", &s), "a service that is not to be restarted has ended");
+    expect_line("see-allowed 0", "it saw the name that its file lists");
+    snprintf(line, sizeof line, "see-other %d", -ENOENT);
+    expect_line(line, "and no other");
+    snprintf(line, sizeof line, "other-name %d", -EACCES);
+    expect_line(line, "its token is not for another name");
+    snprintf(line, sizeof line, "other-generation %d", -EACCES);
+    expect_line(line, "nor for another start");
+    snprintf(line, sizeof line, "forged %d", -EACCES);
+    expect_line(line, "a forged token is none");
+    snprintf(line, sizeof line, "set-view %d", -EPERM);
+    expect_line(line, "its view is not its to choose");
+    expect_line("own-name 0", "it entered its own name");
+    expect_line("see-own 0", "and saw it");
+    expect_line("handles 1", "nobody gave it the registry's key");
+}
+
+static bool record_says(const char *path, const char *text) {
+    char all[8192] = "";
+    FILE *file = fopen(path, "r");
+    if (file) {
+        all[fread(all, 1, sizeof all - 1, file)] = '\0';
+        fclose(file);
+    }
+    bool says = strstr(all, text) != NULL;
+    if (!says)
+        printf("# %s: %s\n", path, all);
+    return says;
+}
+
+static void test_crashes(void) {
+    struct state s;
+    ok(wait_state("crasher", "ready", &s), "a service that crashes twice at its start gets ready");
+    ok(s.starts == 3 && s.crashes == 2, "the third time");
+    ok(record_says("/run/tessera/crashes/crasher.0", "reason: signal 11"), "the record has the reason");
+    ok(record_says("/run/tessera/crashes/crasher.0", "address 0x8"), "the address");
+    ok(record_says("/run/tessera/crashes/crasher.0", "/sbin/crasher+0x"), "and the place");
+    ok(record_says("/run/tessera/crashes/crasher.0", "from 0x"), "and who called");
+    ok(record_says("/run/tessera/crashes/crasher.0", "started again after 0 ms"), "it was started again at once");
+    ok(record_says("/run/tessera/crashes/crasher.1", "started again after 25 ms"), "the second time it had to wait");
+    ok(record_says("/run/tessera/crashes/counter.0", "reason: signal 9"), "a kill is recorded, too");
+}
+
+int main(void) {
+    int counter = tessera_connect("counter", deadline_after_ms(PATIENCE_MS));
+    if (!ok(counter >= 0, "the console finds a service"))
+        return tap_done();
+    test_use(counter);
+    test_rights();
+    test_waiting();
+    test_kills(counter);
+    test_registry_kills();
+    test_crashes();
+    return tap_done();
+}
