@@ -72,7 +72,7 @@ static const struct view {
 } views[] = {
     {"ps", "/proc/tessera/tasks", "processes: memory in KiB, time on a CPU in milliseconds"},
     {"handles", "/proc/tessera/handles",
-     "open handles: rights r(ead) w(rite) (e)x(ecute) m(ap) s(end) (re)c(eive) d(uplicate) t(ransfer) (wai)t S(ignal) "
+     "open handles: rights r(ead) w(rite) (e)x(ecute) m(ap) s(end) (re)c(eive) d(uplicate) t(ransfer) W(ait) S(ignal) "
      "A(dmin) p(ath only); signals in hexadecimal; how many handles there are to the object"},
     {"ports", "/proc/tessera/ports", "ports and rights to send to them"},
     {"jobs", "/proc/tessera/jobs", "jobs: memory in bytes, the share of a CPU of 10000"},

@@ -22,10 +22,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <tessera/handle.h>
+#include <tessera/server.h>
+#include <tessera/time.h>
 #include <unistd.h>
 
 enum { NATIVE_job_create = 0x240, NATIVE_job_set_limits, NATIVE_job_info, NATIVE_job_enter, NATIVE_job_kill };
-enum { GRANTS_MAX = 64, NOBODY = 65534 };
+enum { GRANTS_MAX = 64, SERVICES_MAX = 16, SERVICE_WAIT_MS = 5000, NOBODY = 65534 };
 
 static const char help[] =
     "usage: tessera run [--job LIMITS] [--grant WHAT]... [--user UID] PROGRAM [ARGS...]\n"
@@ -34,6 +37,7 @@ static const char help[] =
     "\n"
     "  --job LIMITS    comma-separated: memory=SIZE (K, M, G), handles=N, threads=N, cpu=N (share of 10000)\n"
     "  --grant PATH:r  a file or folder, to read and execute; PATH:rw also to write\n"
+    "  --grant service:NAME  a right to send to the service; TESSERA_HANDLES names its number, as \"NAME=5\"\n"
     "  --grant sockets make and use sockets\n"
     "  --user UID      run as this user and group (65534), not 0\n"
     "\n"
@@ -44,6 +48,11 @@ static struct {
     struct job_limits limits;
     struct grant grants[GRANTS_MAX];
     size_t grant_count;
+    struct {
+        const char *name;
+        int handle;
+    } services[SERVICES_MAX];
+    size_t service_count;
     bool sockets;
     unsigned long user;
 } request = {.limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .user = NOBODY};
@@ -74,7 +83,19 @@ static void parse_limits(char *text) {
         usage("run: cpu= wants 1 to 10000");
 }
 
+static void parse_service(const char *name) {
+    if (!*name || strpbrk(name, " =") || strcmp(name, "registry") == 0)
+        usage("run: '%s' is no name of a service", name);
+    if (request.service_count == SERVICES_MAX)
+        usage("run: more than %d services", SERVICES_MAX);
+    request.services[request.service_count++].name = name;
+}
+
 static void parse_grant(char *text) {
+    if (strncmp(text, "service:", 8) == 0) {
+        parse_service(text + 8);
+        return;
+    }
     if (strcmp(text, "sockets") == 0) {
         request.sockets = true;
         return;
@@ -82,7 +103,7 @@ static void parse_grant(char *text) {
     char *colon = strrchr(text, ':');
     bool writable = colon && strcmp(colon, ":rw") == 0;
     if (text[0] != '/' || !colon || (!writable && strcmp(colon, ":r") != 0) || strstr(text, "/../"))
-        usage("run: '%s' is no grant: an absolute path and :r or :rw, or sockets", text);
+        usage("run: '%s' is no grant: an absolute path and :r or :rw, service:NAME, or sockets", text);
     if (request.grant_count == GRANTS_MAX)
         usage("run: more than %d grants", GRANTS_MAX);
     *colon = '\0';
@@ -128,10 +149,46 @@ static void be_nobody(void) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); // a change of identity forgets it
 }
 
-// Nothing of ours but the three standard files reaches the program.
-static void close_others(void) {
-    if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
+// A right that we were given under that name, or what the registry that we were given has.
+static void find_services(void) {
+    for (size_t i = 0; i < request.service_count; i++) {
+        int handle = handle_named(request.services[i].name);
+        if (handle < 0)
+            handle = tessera_connect(request.services[i].name, deadline_after_ms(SERVICE_WAIT_MS));
+        errno = handle < 0 ? -handle : 0;
+        if (handle < 0)
+            fail("no service %s", request.services[i].name);
+        request.services[i].handle = handle;
+    }
+}
+
+static bool is_granted(int handle) {
+    for (size_t i = 0; i < request.service_count; i++)
+        if (request.services[i].handle == handle)
+            return true;
+    return false;
+}
+
+// Nothing of ours but the three standard files and the services' rights reaches the program.
+static void keep_granted_handles(void) {
+    char names[SERVICES_MAX * 80] = "";
+    int last = 2;
+    for (size_t i = 0; i < request.service_count; i++) {
+        int handle = request.services[i].handle;
+        size_t length = strlen(names);
+        int more =
+            snprintf(names + length, sizeof names - length, "%s%s=%d", i ? " " : "", request.services[i].name, handle);
+        if ((size_t)more >= sizeof names - length || fcntl(handle, F_SETFD, 0) < 0)
+            fail("cannot hand over service %s", request.services[i].name);
+        last = handle > last ? handle : last;
+    }
+    for (int handle = 3; handle < last; handle++)
+        if (!is_granted(handle))
+            close(handle);
+    if (syscall(SYS_close_range, last + 1, ~0u, 0) < 0)
         fail("cannot close handles");
+    if (names[0] ? setenv("TESSERA_HANDLES", names, 1) : unsetenv("TESSERA_HANDLES"))
+        fail("cannot name services");
 }
 
 [[noreturn]] static void child(int job, char **program, pid_t parent) {
@@ -143,13 +200,14 @@ static void close_others(void) {
         fail("cannot enter the job");
     grants_apply(request.grants, request.grant_count);
     be_nobody();
-    close_others();
+    keep_granted_handles();
     execvp(program[0], program);
     fail("cannot run %s", program[0]);
 }
 
 int run_main(int argc, char **argv) {
     char **program = parse(argc, argv);
+    find_services();
     const char *slash = strrchr(program[0], '/');
     char name[32];
     snprintf(name, sizeof name, "%s", slash ? slash + 1 : program[0]);

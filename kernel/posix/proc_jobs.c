@@ -73,7 +73,7 @@ static void tasks_show(struct text_buffer *text, void *context) {
 // --- handles ---
 
 static void rights_text(uint32_t rights, char to[13]) {
-    static const char letters[] = "rwxmscdtSaAp"; // in the order of enum rights
+    static const char letters[] = "rwxmscdtWSAp"; // in the order of enum rights
     for (unsigned i = 0; i < 12; i++)
         to[i] = rights >> i & 1 ? letters[i] : '-';
     to[12] = 0;

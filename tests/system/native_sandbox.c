@@ -248,6 +248,38 @@ static void programs(void) {
     ok(WIFEXITED(status) && WEXITSTATUS(status) != 0, "a program that wants all memory ends (%d)", WEXITSTATUS(status));
 }
 
+// The caller's right to a service goes to the program, under its name.
+static void services(void) {
+    static struct packet in;
+    char output[8192], self_grant[300], named[40];
+    int port = (int)port_create(NULL), right = mint(port, 77, 4), other = mint(port, 78, 4);
+    snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
+    snprintf(named, sizeof named, "other=%d echo=%d", other, right);
+    fcntl(right, F_SETFD, 0), fcntl(other, F_SETFD, 0);
+    setenv("TESSERA_HANDLES", named, 1);
+    exited(run(output, sizeof output,
+               (const char *[]){"--grant", self_grant, "--grant", "service:echo", self_path, "client", NULL}),
+           0, "a program that was granted a service");
+    is(fipc_recv(port, &in, PACKET_ROOM, 0), 0, "can send to it");
+    ok(in.header.type == 5 && in.header.badge == 77, "through the right that was granted");
+    fails(fipc_recv(port, &in, PACKET_ROOM, 0), EAGAIN, "and to no other");
+    exited(run(output, sizeof output,
+               (const char *[]){"--grant", self_grant, "--grant", "service:nobody", self_path, "client", NULL}),
+           1, "a service that is not there");
+    unsetenv("TESSERA_HANDLES");
+    close(other), close(right), close(port);
+}
+
+// Inside: sends by every handle from 3 on.
+static int client(void) {
+    static struct packet out;
+    const char *names = getenv("TESSERA_HANDLES");
+    int handle = names && strncmp(names, "echo=", 5) == 0 ? atoi(names + 5) : -1, sent = 0;
+    for (int i = 3; i < 100; i++)
+        sent += fipc_send(i, packet_with(&out, 5, "hello", 5), 0) == 0;
+    return sent == 1 && handle >= 3 && !strchr(names, ' ') ? 0 : 9;
+}
+
 static unsigned leak(const char *name) {
     char *text = get_file("/proc/tessera/leaks"), *at = strstr(text, name);
     return at ? (unsigned)strtoul(at + strlen(name), NULL, 10) : 0;
@@ -270,6 +302,8 @@ int main(int argc, char **argv) {
         return inside(argv);
     if (argc == 2 && strcmp(argv[1], "setuid") == 0)
         return geteuid() == 0;
+    if (argc == 2 && strcmp(argv[1], "client") == 0)
+        return client();
     needs_native();
     if (access("/bin/tessera", X_OK) != 0) {
         skip("no /bin/tessera in this image", "sandbox");
@@ -279,6 +313,7 @@ int main(int argc, char **argv) {
     enter_temp_dir();
     escapes();
     programs();
+    services();
     leftovers();
     return tap_done();
 }
