@@ -52,6 +52,7 @@ check-unit: $(HOST)/test/libtessera/ring_threads
 # The model of the rings' protocol.
 host_tests += tests/models/check-models
 check-unit: tests/models/check-models
+
 # The servers' parts that make no system calls: servers/SERVER/test/NAME.c with what it tests.
 server_test_init/service := servers/init/service_file.c servers/init/service_policy.c
 server_test_registryd/registry := servers/registryd/names.c servers/registryd/views.c servers/registryd/waiters.c

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// A service that reads from address 8 when it is started the first and the second time, and then is well.
+// A service that reads from address 8 when it is started the first and the second time, and then is well, if it
+// cannot make a process that its limits forbid.
+#include <errno.h>
 #include <tessera/handle.h>
 #include <tessera/server.h>
 #include <unistd.h>
@@ -17,6 +19,9 @@ int main(void) {
         return 1;
     if (starts <= 2)
         return fall(NULL);
+    pid_t child = fork(); // its file allows one thread
+    if (child >= 0 || errno != EAGAIN)
+        return 2;
     tessera_ready();
     for (;;)
         pause();

@@ -175,10 +175,23 @@ static bool record_says(const char *path, const char *text) {
     return says;
 }
 
+// How many jobs of that name there are.
+static int jobs_named(const char *name) {
+    char line[300];
+    int count = 0;
+    FILE *file = fopen("/proc/tessera/jobs", "r");
+    while (file && fgets(line, sizeof line, file))
+        count += strstr(line, name) != NULL;
+    if (file)
+        fclose(file);
+    return count;
+}
+
 static void test_crashes(void) {
     struct state s;
     ok(wait_state("crasher", "ready", &s), "a service that crashes twice at its start gets ready");
     ok(s.starts == 3 && s.crashes == 2, "the third time");
+    is(jobs_named("crasher"), 1, "in a job, and those of its earlier starts are gone");
     ok(record_says("/run/tessera/crashes/crasher.0", "reason: signal 11"), "the record has the reason");
     ok(record_says("/run/tessera/crashes/crasher.0", "address 0x8"), "the address");
     ok(record_says("/run/tessera/crashes/crasher.0", "/sbin/crasher+0x"), "and the place");
