@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// Rings: what is not inline in tessera/ring.h: room looked for, payloads in the pool, several producers, sleeping.
+// Rings: what is not inline in tessera/ring.h: room looked for, several producers, sleeping.
 //
 // To sleep, a side says so and looks at the ring once more; only then does it wait for a bell that it has not heard of.
 // The other side writes to the ring and then looks whether it sleeps. All four accesses are sequentially consistent and
@@ -15,14 +15,6 @@ bool ring_look_for_room(struct ring_producer *producer) {
     uint32_t room = ring_room(producer->tail, head, producer->map.mask + 1);
     producer->limit = producer->tail + room;
     return room != 0;
-}
-
-int ring_peek_pool(struct ring_consumer *consumer, struct ring_slot *slot, uint32_t size, const void **data) {
-    uint32_t length = size & ~RING_IN_POOL, offset = atomic_load_explicit(&slot->offset, memory_order_relaxed);
-    if (!(size & RING_IN_POOL) || !ring_range_ok(offset, length, consumer->map.pool_size))
-        return -EBADMSG;
-    *data = consumer->map.pool + offset;
-    return (int)length;
 }
 
 int ring_create(const struct ring_options *options, int handles[2]) {

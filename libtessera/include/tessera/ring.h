@@ -67,8 +67,6 @@ int ring_init_consumer(struct ring_consumer *consumer, void *memory, const struc
 
 int ring_bell(int handle);
 bool ring_look_for_room(struct ring_producer *producer);
-// The payload of a slot whose `size` says that it lies in the pool, or makes no sense. Its size, or -EBADMSG.
-int ring_peek_pool(struct ring_consumer *consumer, struct ring_slot *slot, uint32_t size, const void **data);
 // Wait until there is room, or a message. 0, -EPIPE (the other side is gone; a consumer gets what is left first),
 // -ETIMEDOUT, -EINTR.
 int ring_wait_room(struct ring_producer *producer, int64_t deadline);
@@ -93,7 +91,7 @@ static inline struct ring_slot *ring_slot_at(const struct ring_map *map, uint32_
 
 // Where to write the next message, of up to `size` bytes; null: full, or too large. Nothing is sent before ring_commit.
 static inline void *ring_reserve(struct ring_producer *producer, uint32_t size) {
-    if (producer->tail == producer->limit && !ring_look_for_room(producer))
+    if (__builtin_expect(producer->tail == producer->limit, 0) && !ring_look_for_room(producer))
         return NULL;
     const struct ring_map *map = &producer->map;
     if (size <= RING_INLINE_MAX)
@@ -120,11 +118,22 @@ static inline void ring_commit(struct ring_producer *producer, uint32_t size) {
 
 // 0, -EAGAIN (full), -EMSGSIZE.
 static inline int ring_put(struct ring_producer *producer, const void *data, uint32_t size) {
-    void *to = ring_reserve(producer, size);
-    if (!to)
+    uint32_t tail = producer->tail;
+    if (__builtin_expect(tail == producer->limit, 0) && !ring_look_for_room(producer))
         return size > ring_size_max(&producer->map) ? -EMSGSIZE : -EAGAIN;
-    memcpy(to, data, size);
-    ring_commit(producer, size);
+    if (size > RING_INLINE_MAX) {
+        void *to = ring_reserve(producer, size);
+        if (!to)
+            return -EMSGSIZE;
+        memcpy(to, data, size);
+        ring_commit(producer, size);
+        return 0;
+    }
+    struct ring_slot *slot = ring_slot_at(&producer->map, tail);
+    memcpy(slot->bytes, data, size);
+    producer->tail = tail + 1;
+    atomic_store_explicit(&slot->size, size, memory_order_relaxed);
+    atomic_store_explicit(&slot->sequence, tail + 1, memory_order_release);
     return 0;
 }
 
@@ -153,9 +162,15 @@ static inline int ring_peek(struct ring_consumer *consumer, const void **data) {
     if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != consumer->head + 1)
         return -EAGAIN;
     uint32_t size = atomic_load_explicit(&slot->size, memory_order_relaxed);
-    if (__builtin_expect(size > RING_INLINE_MAX, 0))
-        return ring_peek_pool(consumer, slot, size, data);
-    *data = slot->bytes;
+    const void *at = slot->bytes;
+    if (size > RING_INLINE_MAX) {
+        uint32_t length = size & ~RING_IN_POOL, offset = atomic_load_explicit(&slot->offset, memory_order_relaxed);
+        if (!(size & RING_IN_POOL) || !ring_range_ok(offset, length, consumer->map.pool_size))
+            return -EBADMSG;
+        at = consumer->map.pool + offset;
+        size = length;
+    }
+    *data = at;
     return (int)size;
 }
 
