@@ -26,5 +26,5 @@ long must_(long result, const char *what);
 // Binds this process to CPU 0, so that two of them take turns.
 void on_one_cpu(void);
 
-extern const struct row call_rows[], process_rows[], memory_rows[], file_rows[], message_rows[],
-    ipc_rows[]; // end: name is NULL
+extern const struct row call_rows[], process_rows[], memory_rows[], file_rows[], message_rows[], ipc_rows[],
+    ring_rows[]; // end: name is NULL

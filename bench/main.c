@@ -68,7 +68,7 @@ static const struct row own_rows[] = {
 };
 
 static const struct row *const tables[] = {own_rows,    call_rows, message_rows, process_rows,
-                                           memory_rows, file_rows, ipc_rows};
+                                           memory_rows, file_rows, ipc_rows,     ring_rows};
 
 static bool wanted(const char *name, const char *only) {
     if (!only)
