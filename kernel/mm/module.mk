@@ -5,4 +5,4 @@ sources := access.c account.c advise.c alloc_fail.c aspace.c buddy.c code.c curr
 deps := abi lib arch sched
 # The sanitizers' runtime, and what touches poisoned memory by trade.
 plain_mm := kasan.c kasan_quarantine.c ubsan.c slab.c
-tests := aspace entries page slab uio vmo
+tests := account aspace entries page slab uio vmo

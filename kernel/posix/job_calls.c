@@ -86,7 +86,7 @@ long sys_job_info(int handle, void __user *out, size_t size) {
 
 // What the task has is charged to the new job instead of the old one. Memory and handles that it shares with other
 // tasks stay charged where they are.
-static status_t move_charges(struct process *process, struct job *to) {
+static status_t move_charges(struct process *process, struct job *from, struct job *to) {
     struct aspace *aspace = process->task.aspace;
     struct handle_table *handles = process->task.handles;
     if (!job_charge_threads(to, 1))
@@ -97,10 +97,10 @@ static status_t move_charges(struct process *process, struct job *to) {
     status = -ENOMEM;
     if (refcount_value(&aspace->ref) == 1 && !charge_move(&aspace->charge, &to->memory))
         goto fail_handles;
-    job_uncharge_threads(process->task.job, 1);
+    job_uncharge_threads(from, 1);
     return 0;
 fail_handles:
-    if (!handle_table_is_shared(handles) && handle_table_set_job(handles, process->task.job) != 0) {
+    if (!handle_table_is_shared(handles) && handle_table_set_job(handles, from) != 0) {
         // The old job has filled up meanwhile: the new one goes on paying.
     }
 fail_threads:
@@ -139,9 +139,9 @@ long sys_job_enter(int handle) {
     else if (process->is_init || job == own || !job_is_within(job, own))
         status = job == own ? 0 : -EPERM;
     else if ((status = job->flags & JOB_NO_NEW_PRIVILEGES ? (status_t)prctl_set_no_new_privs() : 0) == 0 &&
-             (status = move_charges(process, job)) == 0) {
+             (status = move_charges(process, own, job)) == 0) {
         status = begin_in(process, job);
-        if (status != 0 && move_charges(process, own) != 0) {
+        if (status != 0 && move_charges(process, job, own) != 0) {
             // Nothing is lost: what is charged to a job that is being killed goes when the process does.
         }
     }

@@ -273,7 +273,14 @@ static void killing(void) {
     ok(good, "five fork bombs are killed, with the jobs below");
     ok(eventually(leak("processes ") == processes && leak("threads ") == threads),
        "nothing is left (%u, %u; was %u, %u)", leak("processes "), leak("threads "), processes, threads);
-    int job = job_create(-1, "empty", 0);
+    uint64_t before = info_of(-1).used.threads;
+    int job = job_create(-1, "shut", 0);
+    job_kill(job);
+    ok(job_enter(job) == -1 && errno == EAGAIN && info_of(job).used.threads == 0 && info_of(job).used.memory == 0 &&
+           info_of(-1).used.threads == before,
+       "who is not let in is charged where he was");
+    close(job);
+    job = job_create(-1, "empty", 0);
     struct pollfd p = {.fd = job, .events = POLLIN};
     ok(job_kill(job) == 0 && poll(&p, 1, 0) == 1, "an empty job that is killed is readable");
     close(job);
