@@ -14,6 +14,7 @@ $(GEN)/include/protocols/%.h: protocols/%.protocol tools/gen-protocol
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-protocol header $< > $@
 $(GEN)/protocols/%.c: protocols/%.protocol tools/gen-protocol
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-protocol source $< > $@
+.SECONDARY: $(protocol_sources)
 
 # libsodium, whose static library is Debian's for either architecture.
 sodium_x86_64 := out/cache/deb/libsodium-dev-amd64/usr
