@@ -54,9 +54,7 @@ static void sweep(struct flight *flight) {
 }
 
 static void bury(void) {
-    struct list_node *node;
-    while ((node = list_pop_front(&dead)) != nullptr)
-        message_free(LIST_ENTRY(node, struct message, queued.node));
+    messages_free(&dead);
 }
 
 const struct flight_ops port_flight_ops = {.queues = visit_queues, .sweep = sweep, .bury = bury};

@@ -188,6 +188,7 @@ MUST_USE status_t message_create(const struct fipc_message *header, const void _
 void message_sent(const struct outgoing *out, unsigned count); // moved handles are gone for good
 void message_return(struct outgoing *out);                     // it was not sent: handles go back, the block is freed
 void message_end(struct message *message);                     // frees the block alone
+void messages_free(struct list_node *dead);                    // a list of them
 void message_free(struct message *message);                    // drops its handles. May block
 void handles_drop(struct message_handle *handles, unsigned count);
 // Reads and checks a header. -EFAULT, -EMSGSIZE, -EINVAL.

@@ -25,9 +25,28 @@ void message_end(struct message *message) {
     kfree(message);
 }
 
+// A handle in a message may be the last one of a port whose messages hold handles, and so on: dropping one while
+// another is being dropped only adds to the list, so that the stack does not grow with the chain.
+void messages_free(struct list_node *dead) {
+    struct thread *self = thread_current();
+    if (self->dead_messages) {
+        list_splice_back(self->dead_messages, dead);
+        return;
+    }
+    self->dead_messages = dead;
+    struct list_node *node;
+    while ((node = list_pop_front(dead)) != nullptr) {
+        struct message *message = LIST_ENTRY(node, struct message, queued.node);
+        handles_drop(message->handles, message->handle_count);
+        message_end(message);
+    }
+    self->dead_messages = nullptr;
+}
+
 void message_free(struct message *message) {
-    handles_drop(message->handles, message->handle_count);
-    message_end(message);
+    struct list_node dead = LIST_INIT(dead);
+    list_push_back(&dead, &message->queued.node);
+    messages_free(&dead);
 }
 
 static status_t take_copy(const struct fipc_handle *item, struct message_handle *out) {

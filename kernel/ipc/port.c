@@ -187,7 +187,7 @@ void port_empty_locked(struct port *port, struct list_node *dead) {
 
 static void port_closed(struct object *object) {
     struct port *port = port_of(object);
-    struct list_node dead = LIST_INIT(dead), *node;
+    struct list_node dead = LIST_INIT(dead);
     flight_lock();
     spin_lock(&port->lock);
     port->closed = true;
@@ -200,8 +200,7 @@ static void port_closed(struct object *object) {
     }
     spin_unlock(&port->lock);
     flight_unlock();
-    while ((node = list_pop_front(&dead)) != nullptr)
-        message_free(LIST_ENTRY(node, struct message, queued.node));
+    messages_free(&dead);
     flight_collect(nullptr);
 }
 

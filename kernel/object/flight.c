@@ -78,10 +78,20 @@ static bool count_reference(struct flight *flight) {
     return true;
 }
 
-static bool mark_reachable(struct flight *flight) {
-    bool changed = flight->candidate;
+// Reachable flights whose queues are still to be looked at; under flights.lock.
+static struct list_node reached = LIST_INIT(reached);
+
+static void reach(struct flight *flight) {
     flight->candidate = false;
-    return changed;
+    if (!flight->visited)
+        list_push_back(&reached, &flight->reached_node);
+    flight->visited = true;
+}
+
+static bool mark_reachable(struct flight *flight) {
+    if (flight->candidate)
+        reach(flight);
+    return false;
 }
 
 static bool is_garbage(const struct flight *flight) {
@@ -92,8 +102,10 @@ static bool is_garbage(const struct flight *flight) {
 static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
     struct flight *flight;
     bool any = false, changed = true;
-    LIST_FOR_EACH(flight, &flights.all, node)
-    flight->references = 0;
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        flight->references = 0;
+        flight->visited = false;
+    }
     LIST_FOR_EACH(flight, &flights.all, node)
     any |= flight->ops->queues(flight, count_reference);
     if (!any)
@@ -103,11 +115,19 @@ static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
         handles -= flight == leaving;
         flight->candidate = handles > 0 && handles == flight->references;
     }
-    while (changed) {
+    while (changed) { // again only if a host was reached after those who share its fate
         changed = false;
-        LIST_FOR_EACH(flight, &flights.all, node)
-        if (!is_garbage(flight))
-            changed |= flight->ops->queues(flight, mark_reachable);
+        LIST_FOR_EACH(flight, &flights.all, node) {
+            if (flight->visited || is_garbage(flight))
+                continue;
+            changed = true;
+            reach(flight);
+            struct list_node *node;
+            while ((node = list_pop_front(&reached)) != nullptr) {
+                struct flight *next = LIST_ENTRY(node, struct flight, reached_node);
+                next->ops->queues(next, mark_reachable);
+            }
+        }
     }
     any = false;
     LIST_FOR_EACH(flight, &flights.all, node)

@@ -176,7 +176,15 @@ static void cycles(void) {
         }
         close(a), close(b), close(to_a), close(to_b);
     }
-    is(alive("\nport "), ports, "no port is left of fifty circles");
+    int outer = port_create(NULL), to_outer = mint(outer, 0, 0);
+    for (int i = 0; i < 2000; i++) { // a port in a message in a port in a message …
+        int next = port_create(NULL), to_next = mint(next, 0, 0);
+        send_handle(to_next, outer, FIPC_MOVE);
+        close(to_outer);
+        outer = next, to_outer = to_next;
+    }
+    close(outer), close(to_outer);
+    is(alive("\nport "), ports, "no port is left of fifty circles and a chain of two thousand");
     is(alive("\nsend_right "), rights, "no right");
     is(alive("\nunix_socket "), sockets, "no socket");
     // Not garbage: a port that can still be received.

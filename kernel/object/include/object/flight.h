@@ -32,7 +32,8 @@ struct flight {
     struct flight *host; // it has no handle of its own and shares this one's fate (an unaccepted connection)
     _Atomic bool passed; // was sent: when a handle to it goes, those in flight may be all that is left
     uint32_t references; // handles found in queues
-    bool candidate;
+    bool candidate, visited;
+    struct list_node reached_node;
 };
 
 void flight_lock(void);

@@ -85,14 +85,15 @@ struct thread {
     void (*last_words)(struct thread *thread);
 
     // Waiting.
-    struct waiter *waiter;       // what it waits on, if it waits on a queue
-    uint8_t wait_mode;           // enum wait_mode
-    status_t wake_status;        // why thread_block ended; written by the one who woke it
-    _Atomic bool interrupted;    // a signal came: interruptible waits end at once
-    _Atomic bool killed;         // a fatal signal came: killable ones too
-    struct pi_waiter *pi_waiter; // the priority-inheriting futex it waits for (kernel/posix)
-    struct fipc_thread *fipc;    // its calls and what it receives (kernel/ipc); null until it uses ports
-    const char *wait_reason;     // for /proc/PID/wchan
+    struct waiter *waiter;           // what it waits on, if it waits on a queue
+    uint8_t wait_mode;               // enum wait_mode
+    status_t wake_status;            // why thread_block ended; written by the one who woke it
+    _Atomic bool interrupted;        // a signal came: interruptible waits end at once
+    _Atomic bool killed;             // a fatal signal came: killable ones too
+    struct pi_waiter *pi_waiter;     // the priority-inheriting futex it waits for (kernel/posix)
+    struct list_node *dead_messages; // what it drops just now (kernel/ipc); null: nothing
+    struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
+    const char *wait_reason;         // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
     struct spinlock *held_locks[16];
