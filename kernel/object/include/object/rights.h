@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// What may be done with a word of rights: ask whether it has what is needed, and take some away. All code that looks
-// up, duplicates or passes handles goes through these two, and `make prove` proves that the second never adds any.
+// What may be done with a word of rights: ask whether it has what is needed, and take some away. The handle table looks
+// up and duplicates by these two (`object/handle.c`), and `make prove` proves that the second never adds any.
 #pragma once
 
 #include <stdint.h>
