@@ -176,17 +176,21 @@ static bool give_up(struct fipc_call *call) {
 }
 
 // Must the wait for the answer end? New signals interrupt it again.
-static bool interrupted_for_good(void) {
+static bool interrupted_for_good(const struct fipc_call *call) {
+    if (call->patience == CALL_ANY_SIGNAL)
+        return true;
     thread_clear_interrupt(thread_current());
     atomic_thread_fence(memory_order_seq_cst);
-    return thread_is_killed() || fipc_hooks->signal_ends_call();
+    if (thread_is_killed() || call->patience == CALL_KILL_ONLY)
+        return thread_is_killed();
+    return fipc_hooks->signal_ends_call();
 }
 
 status_t call_end(struct send_right *right, struct fipc_call *call, nsec_t deadline, status_t status) {
     while (call_phase(call) != CALL_DONE) {
         if (status != 0 && withdraw(right, call))
             return status == -EINTR ? -ERESTARTSYS : status;
-        if (status == -EINTR ? interrupted_for_good() : status != 0) {
+        if (status == -EINTR ? interrupted_for_good(call) : status != 0) {
             if (give_up(call))
                 return status;
         }

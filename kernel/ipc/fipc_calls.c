@@ -82,8 +82,7 @@ long sys_fipc_send(int handle, const void __user *message, int64_t deadline) {
 
 // ---------------------------------------------------------------- calling
 
-static status_t reply_room(struct fipc_call *call, size_t room) {
-    uint32_t want = (uint32_t)MIN(room, (size_t)FIPC_INLINE_MAX);
+status_t call_reply_room(struct fipc_call *call, uint32_t want) {
     call->room = want;
     if (want <= call->capacity)
         return 0;
@@ -133,7 +132,7 @@ static long slow_call(struct send_right *right, const void __user *message, void
     if (status == 0)
         status = handle_room_from_user(reply, &answer.array, &handle_room);
     if (status == 0)
-        status = reply_room(&self->call, room - HEADER_SIZE);
+        status = call_reply_room(&self->call, (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX));
     if (status == 0)
         status = arrival_reserve(&answer.arrival, handle_room);
     if (status != 0)

@@ -11,6 +11,7 @@
 
 #include "queue.h"
 #include <abi/fipc.h>
+#include <abi/posix_server.h>
 #include <arch/uaccess.h>
 #include <ipc/port.h>
 #include <lib/status.h>
@@ -78,6 +79,9 @@ struct fipc_slot {
 enum call_phase { CALL_IDLE, CALL_QUEUED, CALL_TAKEN, CALL_BUSY, CALL_DONE, CALL_PHASES = 0xff };
 #define CALL_GENERATION 0x100u
 
+// Which signals end the wait for an answer of a receiver that has taken the call.
+enum call_patience { CALL_BY_HANDLER, CALL_ANY_SIGNAL, CALL_KILL_ONLY };
+
 // A call of a thread: it makes one at a time.
 struct fipc_call {
     _Atomic uint64_t state; // generation and enum call_phase
@@ -86,6 +90,7 @@ struct fipc_call {
     struct message message; // small calls
     struct message *queued; // `message` or a block, until a receiver takes it
     bool flight;            // it has_flight
+    enum call_patience patience;
     // The answer. `room` bytes and `handle_room` handles are what the caller takes.
     uint32_t room, handle_room;
     status_t status;
@@ -193,6 +198,9 @@ void message_free(struct message *message);                    // drops its hand
 void handles_drop(struct message_handle *handles, unsigned count);
 // Reads and checks a header. -EFAULT, -EMSGSIZE, -EINVAL.
 MUST_USE status_t header_from_user(struct fipc_message *header, const void __user *message);
+// The header of a reply, which may have as much data as a posix server's. The caller's room bounds it further.
+MUST_USE status_t reply_header_from_user(struct fipc_message *header, const void __user *message);
+#define REPLY_MAX POSIX_DATA_MAX
 ALWAYS_INLINE const void __user *message_data(const void __user *message) {
     return (const uint8_t __user *)message + HEADER_SIZE;
 }
@@ -272,6 +280,10 @@ long deliver_answer(struct fipc_call *call, struct answer *answer);
 
 // What the fast path has left in the inbox.
 long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *message);
+
+// --- fipc_calls.c ---
+// Room for a reply with `size` bytes of data.
+MUST_USE status_t call_reply_room(struct fipc_call *call, uint32_t size);
 
 // --- fast.c ---
 #define NOT_FAST 1 // the slow path must be taken; nothing has happened

@@ -7,12 +7,20 @@
 
 #include <mm/slab.h>
 
-status_t header_from_user(struct fipc_message *header, const void __user *message) {
+static status_t read_header(struct fipc_message *header, const void __user *message, uint32_t size_max) {
     if (copy_from_user(header, message, sizeof *header) != 0)
         return -EFAULT;
-    if (header->size > FIPC_INLINE_MAX || header->handle_count > FIPC_HANDLES_MAX)
+    if (header->size > size_max || header->handle_count > FIPC_HANDLES_MAX)
         return -EMSGSIZE;
     return header->flags == 0 ? 0 : -EINVAL;
+}
+
+status_t header_from_user(struct fipc_message *header, const void __user *message) {
+    return read_header(header, message, FIPC_INLINE_MAX);
+}
+
+status_t reply_header_from_user(struct fipc_message *header, const void __user *message) {
+    return read_header(header, message, REPLY_MAX);
 }
 
 void handles_drop(struct message_handle *handles, unsigned count) {

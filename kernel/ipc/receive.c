@@ -92,7 +92,7 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
     uint64_t array;
     if (!self)
         return -ENOMEM;
-    self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
+    self->room = (uint32_t)MIN(room - HEADER_SIZE, POSIX_DATA_MAX);
     for (;;) {
         status_t status = 0;
         spin_lock(&port->lock);

@@ -57,7 +57,7 @@ static status_t reply_with_block(struct fipc_slot *slot, const struct fipc_messa
 status_t reply_user(struct fipc_slot *slot, const void __user *message) {
     struct fipc_message header;
     uint8_t data[FIPC_FAST_MAX];
-    status_t status = header_from_user(&header, message);
+    status_t status = reply_header_from_user(&header, message);
     if (status != 0)
         return status;
     if (header.size > FIPC_FAST_MAX || header.handle_count != 0)

@@ -6,6 +6,7 @@
 // children to a reaper, and makes the process a zombie that the parent waits for.
 #include "exception.h"
 #include "futex_priv.h"
+#include "legacy.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include <abi/syscall_table.h>
@@ -184,6 +185,7 @@ void posix_thread_exit(int status) {
     if (last) {
         if (process->group_exit)
             status = process->group_exit_status;
+        legacy_process_ended(process);
         release_resources(process);
     } else {
         sched_set_aspace(nullptr);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/tessera: unknown_syscalls, the calls that programs made and we lack; leaks, how many of each kind of thing are
-// alive. The tests compare leaks before and after; caches (names, vnodes, odd-size memory) are not in it, since they
-// may keep what nobody uses.
+// alive; paths, how calls are served (docs/posixd.md). The tests compare leaks before and after; caches (names, vnodes,
+// odd-size memory) are not in it, since they may keep what nobody uses.
+#include "legacy.h"
 #include "proc_priv.h"
 #include "syscall_priv.h"
 #include <arch/upcall.h>
@@ -60,10 +61,27 @@ static void leaks_show(struct text_buffer *text, void *context) {
     slab_for_each(slab_count, text);
 }
 
+// The fast and the hybrid path are not counted: a counter would be a large part of what such a call costs. What the
+// legacy path counts is nothing beside its two switches.
+static void paths_show(struct text_buffer *text, void *context) {
+    static const char *const names[] = {[POSIX_SYSV_MESSAGES] = "sysv-messages",
+                                        [POSIX_SYSV_SEMAPHORES] = "sysv-semaphores"};
+    (void)context;
+    text_printf(text, "fast vdso uncounted\nfast kernel uncounted\nhybrid kernel uncounted\n");
+    for (unsigned i = 0; i < POSIX_FAMILIES; i++) {
+        struct legacy_counts counts;
+        legacy_counts((enum posix_family)i, &counts);
+        text_printf(text, "legacy %s server %d answered %llu interrupted %llu unserved %llu\n", names[i], counts.server,
+                    (unsigned long long)counts.answered, (unsigned long long)counts.interrupted,
+                    (unsigned long long)counts.unserved);
+    }
+}
+
 void proc_tessera_init(void) {
     static const struct proc_file files[] = {
         {"tessera/unknown_syscalls", 0444, unknown_show},
         {"tessera/leaks", 0444, leaks_show},
+        {"tessera/paths", 0444, paths_show},
     };
     proc_add_all(files, ARRAY_SIZE(files));
 }

@@ -21,6 +21,26 @@ bool object_is_port_right(const struct object *object);
 // dropped the call. -EINTR: the thread was killed. Blocks.
 MUST_USE status_t port_kernel_call(struct object *right, uint32_t type, void *data, uint32_t size, uint32_t *answer);
 
+// A call by the kernel for the current thread of any size, without handles (kernel_call.c). The request is made first
+// and filled in; port_request consumes it. nullptr: no memory.
+struct message;
+struct message *port_request_create(uint32_t type, uint32_t size, void **data);
+void port_request_free(struct message *request);
+struct port_answer {
+    uint32_t room; // bytes of data that the answer may have
+    bool waits;    // any signal ends the wait for the answer; otherwise only one that kills
+    uint32_t type, size;
+    const void *data; // until the thread's next call
+};
+// As port_kernel_call, and -ERESTARTSYS: interrupted before the server has seen it; -EINTR: while it had it;
+// -EMSGSIZE: the answer is too long.
+MUST_USE status_t port_request(struct object *right, struct message *request, struct port_answer *answer);
+// A message that nobody waits for and that needs no credit: the caller must bound how many there can be. -ENOMEM,
+// -EPIPE. Does not block.
+MUST_USE status_t port_notify(struct object *right, uint32_t type, const void *data, uint32_t size);
+// The port, with a reference, if the current task's handle has RIGHT_RECEIVE; or nullptr.
+struct object *port_of_handle(int handle);
+
 // The current thread ends, or begins a new program: drops the call that it has taken and not answered.
 void fipc_thread_leave(void);
 // The memory of a thread goes, a grace period after it ended.

@@ -67,6 +67,7 @@ struct process {
     struct posix_thread *exec_thread; // it ends all other threads
     struct wait_queue thread_gone;    // exec waits for the others' ends
     struct object *exception_right;   // a handle count; null: none
+    _Atomic bool legacy_watched;      // a server of the legacy path wants to know of the end
     bool stop_dequeued;               // a stop signal is being acted on; SIGCONT cancels it
     bool stop_pending, stopped;       // job control: asked to stop; all threads have
     int stop_signal;

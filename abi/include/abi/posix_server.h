@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+// The legacy path: Linux system calls that a server answers (docs/posixd.md). The kernel and the server that has
+// claimed a family by posix_serve(port, family) speak this over FIPC.
+//
+// A request is an FIPC call whose type is enum posix_call; its data are struct posix_request, `group_count` group ids
+// and `input_size` bytes of the caller's memory. The reply's data are struct posix_answer and bytes for the caller.
+//
+// The server answers first and acts then: a caller that a signal has called away does not take the answer (-EPIPE to
+// the server), and then nothing must have happened.
+#pragma once
+
+#ifdef TESSERA_KERNEL
+#include <lib/types.h>
+#else
+#include <stdint.h>
+#endif
+
+enum posix_family { POSIX_SYSV_MESSAGES, POSIX_SYSV_SEMAPHORES, POSIX_FAMILIES };
+
+enum posix_call {
+    POSIX_MSGGET = 1, // key, flags
+    POSIX_MSGSND,     // id, size, flags; input: the type (int64_t) and the text
+    POSIX_MSGRCV,     // id, size, type, flags; output: the type and the text
+    POSIX_MSGCTL,     // id, command
+    POSIX_SEMGET,     // key, count, flags
+    POSIX_SEMOP,      // id, count, nanoseconds to wait (-1: for ever); input: struct sembuf[count]
+    POSIX_SEMCTL,     // id, number, command, value
+    // Sent without a call, with struct posix_notice.
+    POSIX_CANCEL, // the caller of `ticket` waits no longer
+    POSIX_EXIT,   // `process` has ended; if an answer asked for this by POSIX_WATCH
+};
+
+#define POSIX_INPUT_MAX 8200 // a type and 8192 bytes
+
+struct posix_request {
+    uint64_t ticket; // no other request has had it
+    int32_t process;
+    uint32_t uid, gid; // effective
+    uint32_t group_count;
+    uint64_t capabilities; // effective: bit CAP_…
+    int64_t arguments[4];
+    uint32_t input_size;
+    uint32_t reserved;
+};
+#define POSIX_GROUPS_MAX 64 // further ones are not told
+
+struct posix_answer {
+    int64_t result; // as the system call returns it
+    uint32_t flags;
+    uint32_t input_size; // POSIX_NEED_INPUT: how much
+};
+#define POSIX_NEED_INPUT 1u // not an answer yet: the same request is wanted with input from the caller's buffer
+#define POSIX_WATCH 2u      // send POSIX_EXIT when this process has ended
+
+struct posix_notice {
+    uint64_t ticket;
+    int32_t process;
+    uint32_t reserved;
+};
+
+// The longest request or answer: longer than FIPC_INLINE_MAX, as it has a whole System V message in it.
+#define POSIX_DATA_MAX (sizeof(struct posix_request) + POSIX_GROUPS_MAX * 4 + POSIX_INPUT_MAX)

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MPL-2.0
+// The legacy path: a system call becomes an FIPC call to the server that has claimed the call's family.
+//
+// The request has everything that the server needs to decide: who asks (process, ids, capabilities), the arguments, and
+// a copy of what the caller's buffers hold. The server never sees the caller's memory; output goes there from here.
+//
+// Signals. A caller that a signal calls away gives the call up. The server's answer then fails, and as servers answer
+// before they act, nothing has happened: the call may be made again. The server is told by POSIX_CANCEL, which the
+// port delivers after the request, and before the next one of the same thread, so there is at most one a thread.
+//
+// A server that ends takes its objects along: who waits for one of them is told that it is gone (EIDRM), later calls
+// are ENOSYS until another server claims the family.
+#include "legacy.h"
+#include "process_priv.h"
+#include "syscall_priv.h"
+
+#include <abi/syscall_table.h>
+#include <arch/uaccess.h>
+#include <ipc/port.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <object/cred.h>
+
+static struct {
+    struct spinlock lock; // protects right and server
+    struct family {
+        struct object *right; // a handle count; null: nobody serves it
+        int server;
+        _Atomic uint64_t answered, interrupted, unserved;
+    } families[POSIX_FAMILIES];
+    _Atomic uint64_t tickets;
+} legacy;
+
+static bool hung_up(struct object *right) {
+    return object_signals(right) & SIGNAL_HANGUP;
+}
+
+// The family's right, referenced; null: nobody serves it. A right to a dead server is dropped on the way.
+static struct object *family_right(struct family *family) {
+    struct object *dead = nullptr;
+    spin_lock(&legacy.lock);
+    struct object *right = family->right;
+    if (right && hung_up(right)) {
+        dead = right;
+        family->right = right = nullptr;
+        family->server = 0;
+    }
+    if (right)
+        object_get(right);
+    spin_unlock(&legacy.lock);
+    if (dead)
+        object_handle_release(dead);
+    return right;
+}
+
+long sys_posix_serve(int handle, unsigned number) {
+    if (number >= POSIX_FAMILIES)
+        return -EINVAL;
+    if (!cred_has_cap(cred_current(), CAP_SYS_ADMIN))
+        return -EPERM;
+    struct family *family = &legacy.families[number];
+    struct object *old = family_right(family); // forgets a dead one
+    if (old) {
+        object_put(old);
+        return -EBUSY;
+    }
+    struct object *port = port_of_handle(handle), *right;
+    if (!port)
+        return -EBADF;
+    status_t status = port_right_create(port, &(struct port_right){.badge = number, .rights = RIGHT_SEND}, &right);
+    object_put(port);
+    if (status != 0)
+        return status;
+    object_handle_acquire(right);
+    object_put(right);
+    spin_lock(&legacy.lock);
+    bool free = !family->right;
+    if (free) {
+        family->right = right;
+        family->server = process_current()->task.id;
+    }
+    spin_unlock(&legacy.lock);
+    if (!free)
+        object_handle_release(right);
+    return free ? 0 : -EBUSY;
+}
+
+// ---------------------------------------------------------------- asking
+
+static status_t fill(const struct legacy_call *call, uint32_t input_size, uint64_t ticket, struct message **out) {
+    const struct cred *cred = cred_current();
+    uint32_t groups = MIN(cred->group_count, (uint32_t)POSIX_GROUPS_MAX);
+    struct posix_request *request;
+    void *data;
+    if (input_size > POSIX_INPUT_MAX)
+        return -EIO; // the server asks for too much
+    struct message *message = port_request_create(call->call, sizeof *request + groups * 4 + input_size, &data);
+    if (!message)
+        return -ENOMEM;
+    request = data;
+    *request = (struct posix_request){.ticket = ticket,
+                                      .process = process_current()->task.id,
+                                      .uid = cred->euid,
+                                      .gid = cred->egid,
+                                      .group_count = groups,
+                                      .capabilities = cred->cap_effective,
+                                      .input_size = input_size};
+    memcpy(request->arguments, call->arguments, sizeof request->arguments);
+    uint8_t *input = (uint8_t *)(request + 1) + groups * 4;
+    memcpy(request + 1, cred->groups, groups * 4);
+    if (call->has_type) {
+        memcpy(input, &call->type, sizeof call->type);
+        input += sizeof call->type;
+        input_size -= sizeof call->type;
+    }
+    if (copy_from_user(input, call->input, input_size) != 0) {
+        port_request_free(message);
+        return -EFAULT;
+    }
+    *out = message;
+    return 0;
+}
+
+static long finish(const struct legacy_call *call, const struct posix_answer *answer, uint32_t size) {
+    if (answer->flags & POSIX_WATCH)
+        atomic_store_explicit(&process_current()->legacy_watched, true, memory_order_relaxed);
+    if (answer->result < -4095)
+        return -EIO;
+    if (size > 0 && (size > call->output_size || copy_to_user(call->output, answer + 1, size) != 0))
+        return -EFAULT;
+    return answer->result;
+}
+
+static long gone(struct family *family, const struct legacy_call *call) {
+    atomic_fetch_add_explicit(&family->unserved, 1, memory_order_relaxed);
+    return call->interrupted ? -EIDRM : -ENOSYS;
+}
+
+static long unserved(struct family *family) {
+    atomic_fetch_add_explicit(&family->unserved, 1, memory_order_relaxed);
+    return syscall_unknown(arch_frame_syscall_number(arch_thread_frame(arch_current())));
+}
+
+static long cancelled(struct family *family, struct object *right, const struct legacy_call *call, uint64_t ticket) {
+    // Without memory for it the server finds out when it wants to answer.
+    (void)!port_notify(right, POSIX_CANCEL, &(struct posix_notice){.ticket = ticket}, sizeof(struct posix_notice));
+    atomic_fetch_add_explicit(&family->interrupted, 1, memory_order_relaxed);
+    return call->interrupted ? call->interrupted : -EINTR;
+}
+
+static long ask(struct family *family, struct object *right, const struct legacy_call *call) {
+    struct port_answer answer = {.room = sizeof(struct posix_answer) + call->output_size,
+                                 .waits = call->interrupted != 0};
+    uint64_t ticket = atomic_fetch_add_explicit(&legacy.tickets, 1, memory_order_relaxed) + 1;
+    uint32_t input_size = call->input_size;
+    for (unsigned round = 0; round < 2; round++) {
+        struct message *message;
+        status_t status = fill(call, input_size, ticket, &message);
+        if (status == 0)
+            status = port_request(right, message, &answer);
+        if (status == -EINTR)
+            return cancelled(family, right, call, ticket);
+        if (status == -ERESTARTSYS)
+            return call->interrupted ? call->interrupted : -ERESTARTNOINTR;
+        if (status == -EPIPE)
+            return gone(family, call);
+        if (status != 0)
+            return status;
+        const struct posix_answer *head = answer.data;
+        if (answer.size < sizeof *head)
+            return -EIO;
+        atomic_fetch_add_explicit(&family->answered, 1, memory_order_relaxed);
+        if (!(head->flags & POSIX_NEED_INPUT))
+            return finish(call, head, answer.size - (uint32_t)sizeof *head);
+        input_size = head->input_size;
+    }
+    return -EIO;
+}
+
+long legacy_ask(const struct legacy_call *call) {
+    struct family *family = &legacy.families[call->family];
+    struct object *right = family_right(family);
+    if (!right)
+        return unserved(family);
+    long result = ask(family, right, call);
+    object_put(right);
+    return result;
+}
+
+void legacy_process_ended(struct process *process) {
+    if (!atomic_load_explicit(&process->legacy_watched, memory_order_relaxed))
+        return;
+    struct posix_notice notice = {.process = process->task.id};
+    for (unsigned i = 0; i < POSIX_FAMILIES; i++) {
+        struct object *right = family_right(&legacy.families[i]);
+        if (!right)
+            continue;
+        if (port_notify(right, POSIX_EXIT, &notice, sizeof notice) == -ENOMEM)
+            klog(LOG_WARNING, "posixd: no memory to tell of the end of process %d", process->task.id);
+        object_put(right);
+    }
+}
+
+void legacy_counts(enum posix_family number, struct legacy_counts *out) {
+    struct family *family = &legacy.families[number];
+    struct object *right = family_right(family);
+    *out = (struct legacy_counts){.server = right ? family->server : 0,
+                                  .answered = atomic_load_explicit(&family->answered, memory_order_relaxed),
+                                  .interrupted = atomic_load_explicit(&family->interrupted, memory_order_relaxed),
+                                  .unserved = atomic_load_explicit(&family->unserved, memory_order_relaxed)};
+    if (right)
+        object_put(right);
+}
