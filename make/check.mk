@@ -30,7 +30,7 @@ stress: $(KERNEL_IMAGE) user
 # Proofs, by Frama-C: kernel/object/include/object/rights.h and abi/include/abi/ring_index.h.
 .PHONY: prove
 prove:
-	$(Q)tests/proofs/prove $(wildcard tests/proofs/*.c)
+	$(Q)tools/prove
 
 lint: $(host_generated)
 	$(Q)tools/lint

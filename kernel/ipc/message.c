@@ -6,6 +6,7 @@
 #include "ipc_priv.h"
 
 #include <mm/slab.h>
+#include <object/rights.h>
 
 static status_t read_header(struct fipc_message *header, const void __user *message, uint32_t size_max) {
     if (copy_from_user(header, message, sizeof *header) != 0)
@@ -64,7 +65,7 @@ static status_t take_copy(const struct fipc_handle *item, struct message_handle 
         return status;
     if (!ref.owned)
         object_handle_acquire(ref.object);
-    *out = (struct message_handle){ref.object, ref.rights & item->rights};
+    *out = (struct message_handle){ref.object, rights_reduce(ref.rights, item->rights)};
     return 0;
 }
 
@@ -75,7 +76,7 @@ static status_t take_snapshot(const struct fipc_handle *item, struct message_han
     if (status != 0)
         return status;
     status = ref.object->ops->snapshot ? ref.object->ops->snapshot(ref.object, &copy) : -EINVAL;
-    uint32_t rights = (ref.rights | RIGHT_WRITE) & item->rights; // it is the receiver's own
+    uint32_t rights = rights_reduce(ref.rights | RIGHT_WRITE, item->rights); // it is the receiver's own
     handle_release(&ref);
     if (status != 0)
         return status;
@@ -91,7 +92,7 @@ static status_t take_move(const struct fipc_handle *item, struct message_handle 
     if (status != 0)
         return status;
     *rights = ref.rights;
-    *out = (struct message_handle){ref.object, ref.rights & item->rights};
+    *out = (struct message_handle){ref.object, rights_reduce(ref.rights, item->rights)};
     return 0;
 }
 

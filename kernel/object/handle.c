@@ -32,9 +32,9 @@ void handle_drop(struct object *object, struct task *task) {
     object_handle_release(object);
 }
 
-// Why `have` does not do.
-static NOINLINE status_t lacking(uint32_t have, uint32_t rights) {
-    uint32_t missing = rights & ~have;
+// Why `entry` does not do.
+static NOINLINE status_t lacking(uint64_t entry, uint32_t rights) {
+    uint32_t have = entry_bits(entry), missing = rights & ~have;
     if (!(have & ENTRY_VALID) || (have & RIGHT_PATH) || (missing & (RIGHT_READ | RIGHT_WRITE | RIGHT_PATH)))
         return -EBADF;
     return -EACCES;
@@ -46,11 +46,10 @@ static NOINLINE status_t lookup_shared(struct handle_table *table, unsigned numb
     rcu_read_lock();
     if (number < atomic_load_explicit(&table->capacity, memory_order_acquire)) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_consume);
-        uint32_t have = entry_rights(entry);
-        if (!rights_include(have, rights | ENTRY_VALID))
-            status = lacking(have, rights);
+        if (!entry_allows(entry, rights))
+            status = lacking(entry, rights);
         else if (object_handle_try_acquire(entry_object(entry))) {
-            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
+            *ref = (struct handle_ref){entry_object(entry), entry_rights(entry), true};
             status = 0;
         }
     }
@@ -72,11 +71,10 @@ status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
         entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
     else
         return -EBADF;
-    uint32_t have = entry_rights(entry);
-    if (UNLIKELY(!rights_include(have, rights | ENTRY_VALID)))
-        return lacking(have, rights);
+    if (UNLIKELY(!entry_allows(entry, rights)))
+        return lacking(entry, rights);
     ref->object = entry_object(entry);
-    ref->rights = rights_reduce(have, ~ENTRY_VALID);
+    ref->rights = entry_rights(entry);
     ref->owned = false;
     return 0;
 }
@@ -91,7 +89,7 @@ struct object *handle_borrow(int handle, uint32_t rights, const struct object_op
         return nullptr;
     uint64_t entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
     struct object *object = entry_object(entry);
-    if (UNLIKELY(!rights_include(entry_rights(entry), rights | ENTRY_VALID)) || UNLIKELY(object->ops != ops))
+    if (UNLIKELY(!entry_allows(entry, rights)) || UNLIKELY(object->ops != ops))
         return nullptr;
     return object;
 }
@@ -118,7 +116,7 @@ uint32_t handle_signals(int handle, uint32_t mask) {
                              memory_order_consume);
     uint32_t signals = HANDLE_BAD;
     bool blocks = false;
-    if (LIKELY((entry_rights(entry) & (ENTRY_VALID | RIGHT_WAIT | RIGHT_PATH)) == (ENTRY_VALID | RIGHT_WAIT))) {
+    if (LIKELY((entry_bits(entry) & (ENTRY_VALID | RIGHT_WAIT | RIGHT_PATH)) == (ENTRY_VALID | RIGHT_WAIT))) {
         struct object *target = entry_object(entry)->wait_target;
         blocks = target->ops->wait_target != nullptr;
         signals = object_signals(target) & mask;
@@ -133,12 +131,11 @@ status_t handle_lookup_in(struct handle_table *table, int handle, uint32_t right
     spin_lock(&table->lock);
     if (number < table->capacity) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
-        uint32_t have = entry_rights(entry);
-        if (!rights_include(have, rights | ENTRY_VALID)) {
-            status = lacking(have, rights);
+        if (!entry_allows(entry, rights)) {
+            status = lacking(entry, rights);
         } else {
             object_handle_acquire(entry_object(entry));
-            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
+            *ref = (struct handle_ref){entry_object(entry), entry_rights(entry), true};
             status = 0;
         }
     }
@@ -209,12 +206,11 @@ status_t handle_detach(int handle, uint32_t rights, struct handle_ref *ref) {
     spin_lock(&table->lock);
     if (number < table->capacity) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
-        uint32_t have = entry_rights(entry);
-        if (!rights_include(have, rights | ENTRY_VALID)) {
-            status = lacking(have, rights);
+        if (!entry_allows(entry, rights)) {
+            status = lacking(entry, rights);
         } else {
             (void)table_clear(table, number);
-            *ref = (struct handle_ref){entry_object(entry), rights_reduce(have, ~ENTRY_VALID), true};
+            *ref = (struct handle_ref){entry_object(entry), entry_rights(entry), true};
             status = 0;
         }
     }
@@ -241,7 +237,7 @@ static status_t share_entry(struct handle_table *table, int handle, uint64_t *en
     uint64_t found = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
     if (!found)
         return -EBADF;
-    if (!(entry_rights(found) & RIGHT_DUPLICATE))
+    if (!entry_allows(found, RIGHT_DUPLICATE))
         return -EACCES;
     object_handle_acquire(entry_object(found));
     *entry = found;

@@ -2,15 +2,13 @@
 // The handle table's insides: chunks, entries, and the search for free numbers. See handle_table.c.
 #pragma once
 
+#include "handle_entry.h"
 #include <object/handle.h>
 
 #define CHUNK_FIRST 64u // entries of chunk 0; chunk k > 0 holds numbers [32 << k, 64 << k)
 #define CHUNK_COUNT 15  // up to HANDLE_MAX
 
-// An entry is one word, so that a lock-free reader gets object and rights of the same handle: the address in the low
-// 48 bits (kernel addresses are sign-extended from there on all ports), the rights above. 0: none.
-#define ENTRY_VALID 0x8000u // set in the rights of every entry
-static_assert(RIGHT_PATH < ENTRY_VALID);
+static_assert(RIGHTS_ALL < ENTRY_VALID);
 
 struct handle_chunk {
     _Atomic uint64_t *entries;
@@ -35,13 +33,10 @@ struct handle_table {
 };
 
 ALWAYS_INLINE uint64_t entry_pack(struct object *object, uint32_t rights) {
-    return (uint64_t)(rights | ENTRY_VALID) << 48 | ((uintptr_t)object & 0xffffffffffff);
+    return entry_of((uintptr_t)object, rights);
 }
 ALWAYS_INLINE struct object *entry_object(uint64_t entry) {
-    return (struct object *)((int64_t)(entry << 16) >> 16);
-}
-ALWAYS_INLINE uint32_t entry_rights(uint64_t entry) {
-    return (uint32_t)(entry >> 48);
+    return (struct object *)entry_address(entry);
 }
 
 ALWAYS_INLINE unsigned chunk_of(unsigned number) {
