@@ -116,8 +116,12 @@ long sys_clock_nanosleep(int clock, int flags, const void __user *request, void 
     status_t status = timespec_from_user(request, &wanted);
     if (status != 0)
         return status;
-    if (cpu)
-        return sleep_on_cpu_clock(clock, absolute ? wanted : now + wanted);
+    if (cpu) {
+        nsec_t until = wanted;
+        if (!absolute && __builtin_add_overflow(now, wanted, &until))
+            until = NSEC_NEVER;
+        return sleep_on_cpu_clock(clock, until);
+    }
     if (absolute && realtime)
         return sleep_until_wall(clock, wanted);
     struct restart r = {.sleep = {.deadline = absolute ? wanted : deadline_after(wanted),
