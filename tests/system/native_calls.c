@@ -311,11 +311,11 @@ static void random_kills(int rounds) {
     for (int i = 0; i < rounds; i++) {
         int port = port_create(NULL), right = mint(port, 1, 4);
         pid_t server = start_child({
-            fipc_recv(port, &in, PACKET_ROOM, FIPC_FOREVER);
-            for (;;) {
+            int failed = fipc_recv(port, &in, PACKET_ROOM, FIPC_FOREVER);
+            while (!failed) { // only a call that came is counted
                 count->answered++;
                 out.header = (struct fipc_message){.type = 2, .size = i % 2 ? 64 : 100};
-                fipc_reply_recv(&out, port, &in, PACKET_ROOM, FIPC_FOREVER);
+                failed = fipc_reply_recv(&out, port, &in, PACKET_ROOM, FIPC_FOREVER);
             }
         });
         close(port);
