@@ -89,6 +89,7 @@ bool aspace_may_grow(struct aspace *aspace, uint32_t flags, size_t size) {
 // --- unmapping ---
 
 status_t unmap_locked(struct aspace *aspace, vaddr_t start, vaddr_t end, struct region_list *dead) {
+    ASSERT(end <= USER_TOP);
     struct region *region = region_from(aspace, start);
     if (!region || region->start >= end)
         return 0;

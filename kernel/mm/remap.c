@@ -145,6 +145,9 @@ static status_t check_request(const struct remap_request *request, struct move *
                           .new_size = ALIGN_UP(request->new_size, PAGE_SIZE)};
     if (move->new_size == 0)
         return -EINVAL;
+    // Shrinking unmaps the tail of the old range: it must not reach the kernel's half.
+    if (request->old_size > USER_TOP || move->old > USER_TOP - move->old_size)
+        return -EINVAL;
     if (!(flags & MREMAP_FIXED))
         return 0;
     vaddr_t to = request->new_address;

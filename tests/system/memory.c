@@ -138,6 +138,11 @@ static void moving(void) {
        "and must not overlap");
     ok(mremap(moved + 1, PAGE, PAGE, 0) == MAP_FAILED && errno == EINVAL, "an odd address");
     ok(mremap(moved, PAGE, 0, 0) == MAP_FAILED && errno == EINVAL, "to nothing");
+    // Shrinking takes away what the old range spans: it must end where user space does.
+    static const size_t beyond[] = {0x7fff'0000'0000, 0xffff'0000'0000, 0xffff'0000'0000'0000, 0xffff'ffff'ffff'0000};
+    for (size_t i = 0; i < COUNT(beyond); i++)
+        exited(in_child(_exit(mremap(moved, beyond[i], PAGE, 0) != MAP_FAILED || errno != EINVAL)), 0,
+               "from a range that ends beyond user space (%zx)", beyond[i]);
     munmap(target, 5 * PAGE);
     ok(mremap(target, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT, "from nothing");
     char *big = map(300 * PAGE, PROT_READ | PROT_WRITE);
