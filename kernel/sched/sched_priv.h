@@ -55,8 +55,10 @@ void run_queue_remove(struct run_queue *rq, struct thread *thread) REQUIRES(&rq-
 void run_queue_age(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 // The highest thread that may run on `cpu` and can be taken away now; null: none.
 struct thread *run_queue_find_stealable(struct run_queue *rq, unsigned cpu, nsec_t now) REQUIRES(&rq->lock);
+// Without the queue's lock: a hint.
 ALWAYS_INLINE int run_queue_top(const struct run_queue *rq) {
-    return rq->bitmap ? 31 - __builtin_clz(rq->bitmap) : -1;
+    uint32_t bitmap = *(const volatile uint32_t *)&rq->bitmap; // once: another CPU may change it between two looks
+    return bitmap ? 31 - __builtin_clz(bitmap) : -1;
 }
 
 // Takes the thread that shall run next off the queue; null: none is ready.
