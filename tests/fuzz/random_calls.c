@@ -96,6 +96,8 @@ static void round_of_calls(uint64_t seed) {
     setitimer(ITIMER_REAL, &(struct itimerval){{0, 20'000}, {0, 20'000}}, NULL);
     for (int i = 0; i < 300; i++) {
         long number = (long)(roll() % (roll() % 4 ? 335 : 460));
+        if (roll() % 5 == 0)
+            number = (long)(0x200 + roll() % 0x64); // a native one
         if (!is_left_out(number))
             syscall(number, argument(), argument(), argument(), argument(), argument(), argument());
     }
