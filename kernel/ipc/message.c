@@ -65,7 +65,7 @@ static status_t take_copy(const struct fipc_handle *item, struct message_handle 
         return status;
     if (!ref.owned)
         object_handle_acquire(ref.object);
-    *out = (struct message_handle){ref.object, rights_reduce(ref.rights, item->rights)};
+    *out = (struct message_handle){ref.object, handle_rights_left(ref.rights, item->rights)};
     return 0;
 }
 
@@ -92,7 +92,7 @@ static status_t take_move(const struct fipc_handle *item, struct message_handle 
     if (status != 0)
         return status;
     *rights = ref.rights;
-    *out = (struct message_handle){ref.object, rights_reduce(ref.rights, item->rights)};
+    *out = (struct message_handle){ref.object, handle_rights_left(ref.rights, item->rights)};
     return 0;
 }
 

@@ -46,7 +46,7 @@ static long give(struct task *task, const struct handle_ref *ref, uint32_t right
     if (!table)
         return -ESRCH;
     object_get(ref->object);
-    int number = handle_install_in(table, ref->object, rights_reduce(ref->rights, rights), HANDLE_CLOEXEC);
+    int number = handle_install_in(table, ref->object, handle_rights_left(ref->rights, rights), HANDLE_CLOEXEC);
     if (number < 0)
         object_put(ref->object);
     handle_table_put(table, task);

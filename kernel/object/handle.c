@@ -252,7 +252,7 @@ int handle_duplicate(int handle, uint32_t mask, uint32_t flags, int minimum) {
     if (number == 0) {
         number = table_take_free(table, (unsigned)minimum, flags & HANDLE_CLOEXEC);
         if (number >= 0)
-            set_entry(table, (unsigned)number, entry_object(entry), rights_reduce(entry_rights(entry), mask));
+            set_entry(table, (unsigned)number, entry_object(entry), handle_rights_left(entry_rights(entry), mask));
     } else {
         entry = 0;
     }

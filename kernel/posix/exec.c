@@ -107,7 +107,8 @@ static status_t open_descriptor(int fd, struct object **out) {
     if (status != 0)
         return status;
     const struct path *path = object_vnode(ref.object) ? object_path(ref.object) : nullptr;
-    status = path ? exec_open_path(path, out) : -EACCES;
+    bool withheld = handle_withheld(ref.object, ref.rights) & RIGHT_EXEC;
+    status = path && !withheld ? exec_open_path(path, out) : -EACCES;
     handle_release(&ref);
     return status;
 }

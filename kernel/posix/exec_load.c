@@ -62,7 +62,7 @@ static status_t check_program(struct object *file) {
 }
 
 static status_t checked(struct object *file, struct object **out) {
-    status_t status = check_program(file);
+    status_t status = file_of(file)->withheld & RIGHT_EXEC ? -EACCES : check_program(file);
     if (status != 0) {
         object_put(file);
         return status;

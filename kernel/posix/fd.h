@@ -28,6 +28,7 @@ ALWAYS_INLINE void user_path_put(struct user_path *path) {
 struct at {
     const struct path *path;
     struct handle_ref ref;
+    uint32_t withheld; // of the descriptor
 };
 // AT_FDCWD and absolute texts need no descriptor. -EBADF, -ENOTDIR.
 MUST_USE status_t at_get(struct at *at, int dirfd, const char *text);
@@ -45,7 +46,8 @@ MUST_USE status_t at_path_get(struct at_path *path, int dirfd, const char __user
 void at_path_put(struct at_path *path);
 
 // The place that (dirfd, text, AT_*) names: AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH. `follow`: by
-// default.
+// default. AT_LOOK: only to look at it, else a handle that was reduced gives -EACCES.
+enum { AT_LOOK = 1 << 30 };
 MUST_USE status_t at_lookup(int dirfd, const char __user *text, int flags, bool follow, struct path *out);
 
 // A descriptor that is not O_PATH.

@@ -22,7 +22,10 @@ static long set_open(int fd, const struct attributes *attributes, bool now, bool
         return status;
     const struct path *path = object_path(ref.object);
     // Pipes and sockets have attributes that nobody else can look up; Linux lets their owner set them.
-    status = path ? vfs_set_attributes(path, attributes, now) : -EINVAL;
+    if (handle_withheld(ref.object, ref.rights) & RIGHT_ADMIN)
+        status = -EACCES;
+    else
+        status = path ? vfs_set_attributes(path, attributes, now) : -EINVAL;
     handle_release(&ref);
     return status;
 }

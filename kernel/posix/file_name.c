@@ -120,7 +120,7 @@ long sys_readlinkat(int dirfd, const char __user *text, char __user *buffer, int
     if (size <= 0)
         return -EINVAL;
     // With an empty path: the link that an O_PATH descriptor stands for.
-    status_t status = at_lookup(dirfd, text, AT_EMPTY_PATH, false, &path);
+    status_t status = at_lookup(dirfd, text, AT_EMPTY_PATH | AT_LOOK, false, &path);
     if (status != 0)
         return status;
     char *target = kmalloc(PATH_MAX);

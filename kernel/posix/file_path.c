@@ -19,12 +19,14 @@ status_t user_path_get(struct user_path *path, const char __user *from, bool emp
 
 status_t at_get(struct at *at, int dirfd, const char *text) {
     at->path = nullptr;
+    at->withheld = 0;
     if (dirfd == AT_FDCWD || *text == '/')
         return 0;
     status_t status = handle_lookup(dirfd, 0, &at->ref);
     if (status != 0)
         return status;
     at->path = object_path(at->ref.object);
+    at->withheld = handle_withheld(at->ref.object, at->ref.rights);
     if (at->path)
         return 0;
     handle_release(&at->ref);
@@ -59,8 +61,10 @@ status_t at_lookup(int dirfd, const char __user *text, int flags, bool follow, s
         follow = false;
     else if (flags & AT_SYMLINK_FOLLOW)
         follow = true;
-    unsigned lookup = (follow ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
-    status = path_lookup(at.path, path.text, lookup, out);
+    unsigned lookup =
+        (follow ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0) | (flags & AT_LOOK ? LOOKUP_LOOK : 0);
+    bool itself = at.path && !*path.text;
+    status = itself && at.withheld && !(flags & AT_LOOK) ? -EACCES : path_lookup(at.path, path.text, lookup, out);
     at_put(&at);
 put_text:
     user_path_put(&path);

@@ -52,7 +52,7 @@ static status_t fd_stat(int fd, struct stat_info *info, struct path *path) {
 
 static status_t path_stat(int dirfd, const char __user *text, int flags, struct stat_info *info) {
     struct path path;
-    status_t status = at_lookup(dirfd, text, flags, true, &path);
+    status_t status = at_lookup(dirfd, text, flags | AT_LOOK, true, &path);
     if (status != 0)
         return status;
     struct vnode *vnode = path_vnode(&path);
@@ -138,7 +138,7 @@ long sys_statx(int dirfd, const char __user *text, unsigned flags, unsigned mask
             return status;
         return put_statx(&info, path.mount ? mount_id(path.mount) : 0, path.mount && path_is_mount_root(&path), out);
     }
-    status_t status = at_lookup(dirfd, text, (int)flags & ~AT_STATX_SYNC_TYPE, true, &path);
+    status_t status = at_lookup(dirfd, text, ((int)flags & ~AT_STATX_SYNC_TYPE) | AT_LOOK, true, &path);
     if (status != 0)
         return status;
     struct vnode *vnode = path_vnode(&path);
@@ -172,7 +172,7 @@ static long put_statfs(struct vnode *vnode, const struct mount *mount, void __us
 
 long sys_statfs(const char __user *text, void __user *out) {
     struct path path;
-    status_t status = path_lookup_user(AT_FDCWD, text, LOOKUP_FOLLOW, &path);
+    status_t status = path_lookup_user(AT_FDCWD, text, LOOKUP_FOLLOW | LOOKUP_LOOK, &path);
     if (status != 0)
         return status;
     struct vnode *vnode = path_vnode(&path);
@@ -229,7 +229,8 @@ static long access_as(const struct cred *cred, int dirfd, const char __user *tex
     status_t status = at_path_get(&at, dirfd, text);
     if (status != 0)
         return status;
-    status = path_lookup_as(cred, at.at.path, at.text.text, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &path);
+    unsigned lookup = LOOKUP_LOOK | (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+    status = path_lookup_as(cred, at.at.path, at.text.text, lookup, &path);
     at_path_put(&at);
     if (status != 0)
         return status;

@@ -70,6 +70,8 @@ static status_t check_file_rights(const struct handle_ref *ref, unsigned long pr
             return -EACCES;
         if (!ref->object->ops->map)
             return -ENODEV;
+        if (!(ref->rights & RIGHT_MAP) || (prot & PROT_EXEC && !(ref->rights & RIGHT_EXEC)))
+            return -EACCES;
         return flags & MAP_GROWSDOWN ? -EINVAL : 0;
     default:
         return -EINVAL;

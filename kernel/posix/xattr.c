@@ -12,10 +12,12 @@ struct target {
     bool open;
 };
 
-static status_t target_get(struct target *target, const char __user *text, int fd, bool follow) {
+enum target_flags { TARGET_FOLLOW = LOOKUP_FOLLOW, TARGET_LOOK = LOOKUP_LOOK };
+
+static status_t target_get(struct target *target, const char __user *text, int fd, unsigned flags) {
     target->open = text == nullptr;
     if (!target->open) {
-        status_t status = path_lookup_user(AT_FDCWD, text, follow ? LOOKUP_FOLLOW : 0, &target->looked_up);
+        status_t status = path_lookup_user(AT_FDCWD, text, flags, &target->looked_up);
         target->path = &target->looked_up;
         return status;
     }
@@ -23,10 +25,12 @@ static status_t target_get(struct target *target, const char __user *text, int f
     if (status != 0)
         return status;
     target->path = object_path(target->ref.object);
-    if (target->path)
+    bool withheld = handle_withheld(target->ref.object, target->ref.rights) & RIGHT_ADMIN;
+    if (target->path && (flags & TARGET_LOOK || !withheld))
         return 0;
+    status = target->path ? -EACCES : -EOPNOTSUPP;
     handle_release(&target->ref);
-    return -EOPNOTSUPP;
+    return status;
 }
 
 static void target_put(struct target *target) {
@@ -95,7 +99,7 @@ static long get(const char __user *text, int fd, bool follow, const char __user 
     struct target target;
     long result = get_name(name, name_user);
     if (result == 0)
-        result = target_get(&target, text, fd, follow);
+        result = target_get(&target, text, fd, (follow ? TARGET_FOLLOW : 0) | TARGET_LOOK);
     if (result != 0)
         return result;
     result = get_value(target.path, name, value, size);
@@ -154,7 +158,7 @@ static long set(const char __user *text, int fd, bool follow, const struct set_r
     if (value)
         status = copy_from_user(value, request->value, request->size);
     if (status == 0)
-        status = target_get(&target, text, fd, follow);
+        status = target_get(&target, text, fd, (follow ? TARGET_FOLLOW : 0));
     if (status == 0) {
         status = set_value(target.path, name, value, request->size, request->flags);
         target_put(&target);
@@ -186,7 +190,7 @@ long sys_fremovexattr(int fd, const char __user *name) {
 
 static long list(const char __user *text, int fd, bool follow, char __user *out, size_t size) {
     struct target target;
-    long result = target_get(&target, text, fd, follow);
+    long result = target_get(&target, text, fd, (follow ? TARGET_FOLLOW : 0) | TARGET_LOOK);
     if (result != 0)
         return result;
     struct vnode *vnode = path_vnode(target.path);

@@ -7,6 +7,7 @@
 #include "notify_priv.h"
 
 #include <mm/aspace.h>
+#include <vfs/splice.h>
 
 SLAB_CACHE(file_slab, struct file);
 
@@ -314,6 +315,7 @@ status_t file_create(const struct path *path, uint32_t flags, struct object **ou
     file->vnode = vnode;
     file->inner = nullptr;
     file->access = flags & O_PATH ? FILE_PATH : access[flags & O_ACCMODE];
+    file->withheld = 0;
     file->holds_writer = false;
     mutex_init(&file->lock);
     file->position = 0;
@@ -325,13 +327,24 @@ status_t file_create(const struct path *path, uint32_t flags, struct object **ou
 
 uint32_t file_rights(const struct file *file) {
     if (file->access & FILE_PATH)
-        return RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_PATH;
+        return ((RIGHT_DUPLICATE | RIGHT_TRANSFER) & ~file->withheld) | RIGHT_PATH;
     uint32_t rights = RIGHTS_BASIC | RIGHT_MAP | RIGHT_EXEC | RIGHT_SIGNAL | RIGHT_ADMIN;
     if (file->access & FILE_READ)
         rights |= RIGHT_READ;
     if (file->access & FILE_WRITE)
         rights |= RIGHT_WRITE;
-    return rights;
+    return rights & ~file->withheld;
+}
+
+// Nothing can be made of an object that is neither a file nor a pipe. An end of a pipe begins with READ or WRITE.
+uint32_t handle_withheld(struct object *object, uint32_t rights) {
+    const uint32_t always = RIGHTS_BASIC | RIGHT_SIGNAL | RIGHT_ADMIN;
+    struct file *file = file_of(object);
+    if (file && LIKELY(rights == file_rights(file)))
+        return file->withheld;
+    if (!file && (!object_is_pipe(object) || (rights_include(rights, always) && rights & (RIGHT_READ | RIGHT_WRITE))))
+        return 0;
+    return RIGHTS_ALL & ~RIGHT_PATH & ~rights;
 }
 
 struct vnode *object_vnode(struct object *object) {

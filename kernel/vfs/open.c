@@ -99,6 +99,17 @@ status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **
     return open_vnode(path, flags, false, out);
 }
 
+// What a walk has found; rights that are withheld are asked for in vain, and no handle to the new file has them.
+static status_t open_found(const struct path *path, uint32_t flags, uint32_t withheld, struct object **out) {
+    unsigned access = flags & O_PATH ? 0 : wanted_access(flags);
+    if (withheld & ((access & R_OK ? RIGHT_READ : 0u) | (access & W_OK ? RIGHT_WRITE : 0u)))
+        return -EACCES;
+    status_t status = vfs_open_path(path, flags, out);
+    if (status == 0)
+        to_file(*out)->withheld = withheld;
+    return status;
+}
+
 static unsigned lookup_flags(const struct open_request *request) {
     unsigned lookup = request->lookup;
     if (!(request->flags & O_NOFOLLOW) && (request->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
@@ -233,30 +244,23 @@ out:
 }
 
 status_t vfs_open_at(const struct path *at, const char *text, const struct open_request *request, struct object **out) {
-    if (request->flags & O_PATH) {
-        struct path path;
-        status_t status = path_lookup(at, text, lookup_flags(request), &path);
-        if (status != 0)
-            return status;
-        status = file_create(&path, request->flags, out);
-        path_put(&path);
-        return status;
-    }
-    if (request->flags & O_TMPFILE_ONLY)
+    bool path_only = request->flags & O_PATH;
+    if (!path_only && request->flags & O_TMPFILE_ONLY)
         return open_nameless(at, text, request, out);
-    if (request->flags & O_CREAT && request->flags & O_DIRECTORY)
+    if (!path_only && request->flags & O_CREAT && request->flags & O_DIRECTORY)
         return -EINVAL;
     struct path path;
+    uint32_t withheld;
     status_t status = -ENOENT;
-    if ((request->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL)) {
-        status = path_lookup(at, text, lookup_flags(request), &path);
+    if (path_only || (request->flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL)) {
+        status = path_lookup_withheld(at, text, lookup_flags(request), &path, &withheld);
         if (status == 0) {
-            status = open_vnode(&path, request->flags, false, out);
+            status = open_found(&path, request->flags, withheld, out);
             path_put(&path);
             return status;
         }
     }
-    return status == -ENOENT && request->flags & O_CREAT ? open_create(at, text, request, out) : status;
+    return status == -ENOENT && !path_only && request->flags & O_CREAT ? open_create(at, text, request, out) : status;
 }
 
 status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out) {

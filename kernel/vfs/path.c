@@ -163,13 +163,14 @@ status_t path_lookup(const struct path *at, const char *text, unsigned flags, st
     return path_lookup_as(vfs_cred(), at, text, flags, out);
 }
 
-status_t path_lookup_as(const struct cred *cred, const struct path *at, const char *text, unsigned flags,
-                        struct path *out) {
+static status_t lookup(const struct cred *cred, const struct path *at, const char *text, unsigned flags,
+                       struct path *out, uint32_t *withheld) {
     struct walk walk;
     walk.cred = cred;
     status_t status = walk_begin_as(&walk, at, text, flags, false);
     if (status != 0)
         return status;
+    *withheld = walk.withheld;
     if (LIKELY(!walk.pinned)) { // the reference on `at` becomes the caller's
         *out = walk.at;
         if (walk.expansion)
@@ -180,6 +181,21 @@ status_t path_lookup_as(const struct cred *cred, const struct path *at, const ch
     path_get(out);
     walk_finish(&walk);
     return 0;
+}
+
+status_t path_lookup_withheld(const struct path *at, const char *text, unsigned flags, struct path *out,
+                              uint32_t *withheld) {
+    return lookup(vfs_cred(), at, text, flags, out, withheld);
+}
+
+status_t path_lookup_as(const struct cred *cred, const struct path *at, const char *text, unsigned flags,
+                        struct path *out) {
+    uint32_t withheld;
+    status_t status = lookup(cred, at, text, flags, out, &withheld);
+    if (LIKELY(status != 0 || !withheld || flags & (LOOKUP_LOOK | LOOKUP_DIRECTORY)))
+        return status;
+    path_put(out);
+    return -EACCES;
 }
 
 static status_t lookup_from_fd(int dirfd, const char *text, unsigned flags, struct path *out) {

@@ -2,7 +2,8 @@
 // /proc/PID/fd and fdinfo, mounts and mountinfo; and places in the tree for objects that have no path.
 //
 // /proc/PID/fd/N is a magic link. To a file it leads to the file's path. To a pipe it leads to a nameless vnode that
-// stands for the object, so that opening it (/dev/stdin in a pipeline) makes another end of the pipe.
+// stands for the object, so that opening it (/dev/stdin in a pipeline) makes another end of the pipe. What was taken
+// from the handle is withheld from what is opened by it (decision 8).
 #include "procfs_priv.h"
 
 #include <lib/fmt.h>
@@ -96,12 +97,13 @@ static status_t find_object(struct vnode *vnode, struct handle_ref *ref) {
     return status == 0 ? 0 : -ENOENT;
 }
 
-static status_t fd_follow(struct vnode *link, struct path *out) {
+static status_t fd_follow(struct vnode *link, struct path *out, uint32_t *withheld) {
     struct handle_ref ref;
     status_t status = find_object(link, &ref);
     if (status != 0)
         return status;
     status = object_place(ref.object, out);
+    *withheld = handle_withheld(ref.object, ref.rights);
     handle_release(&ref);
     return status;
 }

@@ -141,7 +141,8 @@ static ssize_t entry_write(struct vnode *vnode, struct file *file, struct uio *u
     return done;
 }
 
-static status_t link_follow(struct vnode *link, struct path *out) {
+static status_t link_follow(struct vnode *link, struct path *out, uint32_t *withheld) {
+    (void)withheld; // these lead where a path leads, too
     return proc_of(link)->entry->follow(proc_of(link)->task, out);
 }
 
@@ -164,7 +165,8 @@ ssize_t proc_path_text(struct path *path, char *to, size_t size) {
 
 static ssize_t link_read(struct vnode *link, char *to, size_t size) {
     struct path path;
-    status_t status = link_follow(link, &path);
+    uint32_t withheld = 0;
+    status_t status = link_follow(link, &path, &withheld);
     if (status != 0)
         return status;
     ssize_t length = proc_path_text(&path, to, size);

@@ -166,6 +166,7 @@ struct walk {
     uint32_t sequence;
     struct path root, base, at;
     struct name last;     // with parent_only: the component that was not walked
+    uint32_t withheld;    // rights that the handle lacks through whose link we came
     bool last_is_special; // … and it was ".", ".." or "/"
     char *expansion;      // text with symbolic links replaced, or null
 };
@@ -177,6 +178,9 @@ MUST_USE status_t walk_begin(struct walk *walk, const struct path *from, const c
 MUST_USE status_t walk_begin_as(struct walk *walk, const struct path *from, const char *text, unsigned flags,
                                 bool parent_only);
 void walk_finish(struct walk *walk);
+// path_lookup that also says which rights a handle lacks through whose link the walk came.
+MUST_USE status_t path_lookup_withheld(const struct path *at, const char *text, unsigned flags, struct path *out,
+                                       uint32_t *withheld);
 // Credentials of the current task; root's for kernel threads.
 ALWAYS_INLINE const struct cred *vfs_cred(void) {
     return task_current() ? cred_current() : &cred_root;

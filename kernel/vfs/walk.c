@@ -206,7 +206,7 @@ static status_t jump(struct walk *walk, struct vnode *link) {
     if (walk->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))
         return -EXDEV;
     struct path to;
-    status = link->ops->follow(link, &to);
+    status = link->ops->follow(link, &to, &walk->withheld);
     if (status != 0)
         return status;
     path_put(&walk->at);
@@ -380,6 +380,7 @@ static status_t run(struct walk *walk, const char *text) {
             walk->trailing_slash = slash_after;
             return 0;
         }
+        walk->withheld = 0;        // names below go by credentials
         if (slash_after && !*text) // a slash at the end wants a directory, be it through links
             walk->flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
         if (dot)
@@ -400,6 +401,7 @@ static status_t run(struct walk *walk, const char *text) {
 static status_t attempt(struct walk *walk, const struct path *from, const char *text) {
     walk->sequence = tree_sequence();
     walk->links = 0;
+    walk->withheld = 0;
     if (walk->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT) && from) {
         walk->root = *from;
         if (walk->pinned)

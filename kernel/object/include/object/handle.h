@@ -7,9 +7,15 @@
 
 #include <abi/rights.h>
 #include <object/object.h>
+#include <object/rights.h>
 
 #define RIGHTS_BASIC (RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT)
 #define RIGHTS_READ_WRITE (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP)
+
+// What a mask leaves of a handle's rights. PATH takes away what the others give, so it always stays.
+ALWAYS_INLINE uint32_t handle_rights_left(uint32_t have, uint32_t mask) {
+    return rights_reduce(have, mask | RIGHT_PATH);
+}
 
 #define HANDLE_CLOEXEC 1u
 

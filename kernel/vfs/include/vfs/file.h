@@ -16,6 +16,7 @@ struct file {
     struct vnode *vnode;
     struct object *inner; // one handle; null for regular files and directories
     uint32_t access;
+    uint32_t withheld; // rights that no handle to it has, since the one it was opened by had been reduced
     bool holds_writer; // counted in vnode->writers
     struct mutex lock; // protects what follows
     loff_t position;

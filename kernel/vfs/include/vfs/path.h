@@ -43,6 +43,7 @@ enum lookup_flags {
     LOOKUP_NO_XDEV = 32,
     LOOKUP_BENEATH = 64,
     LOOKUP_IN_ROOT = 128,
+    LOOKUP_LOOK = 256, // only to look at it: also through the link of a handle that was reduced (else -EACCES)
 };
 // Resolves a kernel string, relative to `at` (null: the working directory), with the current task's credentials.
 MUST_USE status_t path_lookup(const struct path *at, const char *text, unsigned flags, struct path *out);
@@ -53,6 +54,9 @@ MUST_USE status_t path_lookup_user(int dirfd, const char __user *text, unsigned 
 
 // Open for the kernel (exec, core files, initramfs). *out: an object with one reference.
 MUST_USE status_t vfs_open(const struct path *at, const char *text, uint32_t flags, uint32_t mode, struct object **out);
+// What was taken from this handle, or from the one by which its file was opened again: rights that nothing made of it
+// may have (decision 8). 0: it is as open(2) made it.
+uint32_t handle_withheld(struct object *object, uint32_t rights);
 // The vnode behind a file or directory object, null for others (pipes, sockets).
 uint32_t path_mount_flags(const struct path *path); // MS_NOEXEC, MS_NOSUID, MS_RDONLY …
 struct vnode *object_vnode(struct object *object);

@@ -57,8 +57,9 @@ struct vnode_ops {
                        struct name to, struct vnode *victim_to, unsigned flags);    // RENAME_EXCHANGE
     status_t (*readdir)(struct vnode *dir, loff_t position, struct dir_sink *sink); // "." and ".." included
     ssize_t (*readlink)(struct vnode *link, char *to, size_t size);
-    // Magic links (/proc/self/fd/N): where it leads, as a vnode or an object. Null: an ordinary link.
-    status_t (*follow)(struct vnode *link, struct path *out);
+    // Magic links (/proc/self/fd/N): where it leads, as a vnode or an object. *withheld is 0 before: rights that must
+    // not be had there. Null: an ordinary link.
+    status_t (*follow)(struct vnode *link, struct path *out, uint32_t *withheld);
     status_t (*permission)(struct vnode *vnode, const struct cred *cred, unsigned access); // null: mode bits
     status_t (*get_attributes)(struct vnode *vnode, struct stat_info *out);                // null: from the fields
     status_t (*set_attributes)(struct vnode *vnode, const struct attributes *attributes);  // -EPERM
