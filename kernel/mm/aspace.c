@@ -359,6 +359,8 @@ static status_t protect_locked(struct aspace *aspace, vaddr_t start, vaddr_t end
         vaddr_t stop = MIN(region->end, end);
         if ((prot & REGION_WRITE) && (region->flags & REGION_SHARED) && !(region->flags & REGION_MAY_WRITE))
             return -EACCES;
+        if ((prot & REGION_EXEC) && (region->flags & REGION_NO_EXEC))
+            return -EACCES;
         if ((region->flags & REGION_PROT_ALL) != prot) {
             if (region->start < at && !(region = region_split(aspace, region, at)))
                 return -ENOMEM;

@@ -6,6 +6,7 @@
 #include <mm/aspace.h>
 #include <mm/slab.h>
 #include <mm/upcall.h>
+#include <object/rights.h>
 #include <posix/process.h>
 #include <sched/sched.h>
 
@@ -55,6 +56,8 @@ static void set_flags(struct map_request *request, unsigned long prot, unsigned 
     request->low = (flags & MAP_32BIT) && !request->fixed;
 }
 
+// Linux's checks in Linux's order, then the rights that only Tessera has. Whatever may be mapped may be read, as the
+// hardware has no writing or executing without; a private mapping is written to in copies.
 static status_t check_file_rights(const struct handle_ref *ref, unsigned long prot, unsigned long flags) {
     switch (flags & MAP_TYPE) {
     case MAP_SHARED_VALIDATE:
@@ -70,9 +73,9 @@ static status_t check_file_rights(const struct handle_ref *ref, unsigned long pr
             return -EACCES;
         if (!ref->object->ops->map)
             return -ENODEV;
-        if (!(ref->rights & RIGHT_MAP) || (prot & PROT_EXEC && !(ref->rights & RIGHT_EXEC)))
-            return -EACCES;
-        return flags & MAP_GROWSDOWN ? -EINVAL : 0;
+        if (flags & MAP_GROWSDOWN)
+            return -EINVAL;
+        return rights_include(ref->rights, RIGHT_MAP | (prot & PROT_EXEC ? RIGHT_EXEC : 0)) ? 0 : -EACCES;
     default:
         return -EINVAL;
     }
@@ -81,6 +84,8 @@ static status_t check_file_rights(const struct handle_ref *ref, unsigned long pr
 static status_t map_object(const struct handle_ref *ref, struct map_request *request, vaddr_t *address) {
     if ((request->flags & REGION_SHARED) && !(ref->rights & RIGHT_WRITE))
         request->flags &= ~(uint32_t)REGION_MAY_WRITE;
+    if (!(ref->rights & RIGHT_EXEC))
+        request->flags |= REGION_NO_EXEC;
     request->file = ref->object;
     status_t status = ref->object->ops->map(ref->object, request);
     if (status < 0)

@@ -197,8 +197,11 @@ static status_t file_map(struct object *object, struct map_request *request) {
             return -EACCES;
         request->flags &= ~(uint32_t)REGION_MAY_WRITE;
     }
-    if (request->flags & REGION_EXEC && mount_flags(file->path.mount) & MS_NOEXEC)
-        return -EPERM;
+    if (mount_flags(file->path.mount) & MS_NOEXEC) {
+        if (request->flags & REGION_EXEC)
+            return -EPERM;
+        request->flags |= REGION_NO_EXEC;
+    }
     request->vmo = file->vnode->data;
     vmo_get(request->vmo); // the caller drops it
     vnode_accessed(file->vnode, file->path.mount);

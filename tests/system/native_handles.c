@@ -12,6 +12,8 @@ static uint32_t rights_of(int handle) {
     return handle_info(handle, &info) == 0 ? info.rights : 0;
 }
 
+#define no_address(call, error, ...) fails((call) == MAP_FAILED ? -1 : 0, error, __VA_ARGS__)
+
 static int through_socket(int handle) {
     int pair[2];
     char byte = 0, control[CMSG_SPACE(sizeof(int))] = {};
@@ -193,6 +195,43 @@ static void snapshots(void) {
     close(p.handles[0].handle), close(copy), close(memory), close(port), close(right);
 }
 
+static void *map(int handle, int prot, int flags) {
+    return mmap(NULL, 4096, prot, flags, handle, 0);
+}
+
+// What a handle may be mapped for, and what mprotect may make of that.
+static void mappings(void) {
+    const uint32_t all = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP;
+    int memory = memfd_create("x", 0);
+    ftruncate(memory, 4096);
+    int no_map = (int)handle_duplicate(memory, all & ~RIGHT_MAP, 0);
+    no_address(map(no_map, PROT_READ, MAP_PRIVATE), EACCES, "without MAP a handle is not mapped");
+    no_address(map(no_map, PROT_NONE, MAP_SHARED), EACCES, "not even for nothing");
+    is(pread(no_map, (char[8]){}, 8, 0), 8, "though it may be read");
+    int no_read = (int)handle_duplicate(memory, all & ~RIGHT_READ, 0);
+    no_address(map(no_read, PROT_WRITE, MAP_SHARED), EACCES, "without READ it is not mapped");
+    int no_write = (int)handle_duplicate(memory, all & ~RIGHT_WRITE, 0);
+    no_address(map(no_write, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES, "without WRITE not shared for writing");
+    void *shared = map(no_write, PROT_READ, MAP_SHARED);
+    void *private = map(no_write, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    ok(shared != MAP_FAILED && private != MAP_FAILED, "but for reading, and privately for writing");
+    fails(mprotect(shared, 4096, PROT_READ | PROT_WRITE), EACCES, "mprotect adds no WRITE");
+    is(mprotect(shared, 4096, PROT_READ | PROT_EXEC), 0, "but EXEC, which the handle has");
+    int no_exec = (int)handle_duplicate(memory, all & ~RIGHT_EXEC, 0);
+    no_address(map(no_exec, PROT_READ | PROT_EXEC, MAP_PRIVATE), EACCES, "without EXEC not for executing");
+    void *plain = map(no_exec, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    ok(plain != MAP_FAILED, "but for all else");
+    fails(mprotect(plain, 4096, PROT_READ | PROT_EXEC), EACCES, "and mprotect adds none");
+    void *moved = mremap(plain, 4096, 8192, MREMAP_MAYMOVE);
+    ok(moved != MAP_FAILED, "move it");
+    fails(mprotect(moved, 4096, PROT_EXEC), EACCES, "not there either");
+    int pipes[2];
+    pipe(pipes);
+    no_address(map(pipes[0], PROT_READ, MAP_PRIVATE), ENODEV, "what has no memory is ENODEV, as on Linux");
+    munmap(moved, 8192), munmap(shared, 4096), munmap(private, 4096);
+    close(pipes[0]), close(pipes[1]), close(no_map), close(no_read), close(no_write), close(no_exec), close(memory);
+}
+
 static void exhaustion(void) {
     struct packet p = {};
     int port = port_create(NULL), right = mint(port, 0, 4), event = eventfd(0, 0), last = -1, handle;
@@ -222,6 +261,7 @@ int main(int argc, char **argv) {
     forged();
     signals_and_waits();
     snapshots();
+    mappings();
     exhaustion();
     return tap_done();
 }

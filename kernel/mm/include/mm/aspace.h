@@ -33,6 +33,7 @@ enum region_flags {
     REGION_MAY_WRITE = 4096, // mprotect may add WRITE (false: shared mapping of a read-only handle)
     REGION_NORESERVE = 8192,
     REGION_GUARDED = 16384, // PROT_MAP_GUARDED
+    REGION_NO_EXEC = 32768, // mprotect may not add EXEC: the handle has no such right
 };
 
 struct region {
