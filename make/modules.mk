@@ -7,7 +7,7 @@
 #   flags    extra compiler flags (optional)
 # A module's public headers are in its include/; its own folder is on its own path only.
 
-module_dirs := abi lib arch $(sort $(patsubst %/module.mk,%,$(wildcard arch/$(ARCH)/module.mk arch/host/module.mk \
+module_dirs := abi lib arch $(sort $(patsubst %/module.mk,%,$(wildcard arch/$(ARCH)/module.mk arch/common/module.mk arch/host/module.mk \
     kernel/*/module.mk drivers/*/module.mk)))
 
 modules :=

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 name := arm64
-deps := abi lib arch sched
+deps := abi lib arch common sched
 # Start of the machine: boot/ …
 sources += boot/header.S
 sources += boot/entry.S
@@ -40,13 +40,11 @@ sources += cpu/switch.S
 sources += cpu/layout.c
 sources += cpu/thread.c
 sources += cpu/trap.c
-sources += cpu/extable.c
 sources += cpu/uaccess.c
 sources += cpu/user_copy.S
 sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpu_test.c
-sources += cpu/test_user.c
 sources += cpu/page.c
 sources += cpu/aspace.c
 sources += cpu/tlb.c

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 name := x86_64
-deps := abi lib arch sched
+deps := abi lib arch common sched
 # Start of the machine: boot/ …
 sources += boot/entry.S
 sources += boot/early.c
@@ -32,7 +32,6 @@ sources += cpu/entry.S
 sources += cpu/switch.S
 sources += cpu/thread.c
 sources += cpu/trap.c
-sources += cpu/extable.c
 sources += cpu/patch.c
 sources += cpu/vector.c
 sources += cpu/signal.c
@@ -42,9 +41,8 @@ sources += cpu/user_copy.S
 sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpuinfo.c
-sources += cpu/cpu_test.c
+sources += cpu/vector_test.c
 sources += cpu/signal_test.c
-sources += cpu/test_user.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.

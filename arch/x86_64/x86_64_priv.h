@@ -5,16 +5,12 @@
 
 #include <arch/cpu.h>
 #include <arch/percpu.h>
+#include <common/port.h>
 #include <lib/types.h>
 
 #define KERNEL_LINK_BASE 0xffffffff80000000ul // link address of physical 0
 #define KERNEL_PHYS 0x200000ul                // where the image is loaded
 
-// The image, from kernel.ld.
-extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
-extern char percpu_start[], percpu_end[];
-// Virtual minus physical address of the image.
-extern uintptr_t x86_image_offset;
 // The boot CPU's first stack, which becomes its idle thread's. KERNEL_STACK_SIZE bytes.
 extern char boot_stack[], boot_stack_top[];
 

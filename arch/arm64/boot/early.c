@@ -34,7 +34,7 @@ static uint64_t identity_tables[IDENTITY_TABLES][512] PAGE_TABLE;
 static unsigned identity_used;
 
 uintptr_t __stack_chk_guard;
-uintptr_t arm64_image_offset;
+uintptr_t image_offset;
 uint64_t arm64_early_entropy;
 extern uint64_t relr_start[], relr_end[];
 
@@ -266,6 +266,6 @@ PLAIN uint64_t early_main(paddr_t device_tree) {
     relocate(slide);
     map_image(slide);
     map_console();
-    arm64_image_offset = KERNEL_LINK_BASE + slide - (uintptr_t)kernel_start;
+    image_offset = KERNEL_LINK_BASE + slide - (uintptr_t)kernel_start;
     return KERNEL_LINK_BASE + slide;
 }

@@ -69,7 +69,7 @@ static bool can(enum access access, const void *address) {
 }
 
 static void *direct(const void *of_image) {
-    return arch_phys_to_virt((uintptr_t)of_image - arm64_image_offset);
+    return arch_phys_to_virt(image_phys(of_image));
 }
 
 KTEST(memory_image_is_constant_through_every_mapping) {
@@ -82,7 +82,7 @@ KTEST(memory_image_is_constant_through_every_mapping) {
 
 // Threads of the kernel have no user space, and the one-to-one map of the start is gone from this CPU.
 KTEST(memory_lower_half_is_empty) {
-    paddr_t image = (uintptr_t)kernel_start - arm64_image_offset;
+    paddr_t image = image_phys(kernel_start);
     KTEST_CHECK(!can(ACCESS_READ, (void *)image));
     KTEST_CHECK(!can(ACCESS_READ, (void *)machine.uart.base));
 }

@@ -208,7 +208,7 @@ void loader_parse(void) {
         parse_tree();
     else
         panic("boot: started with neither a device tree (in x0) nor UEFI: nothing is known of this machine");
-    uint64_t image = (uintptr_t)kernel_start - arm64_image_offset;
+    uint64_t image = image_phys(kernel_start);
     uint64_t image_size = ALIGN_UP((uint64_t)(kernel_end - kernel_start), PAGE_SIZE);
     if (!boot_map_is_usable(&boot_info, image, image + image_size))
         panic("boot: too little memory, or a memory map that leaves no room for the kernel");

@@ -44,10 +44,6 @@ static struct {
     struct boot_range ram[BOOT_RANGES_MAX];
 } paging = {.device_slots = 1};
 
-static paddr_t image_phys(const void *address) {
-    return (uintptr_t)address - arm64_image_offset;
-}
-
 static uint64_t *fixmap_table(uintptr_t address) {
     return &fixmap_l2[address >> 21 & 511];
 }

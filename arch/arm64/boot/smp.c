@@ -83,7 +83,7 @@ static void clean(const void *start, size_t size) {
 }
 
 static bool start_cpu(unsigned cpu) {
-    paddr_t entry = (uintptr_t)secondary_entry - arm64_image_offset;
+    paddr_t entry = image_phys(secondary_entry);
     long answer = psci_call(PSCI_CPU_ON, arm64_mpidr[cpu], entry, cpu);
     if (answer != 0) {
         klog(LOG_WARNING, "smp: firmware does not start CPU 0x%llx: error %ld", (unsigned long long)arm64_mpidr[cpu],
@@ -106,7 +106,7 @@ static bool start_cpu(unsigned cpu) {
 }
 
 unsigned arch_smp_start(void) {
-    secondary_start.image_offset = arm64_image_offset;
+    secondary_start.image_offset = image_offset;
     secondary_start.tcr = sysreg_read(TCR_EL1);
     clean(&secondary_start, sizeof secondary_start);
     unsigned cpu = 1;

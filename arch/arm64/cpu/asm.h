@@ -2,6 +2,8 @@
 // Offsets and macros for the assembly of this folder. Checked against the C structures in layout.c.
 #pragma once
 
+#include <arch/user_fault.h>
+
 // struct arch_frame: x0-x30 first
 #define FRAME_X(n) (8 * (n))
 #define FRAME_PC 256
@@ -35,20 +37,6 @@
 
 #ifdef __ASSEMBLER__
 // clang-format off
-.macro EXTABLE from, to
-    .pushsection .extable, "aR"
-    .balign 4
-    .long \from - .
-    .long \to - .
-    .popsection
-.endm
-
-// An instruction that may fault on a user address, and where to go on then.
-.macro TRY fixup, instruction:vararg
-772:    \instruction
-    EXTABLE 772b, \fixup
-.endm
-
 // The user window, on CPUs with PAN: x15 keeps between the two whether this is one. (ldtr and sttr need no window.)
 .macro WINDOW_OPEN
     .arch_extension pan

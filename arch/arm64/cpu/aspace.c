@@ -65,7 +65,7 @@ static void ttbr0_load(paddr_t root, uint64_t asid) {
 }
 
 static void load_nothing(struct asid_cpu *cpu) {
-    ttbr0_load((uintptr_t)empty_table - arm64_image_offset, 0);
+    ttbr0_load(image_phys(empty_table), 0);
     uint64_t old = atomic_load_explicit(&cpu->loaded, memory_order_relaxed);
     if (old != 0) // else a roll-over has its note on us: keep it
         atomic_compare_exchange_strong_explicit(&cpu->loaded, &old, KERNEL_ONLY, memory_order_relaxed,

@@ -65,10 +65,6 @@ void arm64_trap_kernel(struct arch_frame *frame, uint64_t esr, vaddr_t far);
 void arm64_exit_slow(struct arch_frame *frame);
 extern char arm64_vectors[], arm64_vectors_pauth[];
 
-// Exception table: sorted once; the fixup address of an instruction, or 0.
-void extable_init(void);
-uintptr_t extable_find(uintptr_t instruction);
-
 // --- threads ---
 ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) {
     return (struct arch_thread *)(void *)thread;
@@ -104,8 +100,3 @@ void pauth_init_cpu(void);
 void pauth_switch(struct arch_thread *prev, struct arch_thread *next);
 void pauth_reset(void); // new keys for the current thread
 void pauth_clone(struct arch_thread *child);
-
-// --- user_copy.S: bytes not copied; no range check ---
-size_t arm64_copy_from_user(void *to, const void *from, size_t size);
-size_t arm64_copy_to_user(void *to, const void *from, size_t size);
-size_t arm64_clear_user(void *to, size_t size);

@@ -6,6 +6,7 @@
 #include "cpu/cpu_priv.h"
 #include "cpu/sysreg.h"
 #include <arch/cpu.h>
+#include <common/extable.h>
 
 #define SCTLR_ENIA (1ul << 31)
 #define APIAKEYLO_EL1 S3_0_C2_C1_0

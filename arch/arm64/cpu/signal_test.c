@@ -5,7 +5,6 @@
 #include "cpu/cpu_priv.h"
 #include "cpu/idregs.h"
 #include "cpu/sysreg.h"
-#include "cpu/test_user.h"
 #include "cpu/vector.h"
 #include <abi/signal.h>
 #include <arch/cpu.h>
@@ -13,6 +12,8 @@
 #include <arch/time.h>
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
+#include <common/test_signal.h>
+#include <common/test_user.h>
 #include <lib/ktest.h>
 #include <lib/status.h>
 #include <lib/string.h>
@@ -37,61 +38,20 @@ enum {
 #define FPSIMD_HEAD (528ul << 32 | 0x46508001)
 #define ESR_HEAD (16ul << 32 | 0x45535201)
 
-static uint8_t info[128];
 alignas(4096) static uint8_t second_page[4096];
 
-static struct arch_frame *frame(void) {
-    return arch_thread_frame(arch_current());
-}
-
 static void frame_fill(void) {
-    *frame() = (struct arch_frame){.syscall = 64, .orig_x0 = 1};
+    *test_frame() = (struct arch_frame){.syscall = 64, .orig_x0 = 1};
     for (unsigned i = 0; i < 31; i++)
-        frame()->regs[i] = 0x1000 + i;
-    frame()->sp = STACK_TOP - 256;
-    frame()->pc = 0x400400;
-    frame()->pstate = 0x80000000;
-}
-
-static status_t push(uintptr_t stack_top, uint64_t flags) {
-    struct arch_signal signal = {.number = 10,
-                                 .flags = flags,
-                                 .handler = 0x401000,
-                                 .restorer = 0x402000,
-                                 .blocked = 0x55,
-                                 .stack_top = stack_top,
-                                 .siginfo = info,
-                                 .altstack_base = 0x7777,
-                                 .altstack_size = 8192};
-    for (unsigned i = 0; i < sizeof(info); i++)
-        info[i] = (uint8_t)(i + 1);
-    return arch_signal_push(&signal);
-}
-
-static status_t pop(void) {
-    uint64_t blocked = 0;
-    vaddr_t base = 0;
-    size_t size = 0;
-    int flags = 0;
-    status_t status = arch_signal_pop(&blocked, &base, &size, &flags);
-    if (status == 0)
-        KTEST_CHECK(blocked == 0x55 && base == 0x7777 && size == 8192);
-    return status;
-}
-
-static uint64_t word_at(uintptr_t address) {
-    uint64_t value = 0;
-    KTEST_CHECK(get_user(value, (uint64_t __user *)user(address)) == 0);
-    return value;
-}
-static void set_word(uintptr_t address, uint64_t value) {
-    KTEST_CHECK(put_user(value, (uint64_t __user *)user(address)) == 0);
+        test_frame()->regs[i] = 0x1000 + i;
+    test_frame()->sp = STACK_TOP - 256;
+    test_frame()->pc = 0x400400;
+    test_frame()->pstate = 0x80000000;
 }
 
 static void begin(void) {
     test_user_map();
-    test_user_entry()[1] =
-        arch_pte_page((uintptr_t)second_page - arm64_image_offset, PROT_MAP_READ | PROT_MAP_WRITE | PROT_MAP_USER, 0);
+    test_user_entry()[1] = arch_pte_page(image_phys(second_page), PROT_MAP_READ | PROT_MAP_WRITE | PROT_MAP_USER, 0);
     dsb_ish();
     isb();
     frame_fill();
@@ -106,23 +66,23 @@ static void end(void) {
 
 KTEST(arm64_signal_frame_layout) {
     begin();
-    struct arch_frame before = *frame();
-    KTEST_CHECK(push(0, SA_SIGINFO) == 0);
-    uintptr_t sp = frame()->sp, link = frame()->regs[29];
+    struct arch_frame before = *test_frame();
+    KTEST_CHECK(test_signal_push(0, SA_SIGINFO) == 0);
+    uintptr_t sp = test_frame()->sp, link = test_frame()->regs[29];
     KTEST_CHECK(sp % 16 == 0 && link == before.sp - 16 && sp == link - FRAME);
-    KTEST_CHECK(word_at(link) == before.regs[29] && word_at(link + 8) == before.regs[30]);
-    KTEST_CHECK(word_at(sp + UC_MASK) == 0x55 && word_at(sp + UC_STACK_SP) == 0x7777);
-    KTEST_CHECK(word_at(sp + MC_REGS) == 0x1000 && word_at(sp + MC_REGS + 30 * 8) == 0x101e);
-    KTEST_CHECK(word_at(sp + MC_SP) == before.sp && word_at(sp + MC_PC) == before.pc);
-    KTEST_CHECK(word_at(sp + MC_PSTATE) == before.pstate && word_at(sp + INFO) == 0x0807060504030201);
-    KTEST_CHECK(word_at(sp + RECORDS) == FPSIMD_HEAD && word_at(sp + RECORDS + 528) == 0);
-    KTEST_CHECK(frame()->pc == 0x401000 && frame()->regs[0] == 10 && frame()->regs[30] == 0x402000);
-    KTEST_CHECK(frame()->regs[1] == sp + INFO && frame()->regs[2] == sp + UC);
-    KTEST_CHECK((frame()->pstate & 0xc00) == (arm64_features.bti ? 0x800 : 0));
-    KTEST_CHECK(arch_frame_syscall_number(frame()) == -1);
-    KTEST_CHECK(pop() == 0);
+    KTEST_CHECK(test_word(link) == before.regs[29] && test_word(link + 8) == before.regs[30]);
+    KTEST_CHECK(test_word(sp + UC_MASK) == 0x55 && test_word(sp + UC_STACK_SP) == 0x7777);
+    KTEST_CHECK(test_word(sp + MC_REGS) == 0x1000 && test_word(sp + MC_REGS + 30 * 8) == 0x101e);
+    KTEST_CHECK(test_word(sp + MC_SP) == before.sp && test_word(sp + MC_PC) == before.pc);
+    KTEST_CHECK(test_word(sp + MC_PSTATE) == before.pstate && test_word(sp + INFO) == 0x0807060504030201);
+    KTEST_CHECK(test_word(sp + RECORDS) == FPSIMD_HEAD && test_word(sp + RECORDS + 528) == 0);
+    KTEST_CHECK(test_frame()->pc == 0x401000 && test_frame()->regs[0] == 10 && test_frame()->regs[30] == 0x402000);
+    KTEST_CHECK(test_frame()->regs[1] == sp + INFO && test_frame()->regs[2] == sp + UC);
+    KTEST_CHECK((test_frame()->pstate & 0xc00) == (arm64_features.bti ? 0x800 : 0));
+    KTEST_CHECK(arch_frame_syscall_number(test_frame()) == -1);
+    KTEST_CHECK(test_signal_pop() == 0);
     before.syscall = -1;
-    KTEST_CHECK(memcmp(&before, frame(), offsetof(struct arch_frame, orig_x0)) == 0);
+    KTEST_CHECK(memcmp(&before, test_frame(), offsetof(struct arch_frame, orig_x0)) == 0);
     end();
 }
 
@@ -131,12 +91,12 @@ KTEST(arm64_signal_tells_of_a_fault) {
     struct arch_thread *thread = arch_of(arch_current());
     thread->fault_address = 0x1234;
     thread->fault_esr = 0x92000047;
-    KTEST_CHECK(push(STACK_TOP, 0) == 0);
-    uintptr_t sp = frame()->sp;
-    KTEST_CHECK(frame()->regs[1] == 0x1001 && frame()->regs[2] == 0x1002); // no SA_SIGINFO
-    KTEST_CHECK(word_at(sp + MC_FAULT) == 0x1234 && word_at(sp + RECORDS + 528) == ESR_HEAD);
-    KTEST_CHECK(word_at(sp + RECORDS + 536) == 0x92000047 && word_at(sp + RECORDS + 544) == 0);
-    KTEST_CHECK(pop() == 0);
+    KTEST_CHECK(test_signal_push(STACK_TOP, 0) == 0);
+    uintptr_t sp = test_frame()->sp;
+    KTEST_CHECK(test_frame()->regs[1] == 0x1001 && test_frame()->regs[2] == 0x1002); // no SA_SIGINFO
+    KTEST_CHECK(test_word(sp + MC_FAULT) == 0x1234 && test_word(sp + RECORDS + 528) == ESR_HEAD);
+    KTEST_CHECK(test_word(sp + RECORDS + 536) == 0x92000047 && test_word(sp + RECORDS + 544) == 0);
+    KTEST_CHECK(test_signal_pop() == 0);
     thread->fault_address = thread->fault_esr = 0;
     end();
 }
@@ -159,16 +119,16 @@ KTEST(arm64_signal_carries_vector_state) {
     for (unsigned i = 0; i < 32; i++)
         state.v[i][0] = 0x1000 + i, state.v[i][1] = ~0x1000ul;
     vector_registers_load(&state);
-    KTEST_CHECK(push(STACK_TOP, 0) == 0);
-    uintptr_t sp = frame()->sp;
-    KTEST_CHECK(word_at(sp + RECORDS + 8) == 0x0040000008000000);
-    KTEST_CHECK(word_at(sp + FPSIMD_V) == 0x1000 && word_at(sp + FPSIMD_V + 31 * 16) == 0x101f);
+    KTEST_CHECK(test_signal_push(STACK_TOP, 0) == 0);
+    uintptr_t sp = test_frame()->sp;
+    KTEST_CHECK(test_word(sp + RECORDS + 8) == 0x0040000008000000);
+    KTEST_CHECK(test_word(sp + FPSIMD_V) == 0x1000 && test_word(sp + FPSIMD_V + 31 * 16) == 0x101f);
     vectors_are(0x1000); // the handler finds them
     for (unsigned i = 0; i < 32; i++) {
-        set_word(sp + FPSIMD_V + 16 * i, 0x2000 + i);
-        set_word(sp + FPSIMD_V + 16 * i + 8, ~0x2000ul);
+        test_word_set(sp + FPSIMD_V + 16 * i, 0x2000 + i);
+        test_word_set(sp + FPSIMD_V + 16 * i + 8, ~0x2000ul);
     }
-    KTEST_CHECK(pop() == 0);
+    KTEST_CHECK(test_signal_pop() == 0);
     vectors_are(0x2000); // what the handler wrote
     end();
 }
@@ -176,13 +136,13 @@ KTEST(arm64_signal_carries_vector_state) {
 // A frame with one word changed: what sigreturn says to it, and that it leaves the registers alone if it says no.
 static void damaged(unsigned offset, uint64_t value, status_t want) {
     frame_fill();
-    KTEST_CHECK(push(STACK_TOP, 0) == 0);
-    set_word(frame()->sp + offset, value);
-    struct arch_frame before = *frame();
-    status_t status = pop();
+    KTEST_CHECK(test_signal_push(STACK_TOP, 0) == 0);
+    test_word_set(test_frame()->sp + offset, value);
+    struct arch_frame before = *test_frame();
+    status_t status = test_signal_pop();
     KTEST_CHECK(want == 0 ? status == 0 : status != 0);
     if (want != 0)
-        KTEST_CHECK(memcmp(&before, frame(), sizeof(before)) == 0);
+        KTEST_CHECK(memcmp(&before, test_frame(), sizeof(before)) == 0);
 }
 
 KTEST(arm64_signal_frame_that_lies) {
@@ -200,29 +160,19 @@ KTEST(arm64_signal_frame_that_lies) {
     damaged(MC_PSTATE, 0x10, -EINVAL);                          // 32-bit
     damaged(MC_PSTATE, 0x80, -EINVAL);                          // interrupts off
     damaged(MC_PSTATE, 0xfffffffff0f03c20, 0);                  // bits without a meaning
-    KTEST_CHECK((frame()->pstate & ~0xf3001c00ul) == 0);
+    KTEST_CHECK((test_frame()->pstate & ~0xf3001c00ul) == 0);
     damaged(MC_PC, 0xffffffff80200000, 0); // the jump itself faults, in user mode
-    KTEST_CHECK(frame()->pc == 0xffffffff80200000);
+    KTEST_CHECK(test_frame()->pc == 0xffffffff80200000);
     end();
 }
 
 KTEST(arm64_signal_without_a_stack) {
     begin();
-    struct arch_frame before = *frame();
-    const uintptr_t bad[] = {USER_PAGE + 64,       64,  STACK_TOP + PAGE_SIZE, 0xffffffff80200000ul,
-                             0x8000000000000000ul, ~0ul};
-    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        KTEST_CHECK(push(bad[i], 0) == -EFAULT);
-        frame()->sp = bad[i];
-        KTEST_CHECK(push(0, 0) == -EFAULT);
-        KTEST_CHECK(pop() != 0);
-        frame()->sp = before.sp;
-        KTEST_CHECK(memcmp(&before, frame(), sizeof(before)) == 0); // nothing changed
-    }
-    frame()->sp = STACK_TOP - 16; // a frame that is cut off
-    KTEST_CHECK(pop() != 0);
-    frame()->sp = USER_PAGE + 8; // crooked
-    KTEST_CHECK(pop() != 0);
+    test_signal_bad_stacks(STACK_TOP);
+    test_frame()->sp = STACK_TOP - 16; // a frame that is cut off
+    KTEST_CHECK(test_signal_pop() != 0);
+    test_frame()->sp = USER_PAGE + 8; // crooked
+    KTEST_CHECK(test_signal_pop() != 0);
     end();
 }
 

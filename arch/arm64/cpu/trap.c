@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <arch/upcall.h>
+#include <common/extable.h>
 #include <lib/assert.h>
 
 #define TRACE_WORK 8u // THREAD_WORK_TRACE: a mode, not something to be done

@@ -1,54 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-// The functions of arch/uaccess.h: range check here, the copying in user_copy.S.
-#include "cpu/cpu_priv.h"
+// Atomic changes of a user word (arch/uaccess.h). What else is there is in common/uaccess.c.
 #include "cpu/user_window.h"
 #include <arch/uaccess.h>
-#include <lib/assert.h>
 #include <sched/sched.h>
-
-size_t copy_from_user_partial(void *to, const void __user *from, size_t size) {
-    return user_range_ok((uintptr_t)from, size) ? arm64_copy_from_user(to, (const void *)(uintptr_t)from, size) : size;
-}
-
-size_t copy_to_user_partial(void __user *to, const void *from, size_t size) {
-    return user_range_ok((uintptr_t)to, size) ? arm64_copy_to_user((void *)(uintptr_t)to, from, size) : size;
-}
-
-size_t clear_user_partial(void __user *to, size_t size) {
-    return user_range_ok((uintptr_t)to, size) ? arm64_clear_user((void *)(uintptr_t)to, size) : size;
-}
-
-// The lowest byte of the result that is not 0 marks the first zero byte of the word.
-static uint64_t zero_bytes(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101ul;
-    return (word - ones) & ~word & (ones << 7);
-}
-
-// Eight bytes a step until the string ends, the buffer does, or a word cannot be read (it may lie half in an unmapped
-// page); the rest byte by byte.
-ssize_t string_from_user(char *to, const char __user *from, size_t size) {
-    uintptr_t address = (uintptr_t)from;
-    size_t done = 0;
-    while (done + 8 <= size) {
-        uint64_t word;
-        if (get_user(word, (const uint64_t __user *)(address + done)) != 0)
-            break;
-        __builtin_memcpy(to + done, &word, 8);
-        uint64_t zeros = zero_bytes(word);
-        if (zeros != 0)
-            return (ssize_t)(done + (size_t)__builtin_ctzl(zeros) / 8);
-        done += 8;
-    }
-    for (; done < size; done++) {
-        char c;
-        if (get_user(c, from + done) != 0)
-            return -EFAULT;
-        to[done] = c;
-        if (c == '\0')
-            return (ssize_t)done;
-    }
-    return -ENAMETOOLONG;
-}
 
 // The exclusive pair fails when anybody else writes near the word, which a hostile program can make happen for as long
 // as it likes. So the tries are counted, and after so many others get the CPU.
@@ -60,12 +14,12 @@ static status_t exclusive_round(uintptr_t address, bool always, uint32_t expecte
     uint32_t found, failed = 1, tries;
     user_window_open();
     __asm__ goto("mov %w2, #" EXCLUSIVE_TRIES "\n"
-                 "1: ldxr %w0, [%3]\n\t" ARM64_EXTABLE(1b, "%l[bad]") //
+                 "1: ldxr %w0, [%3]\n\t" USER_FAULT(1b, "%l[bad]") //
                  "cbnz %w4, 2f\n\t"
                  "cmp %w0, %w5\n\t"
                  "mov %w1, #0\n\t"
                  "b.ne 3f\n"
-                 "2: stlxr %w1, %w6, [%3]\n\t" ARM64_EXTABLE(2b, "%l[bad]") //
+                 "2: stlxr %w1, %w6, [%3]\n\t" USER_FAULT(2b, "%l[bad]") //
                  "cbz %w1, 3f\n\t"
                  "sub %w2, %w2, #1\n\t"
                  "cbnz %w2, 1b\n"

@@ -6,8 +6,8 @@
 // of words, which those instructions have no form for. x3 and x4 are the ends of source and destination throughout.
 #include "cpu/asm.h"
 
-// size_t arm64_copy_from_user(void *to, const void *from, size_t size)
-FUNCTION arm64_copy_from_user
+// size_t port_copy_from_user(void *to, const void *from, size_t size)
+FUNCTION port_copy_from_user
     add x3, x1, x2
     add x4, x0, x2
     cmp x2, #16
@@ -80,10 +80,10 @@ FUNCTION arm64_copy_from_user
     b .Lfrom_bytes
 4:  sub x0, x3, x1
     ret
-END arm64_copy_from_user
+END port_copy_from_user
 
-// size_t arm64_copy_to_user(void *to, const void *from, size_t size)
-FUNCTION arm64_copy_to_user
+// size_t port_copy_to_user(void *to, const void *from, size_t size)
+FUNCTION port_copy_to_user
     add x3, x1, x2
     add x4, x0, x2
     cmp x2, #16
@@ -157,10 +157,10 @@ FUNCTION arm64_copy_to_user
     b 4b
 5:  sub x0, x4, x0
     ret
-END arm64_copy_to_user
+END port_copy_to_user
 
-// size_t arm64_clear_user(void *to, size_t size)
-FUNCTION arm64_clear_user
+// size_t port_clear_user(void *to, size_t size)
+FUNCTION port_clear_user
     add x4, x0, x1
     cmp x1, #64
     b.lo .Lclear_words
@@ -194,4 +194,4 @@ FUNCTION arm64_clear_user
     b .Lclear_bytes
 3:  sub x0, x4, x0
     ret
-END arm64_clear_user
+END port_clear_user

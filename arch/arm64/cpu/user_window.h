@@ -16,20 +16,20 @@ ALWAYS_INLINE void user_window_close(void) {
 }
 
 // base: uintptr_t; offset: a constant.
-#define USER_WINDOW_PUT(base, offset, value, bad)                             \
-    __asm__ goto("1: str %x0, [%1, %2]\n\t" ARM64_EXTABLE(1b, "%l[" #bad "]") \
-                 :                                                            \
-                 : "rZ"((uint64_t)(value)), "r"(base), "i"(offset)            \
-                 : "memory"                                                   \
+#define USER_WINDOW_PUT(base, offset, value, bad)                          \
+    __asm__ goto("1: str %x0, [%1, %2]\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                 :                                                         \
+                 : "rZ"((uint64_t)(value)), "r"(base), "i"(offset)         \
+                 : "memory"                                                \
                  : bad)
 
-#define USER_WINDOW_GET(base, offset, bad)                                       \
-    ({                                                                           \
-        uint64_t got_;                                                           \
-        __asm__ goto("1: ldr %0, [%1, %2]\n\t" ARM64_EXTABLE(1b, "%l[" #bad "]") \
-                     : "=r"(got_)                                                \
-                     : "r"(base), "i"(offset)                                    \
-                     : "memory"                                                  \
-                     : bad);                                                     \
-        got_;                                                                    \
+#define USER_WINDOW_GET(base, offset, bad)                                    \
+    ({                                                                        \
+        uint64_t got_;                                                        \
+        __asm__ goto("1: ldr %0, [%1, %2]\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                     : "=r"(got_)                                             \
+                     : "r"(base), "i"(offset)                                 \
+                     : "memory"                                               \
+                     : bad);                                                  \
+        got_;                                                                 \
     })

@@ -17,7 +17,7 @@ extern char percpu_boot_area[];
 void boot_main(uint32_t magic, uint32_t info) {
     uintptr_t root;
     __asm__("mov %%cr3, %0" : "=r"(root));
-    x86_image_offset = (uintptr_t)boot_pml4 - root;
+    image_offset = (uintptr_t)boot_pml4 - root;
     percpu_prepare(0, percpu_boot_area);
     percpu_load(0);
     features_init();

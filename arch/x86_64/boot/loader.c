@@ -162,13 +162,12 @@ static uint64_t parse_multiboot(uint32_t info) {
 
 uint64_t loader_parse(uint32_t magic, uint32_t info) {
     uint64_t rsdp = magic == LOADER_MULTIBOOT2 ? parse_multiboot(info) : parse_pvh(info);
-    uint64_t image = (uintptr_t)kernel_start - x86_image_offset;
-    if (!boot_map_is_usable(&boot_info, image,
-                            ALIGN_UP((uint64_t)((uintptr_t)kernel_end - x86_image_offset), PAGE_SIZE)))
+    uint64_t image = image_phys(kernel_start);
+    if (!boot_map_is_usable(&boot_info, image, ALIGN_UP((uint64_t)(image_phys(kernel_end)), PAGE_SIZE)))
         panic("boot: too little memory, or a memory map that leaves no room for the kernel");
     set_range(0, PAGE_SIZE, BOOT_MEMORY_RESERVED); // so that address 0 is nobody's
     set_range(LEGACY_LOW, LEGACY_HIGH, BOOT_MEMORY_RESERVED);
-    set_range(image, (uintptr_t)kernel_end - x86_image_offset, BOOT_MEMORY_KERNEL);
+    set_range(image, image_phys(kernel_end), BOOT_MEMORY_KERNEL);
     if (boot_info.initrd_end != 0)
         set_range(boot_info.initrd_start, boot_info.initrd_end, BOOT_MEMORY_INITRD);
     return rsdp;

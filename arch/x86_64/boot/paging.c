@@ -32,7 +32,7 @@
 
 uintptr_t x86_direct_map;
 uint64_t *x86_kernel_root;
-uintptr_t x86_image_offset;
+uintptr_t image_offset;
 
 static uint64_t fixmap_pd[512] __attribute__((section(".bss.pages"), aligned(4096)));
 static uint64_t stack_pt[STACK_TABLES][512] __attribute__((section(".bss.pages"), aligned(4096)));
@@ -51,10 +51,6 @@ static struct {
 static uint64_t data_bits(void) {
     uint64_t no_execute = x86_features.nx ? PTE_NO_EXECUTE : 0;
     return PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_GLOBAL | no_execute;
-}
-
-static paddr_t image_phys(const void *address) {
-    return (uintptr_t)address - x86_image_offset;
 }
 
 static void flush_tlb(void) {
@@ -141,7 +137,7 @@ void paging_init(void) {
         fixmap_pd[i] = image_phys(stack_pt[i]) | TABLE_BITS;
     fixmap_pd[STACK_TABLES] = image_phys(device_pt) | TABLE_BITS;
     next_table(&boot_pml4[X86_VMAP_START >> 39 & 511]);
-    make_direct_map(x86_image_offset != KERNEL_LINK_BASE); // not slid: nokaslr
+    make_direct_map(image_offset != KERNEL_LINK_BASE); // not slid: nokaslr
     if (!boot_map_set(&boot_info, DIRECT_MAP_MAX, UINT64_MAX, BOOT_MEMORY_RESERVED))
         panic("boot: memory map is full");
     x86_kernel_root = table_virt(image_phys(boot_pml4));

@@ -2,6 +2,8 @@
 // Offsets and macros for the assembly of this folder. Checked against the C structures in layout.c.
 #pragma once
 
+#include <arch/user_fault.h>
+
 // Selectors (boot/gdt.c).
 #define KERNEL_CS 0x10
 #define KERNEL_DS 0x18
@@ -56,20 +58,6 @@
 .endm
 #define STAC SMAP_PATCH 0xcb
 #define CLAC SMAP_PATCH 0xca
-
-.macro EXTABLE from, to
-    .pushsection .extable, "aR"
-    .balign 4
-    .long \from - .
-    .long \to - .
-    .popsection
-.endm
-
-// An instruction that may fault on a user address, and where to go on then.
-.macro TRY fixup, instruction:vararg
-772:    \instruction
-    EXTABLE 772b, \fixup
-.endm
 
 .macro FUNCTION name
     .section .text.\name, "ax", @progbits

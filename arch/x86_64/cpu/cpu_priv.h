@@ -96,9 +96,6 @@ bool x86_exit_slow(struct arch_frame *frame);
 void x86_traps_init(void);     // once
 void x86_traps_init_cpu(void); // each CPU
 
-// Exception table: sorted once; the fixup address of an instruction, or 0.
-void extable_init(void);
-uintptr_t extable_find(uintptr_t instruction);
 // Writes stac and clac into the code if the processor has SMAP. Once.
 void smap_patch(void);
 
@@ -146,10 +143,6 @@ void vector_drop(struct arch_thread *thread); // forgets the state of the curren
 MUST_USE status_t vector_store_user(void __user *area);
 MUST_USE status_t vector_load_user(const void __user *area, uint64_t features);
 void vector_reset(void); // initial values in the registers
-
-// --- user_copy.S: bytes not copied; no range check ---
-size_t x86_user_copy(void *to, const void *from, size_t size);
-size_t x86_user_clear(void *to, size_t size);
 
 // --- tlb.c ---
 void x86_tlb_interrupt(void);

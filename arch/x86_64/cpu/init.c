@@ -6,6 +6,7 @@
 #include "x86_64_priv.h"
 #include <arch/cpu.h>
 #include <arch/percpu.h>
+#include <common/extable.h>
 
 #define EFER_SYSCALL 1ul
 // Cleared on entry: everything a user could have set, interrupts among them.

@@ -16,7 +16,7 @@ void smap_patch(void) {
         return;
     for (const struct patch *p = smap_patches_start; p < smap_patches_end; p++) {
         uintptr_t code = (uintptr_t)&p->code + (uintptr_t)p->code;
-        uint8_t *bytes = arch_phys_to_virt(code - x86_image_offset);
+        uint8_t *bytes = arch_phys_to_virt(code - image_offset);
         bytes[0] = 0x0f;
         bytes[1] = 0x01;
         bytes[2] = (uint8_t)p->last_byte;

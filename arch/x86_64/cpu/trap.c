@@ -10,6 +10,7 @@
 #include <arch/mmu.h>
 #include <arch/percpu.h>
 #include <arch/upcall.h>
+#include <common/extable.h>
 #include <lib/assert.h>
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };

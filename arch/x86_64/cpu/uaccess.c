@@ -1,59 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-// The functions of arch/uaccess.h: range check here, the copying in user_copy.S.
-#include "cpu/cpu_priv.h"
+// Atomic changes of a user word (arch/uaccess.h). What else is there is in common/uaccess.c.
 #include <arch/uaccess.h>
-#include <lib/assert.h>
-
-size_t copy_from_user_partial(void *to, const void __user *from, size_t size) {
-    return user_range_ok((uintptr_t)from, size) ? x86_user_copy(to, (const void *)(uintptr_t)from, size) : size;
-}
-
-size_t copy_to_user_partial(void __user *to, const void *from, size_t size) {
-    return user_range_ok((uintptr_t)to, size) ? x86_user_copy((void *)(uintptr_t)to, from, size) : size;
-}
-
-size_t clear_user_partial(void __user *to, size_t size) {
-    return user_range_ok((uintptr_t)to, size) ? x86_user_clear((void *)(uintptr_t)to, size) : size;
-}
-
-// The lowest byte of the result that is not 0 marks the first zero byte of the word.
-static uint64_t zero_bytes(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101ul;
-    return (word - ones) & ~word & (ones << 7);
-}
-
-// Eight bytes a step until the string ends, the buffer does, or a word cannot be read (it may lie half in an unmapped
-// page); the rest byte by byte.
-ssize_t string_from_user(char *to, const char __user *from, size_t size) {
-    uintptr_t address = (uintptr_t)from;
-    size_t done = 0;
-    while (done + 8 <= size) {
-        uint64_t word;
-        if (get_user(word, (const uint64_t __user *)(address + done)) != 0)
-            break;
-        __builtin_memcpy(to + done, &word, 8);
-        uint64_t zeros = zero_bytes(word);
-        if (zeros != 0)
-            return (ssize_t)(done + (size_t)__builtin_ctzl(zeros) / 8);
-        done += 8;
-    }
-    for (; done < size; done++) {
-        char c;
-        if (get_user(c, from + done) != 0)
-            return -EFAULT;
-        to[done] = c;
-        if (c == '\0')
-            return (ssize_t)done;
-    }
-    return -ENAMETOOLONG;
-}
 
 status_t user_cmpxchg_u32(uint32_t __user *ptr, uint32_t expected, uint32_t value, uint32_t *old) {
     uintptr_t address = (uintptr_t)ptr;
     if (!user_range_ok(address, sizeof(*ptr)))
         return -EFAULT;
     uint32_t found;
-    __asm__ goto(X86_STAC "1: lock cmpxchgl %2, (%1)\n\t" X86_EXTABLE(1b, "%l[bad]") X86_CLAC
+    __asm__ goto(X86_STAC "1: lock cmpxchgl %2, (%1)\n\t" USER_FAULT(1b, "%l[bad]") X86_CLAC
                  : "=a"(found)
                  : "r"(address), "r"(value), "0"(expected)
                  : "memory", "cc"
@@ -69,7 +23,7 @@ status_t user_xchg_u32(uint32_t __user *ptr, uint32_t value, uint32_t *old) {
     if (!user_range_ok(address, sizeof(*ptr)))
         return -EFAULT;
     uint32_t found;
-    __asm__ goto(X86_STAC "1: xchgl %0, (%1)\n\t" X86_EXTABLE(1b, "%l[bad]") X86_CLAC
+    __asm__ goto(X86_STAC "1: xchgl %0, (%1)\n\t" USER_FAULT(1b, "%l[bad]") X86_CLAC
                  : "=r"(found)
                  : "r"(address), "0"(value)
                  : "memory"

@@ -6,8 +6,12 @@
 // wherever short strings are not fast, and costs one step in eight under an emulator.
 #include "cpu/asm.h"
 
-// size_t x86_user_copy(void *to, const void *from, size_t size)
-FUNCTION x86_user_copy
+// size_t port_copy_to_user(void *to, const void *from, size_t size), and port_copy_from_user: to the processor they are one.
+.globl port_copy_from_user
+.hidden port_copy_from_user
+.type port_copy_from_user, @function
+.set port_copy_from_user, port_copy_to_user
+FUNCTION port_copy_to_user
     movq %rdx, %rcx
     STAC
     cmpq $16, %rdx
@@ -93,10 +97,10 @@ FUNCTION x86_user_copy
 3:  movq %rcx, %rax
     CLAC
     ret
-END x86_user_copy
+END port_copy_to_user
 
-// size_t x86_user_clear(void *to, size_t size)
-FUNCTION x86_user_clear
+// size_t port_clear_user(void *to, size_t size)
+FUNCTION port_clear_user
     movq %rsi, %rcx
     movl %esi, %edx
     shrq $3, %rcx
@@ -119,4 +123,4 @@ FUNCTION x86_user_clear
 .Lclear_fault:
     leaq (%rdx, %rcx, 8), %rcx
     jmp .Lclear_bytes
-END x86_user_clear
+END port_clear_user

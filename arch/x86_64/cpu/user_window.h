@@ -13,20 +13,20 @@ ALWAYS_INLINE void user_window_close(void) {
 }
 
 // base: uintptr_t; offset: a constant.
-#define USER_WINDOW_PUT(base, offset, value, bad)                          \
-    __asm__ goto("1: movq %0, %c2(%1)\n\t" X86_EXTABLE(1b, "%l[" #bad "]") \
-                 :                                                         \
-                 : "er"((uint64_t)(value)), "r"(base), "i"(offset)         \
-                 : "memory"                                                \
+#define USER_WINDOW_PUT(base, offset, value, bad)                         \
+    __asm__ goto("1: movq %0, %c2(%1)\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                 :                                                        \
+                 : "er"((uint64_t)(value)), "r"(base), "i"(offset)        \
+                 : "memory"                                               \
                  : bad)
 
-#define USER_WINDOW_GET(base, offset, bad)                                     \
-    ({                                                                         \
-        uint64_t got_;                                                         \
-        __asm__ goto("1: movq %c2(%1), %0\n\t" X86_EXTABLE(1b, "%l[" #bad "]") \
-                     : "=r"(got_)                                              \
-                     : "r"(base), "i"(offset)                                  \
-                     : "memory"                                                \
-                     : bad);                                                   \
-        got_;                                                                  \
+#define USER_WINDOW_GET(base, offset, bad)                                    \
+    ({                                                                        \
+        uint64_t got_;                                                        \
+        __asm__ goto("1: movq %c2(%1), %0\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                     : "=r"(got_)                                             \
+                     : "r"(base), "i"(offset)                                 \
+                     : "memory"                                               \
+                     : bad);                                                  \
+        got_;                                                                 \
     })

@@ -158,7 +158,7 @@ void vector_drop(struct arch_thread *thread) {
 
 // The instruction may fault on the user's page and is then run again; nothing is copied twice.
 #define USER_STATE(instruction)                                                                   \
-    __asm__ goto(X86_STAC "1: " instruction " (%0)\n\t" X86_EXTABLE(1b, "%l[bad]") X86_CLAC       \
+    __asm__ goto(X86_STAC "1: " instruction " (%0)\n\t" USER_FAULT(1b, "%l[bad]") X86_CLAC        \
                  :                                                                                \
                  : "r"((uintptr_t)area), "a"((uint32_t)features), "d"((uint32_t)(features >> 32)) \
                  : "memory"                                                                       \

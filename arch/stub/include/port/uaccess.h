@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Porting guide: single values to and from user memory. A port opens the user window (PAN, SMAP) around the one access,
-// puts the instruction into an exception table, and yields -EFAULT when the fault handler could not resolve the fault.
+// puts the instruction into an exception table (arch/user_fault.h), and yields -EFAULT when the fault handler could not
+// resolve the fault. One that defines ARCH_USER_LOAD and the like gets all below from arch/user_access.h.
 #pragma once
 
 #include <lib/status.h>

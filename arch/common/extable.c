@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// The exception table (see port/uaccess.h): where to go on when an access to user memory faults for good. Sorted once
-// at boot, searched by halves. Both numbers of an entry are distances from themselves, so that
-// the table needs no relocation.
-#include "cpu/cpu_priv.h"
-#include <lib/types.h>
+// The exception table: where to go on when an access to user memory faults for good. Sorted once at boot, searched by
+// halves. Both numbers of an entry are distances from themselves, so that the table needs no relocation.
+#include <common/extable.h>
 
 struct entry {
     int32_t instruction, fixup;

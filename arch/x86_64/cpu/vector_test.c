@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+// Self-test: vector state across switches.
+#include "cpu/cpu_priv.h"
+#include <arch/cpu.h>
+#include <arch/upcall.h>
+#include <lib/ktest.h>
+
+static void xmm_set(uint64_t value) {
+    __asm__ volatile("movq %0, %%xmm5" ::"r"(value));
+}
+static uint64_t xmm_get(void) {
+    uint64_t value;
+    __asm__ volatile("movq %%xmm5, %0" : "=r"(value));
+    return value;
+}
+
+// Two pretended threads with a state each and one without take turns on this CPU.
+KTEST(x86_vector_state_is_each_threads_own) {
+    struct arch_thread none = {.fpu_cpu = -1}, a = none, b = none;
+    KTEST_REQUIRE(vector_attach(&a) && vector_attach(&b));
+    unsigned long irq = arch_irq_save();
+    bool right = true;
+    vector_switch(&none, &a);
+    xmm_set(111);
+    vector_switch(&a, &b);
+    right &= xmm_get() == 0;
+    xmm_set(222);
+    vector_switch(&b, &none);
+    right &= (read_cr0() & 8) != 0; // off: the next use would trap
+    vector_switch(&none, &b);       // still in the registers
+    right &= xmm_get() == 222;
+    vector_switch(&b, &a);
+    right &= xmm_get() == 111;
+    a.fpu_cpu = 63; // as if it had run elsewhere meanwhile: what the registers hold is stale
+    vector_switch(&a, &none);
+    a.fpu_cpu = 63;
+    __asm__ volatile("clts");
+    xmm_set(333);
+    vector_switch(&none, &a);
+    right &= xmm_get() == 111;
+    vector_switch(&a, &none);
+    arch_irq_restore(irq);
+    arch_vector_area_free(a.fpu, vector_area_size);
+    arch_vector_area_free(b.fpu, vector_area_size);
+    KTEST_CHECK(right);
+}
