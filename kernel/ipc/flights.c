@@ -30,15 +30,22 @@ static bool visit_message(const struct message *message, flight_visit *visit) {
     return changed;
 }
 
-static bool visit_queues(struct flight *flight, flight_visit *visit) {
-    struct port *port = of_flight(flight);
+static bool visit_senders(struct list_node *senders, flight_visit *visit) {
     struct sender *sender;
     struct queued *queued;
     bool changed = false;
-    spin_lock(&port->lock);
-    LIST_FOR_EACH(sender, &port->turns.senders, turn)
+    LIST_FOR_EACH(sender, senders, turn)
     LIST_FOR_EACH(queued, &sender->messages, node)
     changed |= visit_message(CONTAINER_OF(queued, struct message, queued), visit);
+    return changed;
+}
+
+static bool visit_queues(struct flight *flight, flight_visit *visit) {
+    struct port *port = of_flight(flight);
+    spin_lock(&port->lock);
+    bool changed = visit_senders(&port->turns.fresh, visit);
+    changed |= visit_senders(&port->turns.now, visit);
+    changed |= visit_senders(&port->turns.later, visit);
     spin_unlock(&port->lock);
     return changed;
 }

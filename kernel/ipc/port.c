@@ -76,7 +76,7 @@ void port_take_locked(struct port *port, struct message *message) {
 
 void port_remove_locked(struct port *port, struct message *message) {
     struct send_right *right = message_right(message);
-    queue_remove(&message->queued);
+    queue_remove(&port->turns, &message->queued);
     left(port, right, message);
 }
 

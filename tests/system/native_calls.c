@@ -389,37 +389,6 @@ static void donation(uint32_t size, const char *what) {
     close(port), close(right);
 }
 
-// A client that floods, and one that calls now and then.
-static void flood(void) {
-    int port = port_create(NULL), good = mint(port, 1, 4), bad = mint(port, 2, 64);
-    pid_t server = start_child(echo(port));
-    close(port);
-    int64_t alone = INT64_MAX, flooded = INT64_MAX;
-    for (int i = 0; i < 200; i++) {
-        int64_t start = now_ns();
-        call_echo(good, 1, 8);
-        int64_t took = now_ns() - start;
-        alone = took < alone ? took : alone;
-    }
-    pid_t bomber = start_child({
-        struct packet p = {.header = {.type = 1, .size = 8}};
-        for (;;)
-            fipc_send(bad, &p, FIPC_FOREVER);
-    });
-    bool served = true;
-    for (int i = 0; i < 200; i++) {
-        int64_t start = now_ns();
-        served &= call_echo(good, 1, 8);
-        int64_t took = now_ns() - start;
-        flooded = took < flooded ? took : flooded;
-    }
-    ok(served, "a client is served while another floods");
-    printf("# a call takes %ld ns alone, %ld ns beside the flood\n", (long)alone, (long)flooded);
-    kill(bomber, SIGKILL), kill(server, SIGKILL);
-    wait_status(bomber), wait_status(server);
-    close(good), close(bad);
-}
-
 // native_calls [SERVERS TO KILL]
 int main(int argc, char **argv) {
     needs_native();
@@ -433,6 +402,5 @@ int main(int argc, char **argv) {
     random_kills(argc > 1 ? atoi(argv[1]) : 1000);
     donation(8, "a server called by the fast path");
     donation(200, "one called by the slow path");
-    flood();
     return tap_done();
 }

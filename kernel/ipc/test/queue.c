@@ -57,6 +57,63 @@ static void turns(void) {
     ok(turns_are_empty(&turns) && sender_is_idle(&senders[0]), "and then it is empty");
 }
 
+// Messages of others between a call and its turn, for one who calls when all flood, with `between` of the others'
+// messages taken since its last one.
+static unsigned wait_of_one(struct turns *turns, struct sender *one, unsigned between) {
+    struct queued call, *q;
+    for (unsigned i = 0; i < between; i++) {
+        q = queue_peek(turns);
+        struct sender *sender = q->sender;
+        queue_take(turns, q);
+        queue_put(turns, sender, q);
+    }
+    queue_put(turns, one, &call);
+    unsigned waited = 0;
+    while ((q = queue_peek(turns)) != &call) {
+        struct sender *sender = q->sender;
+        queue_take(turns, q);
+        queue_put(turns, sender, q);
+        waited++;
+    }
+    queue_take(turns, &call);
+    return waited;
+}
+
+static void floods(void) {
+    enum { FLOODERS = 50 };
+    static struct sender flooders[FLOODERS];
+    static struct queued messages[FLOODERS][3];
+    struct sender one;
+    struct turns turns;
+    turns_init(&turns);
+    sender_init(&one);
+    sender_init(&flooders[0]);
+    for (unsigned i = 0; i < 3; i++)
+        queue_put(&turns, &flooders[0], &messages[0][i]);
+    unsigned most = 0;
+    for (unsigned i = 0; i < 100; i++)
+        most = MAX(most, wait_of_one(&turns, &one, 1));
+    ok(most == 0, "beside one that floods, a caller is always next");
+    most = 0;
+    for (unsigned i = 0; i < 100; i++)
+        most = MAX(most, wait_of_one(&turns, &one, 0));
+    ok(most == 1, "unless it calls before the other has had its turn");
+    for (unsigned f = 1; f < FLOODERS; f++) {
+        sender_init(&flooders[f]);
+        for (unsigned i = 0; i < 3; i++)
+            queue_put(&turns, &flooders[f], &messages[f][i]);
+    }
+    (void)wait_of_one(&turns, &one, 3 * FLOODERS);
+    most = 0;
+    for (unsigned i = 0; i < 100; i++)
+        most = MAX(most, wait_of_one(&turns, &one, FLOODERS));
+    ok(most == 0, "nor do fifty delay one that calls once a round");
+    most = 0;
+    for (unsigned i = 0; i < 200; i++)
+        most = MAX(most, wait_of_one(&turns, &one, 0));
+    ok(most == FLOODERS, "and one that calls at once again waits for a round (%u)", most);
+}
+
 static void put_back_and_remove(void) {
     struct turns turns;
     struct queued a1, a2, b1;
@@ -69,9 +126,9 @@ static void put_back_and_remove(void) {
     ok(queue_peek(&turns) == &a1, "what was put back is the next one");
     queue_take(&turns, &a1);
     ok(queue_peek(&turns) == &b1, "then it is the other's turn");
-    queue_remove(&b1);
+    queue_remove(&turns, &b1);
     ok(queue_peek(&turns) == &a2 && sender_is_idle(&senders[1]), "a removed message takes its sender along");
-    queue_remove(&a2);
+    queue_remove(&turns, &a2);
     ok(turns_are_empty(&turns), "empty");
     queue_put_back(&turns, &senders[1], &b1);
     ok(queue_peek(&turns) == &b1, "back into an empty queue");
@@ -115,6 +172,7 @@ static void random_order(void) {
 int main(void) {
     credits();
     turns();
+    floods();
     put_back_and_remove();
     random_order();
     return tap_done();
