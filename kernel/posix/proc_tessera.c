@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/tessera: unknown_syscalls, the calls that programs made and we lack; leaks, how many of each kind of thing are
 // alive; paths, how calls are served (docs/posixd.md). The tests compare leaks before and after; caches (names, vnodes,
-// odd-size memory) are not in it, since they may keep what nobody uses.
+// odd-size memory) are not in it, since they may keep what nobody uses. On a sanitizing kernel also alloc_fail: what is
+// written, n, makes the n-th allocation of the writing thread fail; it reads how many have failed since.
 #include "legacy.h"
 #include "proc_priv.h"
 #include "syscall_priv.h"
@@ -77,11 +78,30 @@ static void paths_show(struct text_buffer *text, void *context) {
     }
 }
 
+#ifdef TESSERA_DEBUG
+static void alloc_fail_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "%u\n", alloc_fail_count());
+}
+
+static ssize_t alloc_fail_store(void *context, const char *digits, size_t length) {
+    unsigned number = 0;
+    (void)context;
+    for (size_t i = 0; i < length && digits[i] >= '0' && digits[i] <= '9' && number < 1'000'000; i++)
+        number = number * 10 + (unsigned)(digits[i] - '0');
+    alloc_fail_once(number);
+    return (ssize_t)length;
+}
+#endif
+
 void proc_tessera_init(void) {
     static const struct proc_file files[] = {
         {"tessera/unknown_syscalls", 0444, unknown_show},
         {"tessera/leaks", 0444, leaks_show},
         {"tessera/paths", 0444, paths_show},
+#ifdef TESSERA_DEBUG
+        {"tessera/alloc_fail", 0600, alloc_fail_show, alloc_fail_store},
+#endif
     };
     proc_add_all(files, ARRAY_SIZE(files));
 }

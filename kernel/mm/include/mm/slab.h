@@ -29,3 +29,5 @@ void kfree(void *memory);
 
 // Fault injection (tests): every `interval`-th allocation of the current thread fails; 0: off.
 void alloc_fail_every(unsigned interval);
+void alloc_fail_once(unsigned number); // that one alone; 0: off
+unsigned alloc_fail_count(void);       // how many have failed since
