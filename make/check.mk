@@ -44,6 +44,8 @@ fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_devices.c
 fuzz_sources_protocol_fuzz := libtessera/message.c $(GEN)/protocols/registry.c
 fuzz_flags_protocol_fuzz := -D_GNU_SOURCE -Ilibtessera -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
+fuzz_sources_posixd_fuzz := $(posixd_parts)
+fuzz_flags_posixd_fuzz := -D_GNU_SOURCE -Iservers/posixd -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \

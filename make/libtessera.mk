@@ -58,10 +58,12 @@ check-unit: tests/models/check-models
 server_test_init/service := servers/init/service_file.c servers/init/service_policy.c
 server_test_registryd/registry := servers/registryd/names.c servers/registryd/views.c servers/registryd/waiters.c
 server_test_common/token := servers/common/token.c
-server_tests := $(foreach t,init/service registryd/registry common/token,$(HOST)/test/servers/$(t))
+posixd_parts := $(filter-out servers/posixd/main.c,$(wildcard servers/posixd/*.c))
+server_test_posixd/state := $(posixd_parts)
+server_tests := $(foreach t,init/service registryd/registry common/token posixd/state,$(HOST)/test/servers/$(t))
 host_sodium := $(sodium_$(host_cpu))
 $(HOST)/test/servers/%: $$(server_test_$$*) servers/$$(*D)/test/$$(*F).c $(native_generated) $(wildcard servers/*/*.h libtessera/include/tessera/*.h)
-	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(native_host_flags) -Iservers/$(*D) $(filter %.c,$^) $(server_test_libraries) -o $@
+	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) -Iservers/$(*D) $(native_host_flags) $(filter %.c,$^) $(server_test_libraries) -o $@
 $(HOST)/test/servers/common/token: server_test_libraries = -isystem $(host_sodium)/include $(host_sodium)/lib/$(host_cpu)-linux-gnu/libsodium.a
 $(HOST)/test/servers/common/token: | $(host_sodium)/lib/$(host_cpu)-linux-gnu/libsodium.a
 host_tests += $(server_tests)

@@ -156,6 +156,10 @@ bool object_is_port_right(const struct object *object) {
     return object->ops == &send_right_ops;
 }
 
+bool port_right_leads_to(const struct object *right, const struct object *port) {
+    return &((const struct send_right *)right)->port->object == port;
+}
+
 status_t right_lookup(int handle, struct handle_ref *ref, struct send_right **right) {
     status_t status = handle_lookup(handle, RIGHT_SEND, ref);
     if (UNLIKELY(status != 0))

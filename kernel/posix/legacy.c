@@ -4,12 +4,14 @@
 // The request has everything that the server needs to decide: who asks (process, ids, capabilities), the arguments, and
 // a copy of what the caller's buffers hold. The server never sees the caller's memory; output goes there from here.
 //
-// Signals. A caller that a signal calls away gives the call up. The server's answer then fails, and as servers answer
-// before they act, nothing has happened: the call may be made again. The server is told by POSIX_CANCEL, which the
-// port delivers after the request, and before the next one of the same thread, so there is at most one a thread.
+// Signals. A caller that a signal calls away gives the call up. The server's answer then fails, and it undoes what it
+// has done: the call may be made again. The server is told by POSIX_CANCEL, which the port delivers after the request,
+// and before the next one of the same thread, so there is at most one a thread.
 //
-// A server that ends takes its objects along: who waits for one of them is told that it is gone (EIDRM), later calls
-// are ENOSYS until another server claims the family.
+// Ends of servers. If the port outlives the server (init holds it), who waits for an answer asks again, with the same
+// ticket: the next server finds the request in the port, and by the ticket whether it was carried out already. A
+// request over which servers die quickly is given up. If the port dies, too, the server's objects are gone: who waits
+// for one of them is told so (EIDRM), later calls are ENOSYS until another server claims the family.
 #include "legacy.h"
 #include "process_priv.h"
 #include "syscall_priv.h"
@@ -20,6 +22,10 @@
 #include <lib/log.h>
 #include <lib/string.h>
 #include <object/cred.h>
+#include <sched/timer.h>
+
+#define DEATHS_MOST 3          // of servers over one request,
+#define SUSPICIOUS 100'000'000 // if they come so soon after it
 
 static struct {
     struct spinlock lock; // protects right and server
@@ -53,22 +59,23 @@ static struct object *family_right(struct family *family) {
     return right;
 }
 
-long sys_posix_serve(int handle, unsigned number) {
-    if (number >= POSIX_FAMILIES)
-        return -EINVAL;
-    if (!cred_has_cap(cred_current(), CAP_SYS_ADMIN))
-        return -EPERM;
-    struct family *family = &legacy.families[number];
-    struct object *old = family_right(family); // forgets a dead one
+// The port has the family already: whoever receives from it now is its server.
+static bool claim_again(struct family *family, struct object *port) {
+    spin_lock(&legacy.lock);
+    bool same = family->right && port_right_leads_to(family->right, port);
+    if (same)
+        family->server = process_current()->task.id;
+    spin_unlock(&legacy.lock);
+    return same;
+}
+
+static long claim(struct family *family, unsigned number, struct object *port) {
+    struct object *old = family_right(family), *right; // forgets a dead one
     if (old) {
         object_put(old);
-        return -EBUSY;
+        return claim_again(family, port) ? 0 : -EBUSY;
     }
-    struct object *port = port_of_handle(handle), *right;
-    if (!port)
-        return -EBADF;
     status_t status = port_right_create(port, &(struct port_right){.badge = number, .rights = RIGHT_SEND}, &right);
-    object_put(port);
     if (status != 0)
         return status;
     object_handle_acquire(right);
@@ -83,6 +90,19 @@ long sys_posix_serve(int handle, unsigned number) {
     if (!free)
         object_handle_release(right);
     return free ? 0 : -EBUSY;
+}
+
+// Who may receive from a port that has the family needs no more than that.
+long sys_posix_serve(int handle, unsigned number) {
+    if (number >= POSIX_FAMILIES)
+        return -EINVAL;
+    struct family *family = &legacy.families[number];
+    struct object *port = port_of_handle(handle);
+    bool may = cred_has_cap(cred_current(), CAP_SYS_ADMIN) || (port && claim_again(family, port));
+    long result = !may ? -EPERM : !port ? -EBADF : claim(family, number, port);
+    if (port)
+        object_put(port);
+    return result;
 }
 
 // ---------------------------------------------------------------- asking
@@ -148,16 +168,28 @@ static long cancelled(struct family *family, struct object *right, const struct 
     return call->interrupted ? call->interrupted : -EINTR;
 }
 
+// One question and its answer; once more if the server has been replaced over it (see above).
+static status_t request(const struct legacy_call *call, struct object *right, uint64_t ticket, uint32_t input_size,
+                        struct port_answer *answer) {
+    for (unsigned deaths = 0;;) {
+        struct message *message;
+        nsec_t asked = clock_now();
+        status_t status = fill(call, input_size, ticket, &message);
+        if (status == 0)
+            status = port_request(right, message, answer);
+        deaths += clock_now() - asked < SUSPICIOUS;
+        if (status != -EPIPE || hung_up(right) || deaths == DEATHS_MOST)
+            return status;
+    }
+}
+
 static long ask(struct family *family, struct object *right, const struct legacy_call *call) {
     struct port_answer answer = {.room = sizeof(struct posix_answer) + call->output_size,
                                  .waits = call->interrupted != 0};
     uint64_t ticket = atomic_fetch_add_explicit(&legacy.tickets, 1, memory_order_relaxed) + 1;
     uint32_t input_size = call->input_size;
     for (unsigned round = 0; round < 2; round++) {
-        struct message *message;
-        status_t status = fill(call, input_size, ticket, &message);
-        if (status == 0)
-            status = port_request(right, message, &answer);
+        status_t status = request(call, right, ticket, input_size, &answer);
         if (status == -EINTR)
             return cancelled(family, right, call, ticket);
         if (status == -ERESTARTSYS)

@@ -58,31 +58,31 @@ long sys_semget(int key, int count, int flags) {
         &(struct legacy_call){.family = POSIX_SYSV_SEMAPHORES, .call = POSIX_SEMGET, .arguments = {key, count, flags}});
 }
 
-static long operate(int id, const void __user *operations, unsigned count, nsec_t wait) {
+static long operate(int id, const void __user *operations, unsigned count, nsec_t deadline) {
     if (count < 1 || id < 0)
         return -EINVAL;
     if (count > OPERATIONS_MAX)
         return -E2BIG;
     return legacy_ask(&(struct legacy_call){.family = POSIX_SYSV_SEMAPHORES,
                                             .call = POSIX_SEMOP,
-                                            .arguments = {id, count, wait},
+                                            .arguments = {id, count, deadline},
                                             .input = operations,
                                             .input_size = count * OPERATION_SIZE,
                                             .interrupted = -EINTR});
 }
 
 long sys_semop(int id, const void __user *operations, unsigned count) {
-    return operate(id, operations, count, -1);
+    return operate(id, operations, count, NSEC_NEVER);
 }
 
 long sys_semtimedop(int id, const void __user *operations, unsigned count, const void __user *timeout) {
-    nsec_t wait = -1;
+    nsec_t wait = NSEC_NEVER;
     if (timeout) {
         status_t status = timespec_from_user(timeout, &wait);
         if (status != 0)
             return status;
     }
-    return operate(id, operations, count, wait);
+    return operate(id, operations, count, deadline_after(wait));
 }
 
 long sys_semctl(int id, int number, int command, unsigned long argument) {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // System V message queues, with Linux's semantics.
 //
-// Callers that wait for a queue, to send or to receive, are in one list in the order in which they came. Whenever
-// something changes, `settle` goes through it until nobody can go on.
+// Callers that wait for a queue, to send or to receive, are in one list in the order in which they came.
 #include "posixd.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
+#include <time.h>
 
 #ifndef MSG_STAT_ANY
 #define MSG_STAT_ANY 13
@@ -30,48 +28,55 @@ struct text {
 struct queue {
     struct object object; // first
     struct link texts;
-    uint64_t bytes, count, bytes_max;
-    int64_t sent, received, changed; // CLOCK_REALTIME, seconds
-    int last_sender, last_receiver;
+    uint64_t bytes_max;
+    int64_t changed; // CLOCK_REALTIME, seconds
+    struct {         // changes with each message
+        uint64_t bytes, texts;
+        int64_t sent, received;
+        int last_sender, last_receiver;
+    } counts;
 };
 
-static struct {
-    struct kind kind;
-    int64_t texts, bytes; // in all queues
-} messages = {.kind.max = QUEUES_MAX};
+static struct kind *kind(void) {
+    return &root()->queues;
+}
+static int64_t try_call(struct object *object, struct caller *caller);
+static struct object *create(struct caller *caller, int *error);
+static void destroy(struct object *object);
+static const struct family family = {kind, QUEUES_MAX, create, destroy, try_call};
 
-static struct queue *queue_find(int64_t id) {
-    return (struct queue *)object_find(&messages.kind, (int)id);
+// What this does to the numbers of messages and bytes.
+static void count(struct queue *queue, int64_t texts, int64_t bytes) {
+    KEEP(queue->counts);
+    KEEP(root()->texts);
+    KEEP(root()->text_bytes);
+    queue->counts.texts += texts;
+    queue->counts.bytes += bytes;
+    root()->texts += texts;
+    root()->text_bytes += bytes;
 }
 
 // ---------------------------------------------------------------- sending and receiving
 
-// 0, ANSWERED, WAITS (has changed nothing) or an error.
 static int64_t try_send(struct queue *queue, struct caller *caller) {
     const int64_t *arguments = caller->request.arguments;
     uint32_t size = caller->input_size - sizeof(int64_t);
     int error = object_permits(&queue->object, caller, 0222);
     if (error)
         return error;
-    if (queue->bytes + size > queue->bytes_max || queue->count + 1 > queue->bytes_max)
+    if (queue->counts.bytes + size > queue->bytes_max || queue->counts.texts + 1 > queue->bytes_max)
         return arguments[2] & IPC_NOWAIT ? -EAGAIN : WAITS;
-    struct text *text = malloc(sizeof *text + caller->input_size);
+    struct text *text = state_allocate(sizeof *text + caller->input_size);
     if (!text)
         return -ENOMEM;
     memcpy(&text->type, caller->input, sizeof text->type);
     memcpy(text->wire, caller->input, caller->input_size);
     text->size = size;
-    if (!answer(caller, 0, NULL, 0, 0)) {
-        free(text);
-        return ANSWERED;
-    }
-    link_append(&queue->texts, &text->link);
-    queue->bytes += size;
-    queue->count++;
-    messages.bytes += size;
-    messages.texts++;
-    queue->last_sender = caller->request.process;
-    queue->sent = time(NULL);
+    kept_append(&queue->texts, &text->link);
+    count(queue, 1, size);
+    queue->counts.last_sender = caller->request.process;
+    queue->counts.sent = time(NULL);
+    answer(caller, 0, NULL, 0, 0);
     return ANSWERED;
 }
 
@@ -92,18 +97,20 @@ static struct text *choose(struct queue *queue, int64_t wanted, int64_t flags) {
     return best;
 }
 
+static void text_free(struct text *text) {
+    state_free(text, sizeof *text + sizeof text->type + text->size);
+}
+
 static void take(struct queue *queue, struct text *text, int process) {
-    link_remove(&text->link);
-    queue->bytes -= text->size;
-    queue->count--;
-    messages.bytes -= text->size;
-    messages.texts--;
-    queue->last_receiver = process;
-    queue->received = time(NULL);
-    free(text);
+    kept_remove(&text->link);
+    count(queue, -1, -(int64_t)text->size);
+    queue->counts.last_receiver = process;
+    queue->counts.received = time(NULL);
+    text_free(text);
 }
 
 static int64_t try_receive(struct queue *queue, struct caller *caller) {
+    static uint8_t wire[sizeof(int64_t) + TEXT_MAX];
     const int64_t *arguments = caller->request.arguments;
     int64_t room = arguments[1], flags = arguments[3];
     int error = object_permits(&queue->object, caller, 0444);
@@ -115,34 +122,17 @@ static int64_t try_receive(struct queue *queue, struct caller *caller) {
     // A copy may be cut short without being asked for, as Linux does it.
     if (text->size > (uint64_t)room && !(flags & MSG_NOERROR))
         return -E2BIG;
-    int64_t size = text->size < (uint64_t)room ? text->size : room;
-    bool taken = answer(caller, size, text->wire, (uint32_t)(sizeof(int64_t) + size), 0);
-    if (taken && !(flags & MSG_COPY))
+    uint32_t size = text->size < (uint64_t)room ? text->size : (uint32_t)room;
+    memcpy(wire, text->wire, sizeof(int64_t) + size);
+    if (!(flags & MSG_COPY))
         take(queue, text, caller->request.process);
+    answer(caller, size, wire, (uint32_t)sizeof(int64_t) + size, 0);
     return ANSWERED;
 }
 
-static int64_t try_call(struct queue *queue, struct caller *caller) {
+static int64_t try_call(struct object *object, struct caller *caller) {
+    struct queue *queue = (struct queue *)object;
     return caller->call == POSIX_MSGSND ? try_send(queue, caller) : try_receive(queue, caller);
-}
-
-// Who waits goes on if it can.
-static void settle(struct queue *queue) {
-    for (bool again = true; again;) {
-        again = false;
-        for (struct link *link = queue->object.waiting.next, *next; link != &queue->object.waiting; link = next) {
-            struct caller *caller = (struct caller *)link;
-            next = link->next;
-            int64_t result = try_call(queue, caller);
-            if (result == WAITS)
-                continue;
-            again = true;
-            if (result == ANSWERED)
-                caller_end(caller);
-            else
-                caller_fail(caller, (int)result);
-        }
-    }
 }
 
 static int64_t transfer(struct caller *caller) {
@@ -153,109 +143,80 @@ static int64_t transfer(struct caller *caller) {
     if (caller->call == POSIX_MSGRCV && (arguments[3] & MSG_COPY) &&
         ((arguments[3] & MSG_EXCEPT) || !(arguments[3] & IPC_NOWAIT)))
         return -EINVAL;
-    struct queue *queue = queue_find(arguments[0]);
-    if (!queue)
-        return -EINVAL;
-    int64_t result = try_call(queue, caller);
-    if (result == WAITS)
-        link_append(&queue->object.waiting, &caller->link);
-    if (result == ANSWERED)
-        settle(queue);
-    return result;
+    struct object *object = object_find(&family, arguments[0]);
+    return object ? object_serve(&family, object, caller) : -EINVAL;
 }
 
 // ---------------------------------------------------------------- msgget, msgctl
 
-static void queue_free(struct queue *queue) {
-    while (!link_is_empty(&queue->texts))
-        take(queue, (struct text *)queue->texts.next, 0);
-    free(queue);
+static void destroy(struct object *object) {
+    struct queue *queue = (struct queue *)object;
+    count(queue, -(int64_t)queue->counts.texts, -(int64_t)queue->counts.bytes);
+    for (struct link *link = queue->texts.next, *next; link != &queue->texts; link = next) {
+        next = link->next;
+        text_free((struct text *)link);
+    }
+    state_free(queue, sizeof *queue);
 }
 
-static int64_t create(struct caller *caller, key_t key, int flags) {
-    struct queue *queue = calloc(1, sizeof *queue);
+static struct object *create(struct caller *caller, int *error) {
+    struct queue *queue = state_allocate(sizeof *queue);
     if (!queue)
-        return -ENOMEM;
+        return NULL;
     link_init(&queue->texts);
     queue->bytes_max = QUEUE_BYTES;
     queue->changed = time(NULL);
-    int error = object_add(&messages.kind, &queue->object, caller, key, flags);
-    if (error) {
-        free(queue);
-        return error;
-    }
-    if (!answer(caller, queue->object.id, NULL, 0, 0)) {
-        object_remove(&messages.kind, &queue->object);
-        queue_free(queue);
-    }
-    return ANSWERED;
+    return &queue->object;
 }
 
-static int64_t get(struct caller *caller) {
-    key_t key = (key_t)caller->request.arguments[0];
-    int flags = (int)caller->request.arguments[1];
-    struct object *object = key == IPC_PRIVATE ? NULL : object_by_key(&messages.kind, key);
-    if (!object && key != IPC_PRIVATE && !(flags & IPC_CREAT))
-        return -ENOENT;
-    if (!object)
-        return create(caller, key, flags);
-    if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-        return -EEXIST;
-    int error = object_permits(object, caller, flags);
-    return error ? error : (answer(caller, object->id, NULL, 0, 0), ANSWERED);
+static int check(const struct object *found, const struct caller *caller) {
+    return 0;
 }
 
 static int64_t information(struct caller *caller, int command) {
     struct msginfo info = {
         .msgmax = TEXT_MAX, .msgmnb = QUEUE_BYTES, .msgmni = QUEUES_MAX, .msgssz = 16, .msgseg = 0xffff};
     if (command == MSG_INFO) {
-        info.msgpool = messages.kind.used;
-        info.msgmap = (int)messages.texts;
-        info.msgtql = (int)messages.bytes;
+        info.msgpool = kind()->used;
+        info.msgmap = (int)root()->texts;
+        info.msgtql = (int)root()->text_bytes;
     } else {
         info.msgpool = QUEUES_MAX * (QUEUE_BYTES / 1024);
         info.msgmap = QUEUE_BYTES;
         info.msgtql = QUEUE_BYTES;
     }
-    answer(caller, object_highest(&messages.kind), &info, sizeof info, 0);
+    answer(caller, object_highest(&family), &info, sizeof info, 0);
     return ANSWERED;
 }
 
 static int64_t state(struct caller *caller, int command) {
-    int id = (int)caller->request.arguments[0];
-    struct queue *queue = command == IPC_STAT ? queue_find(id) : (void *)object_at(&messages.kind, id % IDS_MAX);
+    int error;
+    struct queue *queue =
+        (struct queue *)object_to_show(&family, caller, command == IPC_STAT, command == MSG_STAT_ANY, &error);
     if (!queue)
-        return -EINVAL;
-    int error = command == MSG_STAT_ANY ? 0 : object_permits(&queue->object, caller, 0444);
-    if (error)
         return error;
-    struct msqid_ds out = {.msg_stime = queue->sent,
-                           .msg_rtime = queue->received,
+    struct msqid_ds out = {.msg_stime = queue->counts.sent,
+                           .msg_rtime = queue->counts.received,
                            .msg_ctime = queue->changed,
-                           .msg_cbytes = queue->bytes,
-                           .msg_qnum = queue->count,
+                           .msg_cbytes = queue->counts.bytes,
+                           .msg_qnum = queue->counts.texts,
                            .msg_qbytes = queue->bytes_max,
-                           .msg_lspid = queue->last_sender,
-                           .msg_lrpid = queue->last_receiver};
-    object_get_owner(&queue->object, &out.msg_perm);
+                           .msg_lspid = queue->counts.last_sender,
+                           .msg_lrpid = queue->counts.last_receiver};
+    object_show_owner(&queue->object, &out.msg_perm);
     answer(caller, command == IPC_STAT ? 0 : queue->object.id, &out, sizeof out, 0);
     return ANSWERED;
 }
 
 static int64_t change(struct caller *caller, int command) {
-    struct queue *queue = queue_find(caller->request.arguments[0]);
+    struct queue *queue = (struct queue *)object_find(&family, caller->request.arguments[0]);
     struct msqid_ds in;
     if (!queue)
         return -EINVAL;
     if (!object_is_owned(&queue->object, caller))
         return -EPERM;
-    if (command == IPC_RMID) {
-        if (answer(caller, 0, NULL, 0, 0)) {
-            object_remove(&messages.kind, &queue->object);
-            queue_free(queue);
-        }
-        return ANSWERED;
-    }
+    if (command == IPC_RMID)
+        return object_remove(&family, &queue->object, caller);
     if (caller->input_size < sizeof in)
         return need_input(caller, sizeof in);
     memcpy(&in, caller->input, sizeof in);
@@ -264,17 +225,19 @@ static int64_t change(struct caller *caller, int command) {
     int error = object_set_owner(&queue->object, &in.msg_perm);
     if (error)
         return error;
+    KEEP(queue->bytes_max);
+    KEEP(queue->changed);
     queue->bytes_max = in.msg_qbytes;
     queue->changed = time(NULL);
     answer(caller, 0, NULL, 0, 0);
-    settle(queue); // there may be room now, or no right any more
+    object_settle(&family, &queue->object); // there may be room now, or no right any more
     return ANSWERED;
 }
 
 int64_t messages_serve(struct caller *caller) {
     int command = (int)caller->request.arguments[1];
     if (caller->call == POSIX_MSGGET)
-        return get(caller);
+        return object_get(&family, caller, (key_t)caller->request.arguments[0], command, check);
     if (caller->call != POSIX_MSGCTL)
         return transfer(caller);
     switch (command) {

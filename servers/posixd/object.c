@@ -1,66 +1,81 @@
 // SPDX-License-Identifier: MPL-2.0
-// What message queues and semaphore sets have in common: keys, ids, owners and permissions, with Linux's rules.
+// What message queues and semaphore sets have in common: keys, ids, owners, permissions and waiting, by Linux's rules.
 //
 // An id is index + 32768 * sequence; an index counts its uses, so an old id does not lead to a new object.
 #include "posixd.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { SEQUENCES = 65536 };
+enum { SEQUENCES = 32768 }; // ids are not negative
 
-struct object *object_at(struct kind *kind, int index) {
+static struct object *at(const struct kind *kind, int64_t index) {
     return index >= 0 && index < kind->room ? kind->objects[index] : NULL;
 }
 
-struct object *object_find(struct kind *kind, int id) {
-    struct object *object = id < 0 ? NULL : object_at(kind, id % IDS_MAX);
+struct object *object_find(const struct family *family, int64_t id) {
+    struct object *object = id < 0 || id > INT32_MAX ? NULL : at(family->kind(), id % IDS_MAX);
     return object && object->id == id ? object : NULL;
 }
 
-struct object *object_by_key(struct kind *kind, key_t key) {
+struct object *object_to_show(const struct family *family, struct caller *caller, bool by_id, bool any, int *error) {
+    int64_t id = caller->request.arguments[0];
+    struct object *object = by_id ? object_find(family, id) : at(family->kind(), id % IDS_MAX);
+    *error = !object ? -EINVAL : any ? 0 : object_permits(object, caller, 0444);
+    return *error ? NULL : object;
+}
+
+static struct object *by_key(const struct kind *kind, key_t key) {
     for (int i = 0; i < kind->room; i++)
         if (kind->objects[i] && kind->objects[i]->key == key)
             return kind->objects[i];
     return NULL;
 }
 
-int object_highest(const struct kind *kind) {
+int object_highest(const struct family *family) {
+    const struct kind *kind = family->kind();
     for (int i = kind->room - 1; i > 0; i--)
         if (kind->objects[i])
             return i;
     return 0;
 }
 
+void objects_reopen(struct kind *kind) {
+    for (int i = 0; i < kind->room; i++)
+        if (kind->objects[i])
+            link_init(&kind->objects[i]->waiting);
+}
+
+// ---------------------------------------------------------------- making and removing
+
 static bool grow(struct kind *kind) {
     int room = kind->room ? kind->room * 2 : 16;
-    struct object **objects = realloc(kind->objects, room * sizeof *objects);
-    if (!objects)
-        return false;
-    kind->objects = objects;
-    uint16_t *sequences = realloc(kind->sequences, room * sizeof *sequences);
-    if (!sequences)
-        return false;
-    kind->sequences = sequences;
-    for (int i = kind->room; i < room; i++) {
-        objects[i] = NULL;
-        sequences[i] = 0;
+    struct object **objects = state_allocate(room * sizeof(struct object *));
+    uint16_t *sequences = state_allocate(room * sizeof *sequences);
+    if (!objects || !sequences)
+        return false; // the call fails, and what was allocated goes back
+    if (kind->room > 0) {
+        memcpy(objects, kind->objects, kind->room * sizeof(struct object *));
+        memcpy(sequences, kind->sequences, kind->room * sizeof *sequences);
     }
+    KEEP(*kind);
+    state_free((void *)kind->objects, kind->room * sizeof(struct object *));
+    state_free(kind->sequences, kind->room * sizeof *sequences);
+    kind->objects = objects;
+    kind->sequences = sequences;
     kind->room = room;
     return true;
 }
 
-int object_add(struct kind *kind, struct object *object, const struct caller *caller, key_t key, int flags) {
-    if (kind->used >= kind->max)
-        return -ENOSPC;
-    if (kind->used == kind->room && !grow(kind))
-        return -ENOMEM;
+static void enter(struct kind *kind, struct object *object, const struct caller *caller, key_t key, int flags) {
     int index = 0;
     while (kind->objects[index])
         index++;
+    KEEP(kind->sequences[index]);
+    KEEP(kind->objects[index]);
+    KEEP(kind->used);
     object->id = index + IDS_MAX * kind->sequences[index];
-    kind->sequences[index] = (uint16_t)((kind->sequences[index] + 1) % (SEQUENCES / 2)); // ids are not negative
+    kind->sequences[index] = (uint16_t)((kind->sequences[index] + 1) % SEQUENCES);
     object->key = key;
     object->uid = object->creator_uid = caller->request.uid;
     object->gid = object->creator_gid = caller->request.gid;
@@ -68,19 +83,81 @@ int object_add(struct kind *kind, struct object *object, const struct caller *ca
     link_init(&object->waiting);
     kind->objects[index] = object;
     kind->used++;
-    return 0;
 }
 
-void object_remove(struct kind *kind, struct object *object) {
+static int64_t create(const struct family *family, struct caller *caller, key_t key, int flags) {
+    struct kind *kind = family->kind();
+    int error = -ENOMEM;
+    if (kind->used >= family->max)
+        return -ENOSPC;
+    struct object *object = kind->used < kind->room || grow(kind) ? family->create(caller, &error) : NULL;
+    if (!object)
+        return error;
+    enter(kind, object, caller, key, flags);
+    answer(caller, object->id, NULL, 0, 0);
+    return ANSWERED;
+}
+
+int64_t object_get(const struct family *family, struct caller *caller, key_t key, int flags,
+                   int (*check)(const struct object *found, const struct caller *caller)) {
+    struct object *object = key == IPC_PRIVATE ? NULL : by_key(family->kind(), key);
+    if (!object && key != IPC_PRIVATE && !(flags & IPC_CREAT))
+        return -ENOENT;
+    int error = object && (flags & IPC_CREAT) && (flags & IPC_EXCL) ? -EEXIST : check(object, caller);
+    if (!error && object)
+        error = object_permits(object, caller, (unsigned)flags);
+    if (error)
+        return error;
+    if (!object)
+        return create(family, caller, key, flags);
+    answer(caller, object->id, NULL, 0, 0);
+    return ANSWERED;
+}
+
+int64_t object_remove(const struct family *family, struct object *object, struct caller *caller) {
+    struct kind *kind = family->kind();
+    struct link waiting = object->waiting; // its memory may be another's after the answer
+    KEEP(kind->objects[object->id % IDS_MAX]);
+    KEEP(kind->used);
     kind->objects[object->id % IDS_MAX] = NULL;
     kind->used--;
-    while (!link_is_empty(&object->waiting))
-        caller_fail((struct caller *)object->waiting.next, -EIDRM);
+    family->destroy(object);
+    bool nobody = waiting.next == &object->waiting;
+    if (!answer(caller, 0, NULL, 0, 0) || nobody)
+        return ANSWERED;
+    waiting.next->previous = waiting.previous->next = &waiting;
+    while (!link_is_empty(&waiting))
+        caller_done((struct caller *)waiting.next, -EIDRM);
+    return ANSWERED;
 }
 
-bool caller_can(const struct caller *caller, int capability) {
-    return caller->request.capabilities >> capability & 1;
+// ---------------------------------------------------------------- waiting
+
+void object_settle(const struct family *family, struct object *object) {
+    for (bool again = true; again;) {
+        again = false;
+        for (struct link *link = object->waiting.next, *next; link != &object->waiting; link = next) {
+            struct caller *caller = (struct caller *)link;
+            next = link->next;
+            int64_t result = family->attempt(object, caller);
+            if (result == WAITS)
+                continue;
+            again = true;
+            caller_done(caller, result);
+        }
+    }
 }
+
+int64_t object_serve(const struct family *family, struct object *object, struct caller *caller) {
+    int64_t result = family->attempt(object, caller);
+    if (result == WAITS)
+        link_append(&object->waiting, &caller->link);
+    if (result == ANSWERED)
+        object_settle(family, object);
+    return result;
+}
+
+// ---------------------------------------------------------------- permissions
 
 static bool in_group(const struct caller *caller, uint32_t gid) {
     if (caller->request.gid == gid)
@@ -108,13 +185,14 @@ bool object_is_owned(const struct object *object, const struct caller *caller) {
 int object_set_owner(struct object *object, const struct ipc_perm *from) {
     if (from->uid == (uid_t)-1 || from->gid == (gid_t)-1)
         return -EINVAL;
+    keep(object, offsetof(struct object, waiting));
     object->uid = from->uid;
     object->gid = from->gid;
     object->mode = (object->mode & ~0777u) | (from->mode & 0777);
     return 0;
 }
 
-void object_get_owner(const struct object *object, struct ipc_perm *to) {
+void object_show_owner(const struct object *object, struct ipc_perm *to) {
     to->__key = object->key;
     to->uid = object->uid;
     to->gid = object->gid;

@@ -2,14 +2,14 @@
 // System V semaphore sets, with Linux's semantics.
 //
 // The operations of one call are done all or not at all: `attempt` does them on a copy of the values. Who waits for a
-// set is in one list in the order of arrival, with the operation that could not be done; after each change `settle`
-// goes through it until nobody can go on. SEM_UNDO keeps, for each process, what its end adds to each value.
+// set is in one list in the order of arrival, with the operation that could not be done. SEM_UNDO keeps, for each
+// process, what its end adds to each value.
 #include "posixd.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/sem.h>
+#include <time.h>
 
 #ifndef SEM_STAT_ANY
 #define SEM_STAT_ANY 20
@@ -21,7 +21,10 @@ enum { SET_MAX = 4000, SEMAPHORES_MAX = 1024000000, SETS_MAX = 32000, OPERATIONS
 struct undo {
     struct link link;
     int process;
-    int16_t add[]; // to each value, when the process ends
+    struct adjustment {
+        int32_t add;    // to each value, when the process ends,
+        uint32_t epoch; // if it is still that of the semaphore
+    } adjustments[];
 };
 
 struct set {
@@ -31,16 +34,20 @@ struct set {
     int count;
     struct semaphore {
         int value, process; // the last to change or to test it
+        uint32_t epoch;     // a new one makes all processes forget what they would add
     } *semaphores;
 };
 
-static struct {
-    struct kind kind;
-    int64_t used; // in all sets
-} semaphores = {.kind.max = SETS_MAX};
+static struct kind *kind(void) {
+    return &root()->sets;
+}
+static int64_t operate(struct object *object, struct caller *caller);
+static struct object *create(struct caller *caller, int *error);
+static void destroy(struct object *object);
+static const struct family family = {kind, SETS_MAX, create, destroy, operate};
 
 static struct set *set_find(int64_t id) {
-    return (struct set *)object_find(&semaphores.kind, (int)id);
+    return (struct set *)object_find(&family, id);
 }
 
 static struct undo *undo_find(struct set *set, int process) {
@@ -50,12 +57,21 @@ static struct undo *undo_find(struct set *set, int process) {
     return NULL;
 }
 
+static size_t undo_size(const struct set *set) {
+    return sizeof(struct undo) + set->count * sizeof(struct adjustment);
+}
+
+static int adjustment(const struct set *set, const struct undo *undo, int number) {
+    const struct adjustment *a = &undo->adjustments[number];
+    return a->epoch == set->semaphores[number].epoch ? a->add : 0;
+}
+
 // ---------------------------------------------------------------- semop
 
 struct attempt {
     int values[SET_MAX];
-    int16_t add[SET_MAX]; // of the caller's undo, then
-    bool alters, undoes;
+    int add[SET_MAX]; // of the caller's undo, then
+    bool undoes;
 };
 
 // 0, WAITS or an error; the attempt has what the values would be.
@@ -63,77 +79,74 @@ static int64_t try_operations(struct set *set, struct caller *caller, struct att
     const struct sembuf *operations = (const void *)caller->input;
     int64_t count = caller->request.arguments[1];
     struct undo *undo = undo_find(set, caller->request.process);
-    attempt->alters = attempt->undoes = false;
+    attempt->undoes = false;
     for (int64_t i = 0; i < count; i++) {
         int number = operations[i].sem_num;
         attempt->values[number] = set->semaphores[number].value;
-        attempt->add[number] = undo ? undo->add[number] : 0;
-        attempt->alters |= operations[i].sem_op != 0;
+        attempt->add[number] = undo ? adjustment(set, undo, number) : 0;
     }
     for (int64_t i = 0; i < count; i++) {
         const struct sembuf *operation = &operations[i];
         int *value = &attempt->values[operation->sem_num];
-        int now = *value + operation->sem_op;
-        if (operation->sem_op == 0 ? *value != 0 : now < 0) {
+        int next = *value + operation->sem_op;
+        if (operation->sem_op == 0 ? *value != 0 : next < 0) {
             caller->blocking = (int)i;
-            return operation->sem_flg & IPC_NOWAIT ? -EAGAIN : WAITS;
+            bool waits =
+                !(operation->sem_flg & IPC_NOWAIT) && (caller->deadline == INT64_MAX || caller->deadline > now());
+            return waits ? WAITS : -EAGAIN;
         }
-        if (now > VALUE_MAX)
+        if (next > VALUE_MAX)
             return -ERANGE;
         if (operation->sem_flg & SEM_UNDO) {
             int add = attempt->add[operation->sem_num] - operation->sem_op;
             if (add < -VALUE_MAX - 1 || add > VALUE_MAX)
                 return -ERANGE;
-            attempt->add[operation->sem_num] = (int16_t)add;
+            attempt->add[operation->sem_num] = add;
             attempt->undoes = true;
         }
-        *value = now;
+        *value = next;
     }
     return 0;
 }
 
-static int64_t operate(struct set *set, struct caller *caller) {
-    static struct attempt attempt;
+static struct undo *undo_add(struct set *set, int process) {
+    struct undo *undo = state_allocate(undo_size(set));
+    if (!undo)
+        return NULL;
+    undo->process = process;
+    kept_append(&set->undos, &undo->link);
+    return undo;
+}
+
+static void carry_out(struct set *set, struct caller *caller, const struct attempt *attempt, struct undo *undo) {
     const struct sembuf *operations = (const void *)caller->input;
+    for (int64_t i = 0; i < caller->request.arguments[1]; i++) {
+        int number = operations[i].sem_num;
+        struct semaphore *semaphore = &set->semaphores[number];
+        KEEP(*semaphore);
+        semaphore->value = attempt->values[number];
+        semaphore->process = caller->request.process;
+        if (!undo)
+            continue;
+        KEEP(undo->adjustments[number]);
+        undo->adjustments[number] = (struct adjustment){attempt->add[number], semaphore->epoch};
+    }
+    KEEP(set->operated);
+    set->operated = time(NULL);
+}
+
+static int64_t operate(struct object *object, struct caller *caller) {
+    static struct attempt attempt;
+    struct set *set = (struct set *)object;
     int64_t result = try_operations(set, caller, &attempt);
     if (result != 0)
         return result;
     struct undo *undo = undo_find(set, caller->request.process);
-    if (attempt.undoes && !undo) {
-        undo = calloc(1, sizeof *undo + set->count * sizeof *undo->add);
-        if (!undo)
-            return -ENOMEM;
-        undo->process = caller->request.process;
-        link_append(&set->undos, &undo->link); // all 0: no harm if the caller does not take the answer
-    }
-    if (!answer(caller, 0, NULL, 0, attempt.undoes ? POSIX_WATCH : 0))
-        return ANSWERED;
-    for (int64_t i = 0; i < caller->request.arguments[1]; i++) {
-        int number = operations[i].sem_num;
-        set->semaphores[number] = (struct semaphore){attempt.values[number], caller->request.process};
-        if (undo)
-            undo->add[number] = attempt.add[number];
-    }
-    set->operated = time(NULL);
+    if (attempt.undoes && !undo && !(undo = undo_add(set, caller->request.process)))
+        return -ENOMEM;
+    carry_out(set, caller, &attempt, undo);
+    answer(caller, 0, NULL, 0, attempt.undoes ? POSIX_WATCH : 0);
     return ANSWERED;
-}
-
-static void settle(struct set *set) {
-    for (bool again = true; again;) {
-        again = false;
-        for (struct link *link = set->object.waiting.next, *next; link != &set->object.waiting; link = next) {
-            struct caller *caller = (struct caller *)link;
-            next = link->next;
-            int64_t result = operate(set, caller);
-            if (result == WAITS)
-                continue;
-            again = true;
-            if (result == ANSWERED)
-                caller_end(caller);
-            else
-                caller_fail(caller, (int)result);
-        }
-    }
 }
 
 static int64_t semop_call(struct caller *caller) {
@@ -153,99 +166,88 @@ static int64_t semop_call(struct caller *caller) {
     int error = object_permits(&set->object, caller, alters ? 0222 : 0444);
     if (error)
         return error;
-    int64_t result = operate(set, caller);
-    if (result == ANSWERED && alters)
-        settle(set);
-    if (result != WAITS)
-        return result;
-    if (arguments[2] == 0)
-        return -EAGAIN;
-    if (arguments[2] > 0) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        int64_t deadline;
-        if (!__builtin_add_overflow(now.tv_sec * 1'000'000'000LL + now.tv_nsec, arguments[2], &deadline))
-            caller->deadline = deadline;
+    caller->deadline = arguments[2];
+    return object_serve(&family, &set->object, caller);
+}
+
+static void end_undo(struct set *set, struct undo *undo) {
+    for (int number = 0; number < set->count; number++) {
+        struct semaphore *semaphore = &set->semaphores[number];
+        int add = adjustment(set, undo, number), value = semaphore->value + add;
+        if (add == 0)
+            continue;
+        KEEP(*semaphore);
+        semaphore->value = value < 0 ? 0 : value > VALUE_MAX ? VALUE_MAX : value;
+        semaphore->process = undo->process;
     }
-    link_append(&set->object.waiting, &caller->link);
-    return WAITS;
+    KEEP(set->operated);
+    set->operated = time(NULL);
+    kept_remove(&undo->link);
+    state_free(undo, undo_size(set));
+    state_commit();
+    object_settle(&family, &set->object);
 }
 
 void semaphores_process_ended(int process) {
-    for (int i = 0; i < semaphores.kind.room; i++) {
-        struct set *set = (struct set *)semaphores.kind.objects[i];
+    for (int i = 0; i < kind()->room; i++) {
+        struct set *set = (struct set *)kind()->objects[i];
         struct undo *undo = set ? undo_find(set, process) : NULL;
-        if (!undo)
-            continue;
-        for (int number = 0; number < set->count; number++) {
-            if (undo->add[number] == 0)
-                continue;
-            int value = set->semaphores[number].value + undo->add[number];
-            value = value < 0 ? 0 : value > VALUE_MAX ? VALUE_MAX : value;
-            set->semaphores[number] = (struct semaphore){value, process};
+        if (undo)
+            end_undo(set, undo);
+    }
+}
+
+void semaphores_reopen(void) {
+    objects_reopen(kind());
+    for (int i = 0; i < kind()->room; i++) {
+        struct set *set = (struct set *)kind()->objects[i];
+        for (struct link *link = set ? set->undos.next : NULL, *next; set && link != &set->undos; link = next) {
+            next = link->next;
+            if (process_has_ended(((struct undo *)link)->process))
+                end_undo(set, (struct undo *)link);
         }
-        link_remove(&undo->link);
-        free(undo);
-        set->operated = time(NULL);
-        settle(set);
     }
 }
 
 // ---------------------------------------------------------------- semget, semctl
 
-static void set_free(struct set *set) {
-    while (!link_is_empty(&set->undos)) {
-        struct link *undo = set->undos.next;
-        link_remove(undo);
-        free(undo);
+static void destroy(struct object *object) {
+    struct set *set = (struct set *)object;
+    for (struct link *link = set->undos.next, *next; link != &set->undos; link = next) {
+        next = link->next;
+        state_free(link, undo_size(set));
     }
-    semaphores.used -= set->count;
-    free(set->semaphores);
-    free(set);
+    KEEP(root()->semaphores);
+    root()->semaphores -= set->count;
+    state_free(set->semaphores, set->count * sizeof *set->semaphores);
+    state_free(set, sizeof *set);
 }
 
-static int64_t create(struct caller *caller, key_t key, int count, int flags) {
-    if (count == 0)
-        return -EINVAL;
-    if (semaphores.used + count > SEMAPHORES_MAX)
-        return -ENOSPC;
-    struct set *set = calloc(1, sizeof *set);
-    if (!set)
-        return -ENOMEM;
-    set->semaphores = calloc(count, sizeof *set->semaphores);
+static struct object *create(struct caller *caller, int *error) {
+    int count = (int)caller->request.arguments[1];
+    *error = count == 0 ? -EINVAL : root()->semaphores + count > SEMAPHORES_MAX ? -ENOSPC : -ENOMEM;
+    struct set *set = *error == -ENOMEM ? state_allocate(sizeof *set) : NULL;
+    struct semaphore *members = set ? state_allocate(count * sizeof *members) : NULL;
+    if (!members)
+        return NULL;
+    set->semaphores = members;
     set->count = count;
     set->changed = time(NULL);
     link_init(&set->undos);
-    semaphores.used += count;
-    int error = set->semaphores ? object_add(&semaphores.kind, &set->object, caller, key, flags) : -ENOMEM;
-    if (error) {
-        set_free(set);
-        return error;
-    }
-    if (!answer(caller, set->object.id, NULL, 0, 0)) {
-        object_remove(&semaphores.kind, &set->object);
-        set_free(set);
-    }
-    return ANSWERED;
+    KEEP(root()->semaphores);
+    root()->semaphores += count;
+    return &set->object;
+}
+
+static int check(const struct object *found, const struct caller *caller) {
+    return found && caller->request.arguments[1] > ((const struct set *)found)->count ? -EINVAL : 0;
 }
 
 static int64_t get(struct caller *caller) {
-    key_t key = (key_t)caller->request.arguments[0];
-    int64_t count = caller->request.arguments[1];
-    int flags = (int)caller->request.arguments[2];
-    if (count < 0 || count > SET_MAX)
+    const int64_t *arguments = caller->request.arguments;
+    if (arguments[1] < 0 || arguments[1] > SET_MAX)
         return -EINVAL;
-    struct object *object = key == IPC_PRIVATE ? NULL : object_by_key(&semaphores.kind, key);
-    if (!object && key != IPC_PRIVATE && !(flags & IPC_CREAT))
-        return -ENOENT;
-    if (!object)
-        return create(caller, key, (int)count, flags);
-    if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-        return -EEXIST;
-    if (count > ((struct set *)object)->count)
-        return -EINVAL;
-    int error = object_permits(object, caller, flags);
-    return error ? error : (answer(caller, object->id, NULL, 0, 0), ANSWERED);
+    return object_get(&family, caller, (key_t)arguments[0], (int)arguments[2], check);
 }
 
 static int64_t information(struct caller *caller, int command) {
@@ -260,24 +262,22 @@ static int64_t information(struct caller *caller, int command) {
                            .semvmx = VALUE_MAX,
                            .semaem = VALUE_MAX};
     if (command == SEM_INFO) {
-        info.semusz = semaphores.kind.used;
-        info.semaem = (int)semaphores.used;
+        info.semusz = kind()->used;
+        info.semaem = (int)root()->semaphores;
     }
-    answer(caller, object_highest(&semaphores.kind), &info, sizeof info, 0);
+    answer(caller, object_highest(&family), &info, sizeof info, 0);
     return ANSWERED;
 }
 
 static int64_t state(struct caller *caller, int command) {
-    int id = (int)caller->request.arguments[0];
-    struct set *set = command == IPC_STAT ? set_find(id) : (void *)object_at(&semaphores.kind, id % IDS_MAX);
+    int error;
+    struct set *set =
+        (struct set *)object_to_show(&family, caller, command == IPC_STAT, command == SEM_STAT_ANY, &error);
     if (!set)
-        return -EINVAL;
-    int error = command == SEM_STAT_ANY ? 0 : object_permits(&set->object, caller, 0444);
-    if (error)
         return error;
     struct semid_ds out = {.sem_otime = set->operated, .sem_ctime = set->changed};
     out.sem_nsems = (unsigned short)set->count;
-    object_get_owner(&set->object, &out.sem_perm);
+    object_show_owner(&set->object, &out.sem_perm);
     answer(caller, command == IPC_STAT ? 0 : set->object.id, &out, sizeof out, 0);
     return ANSWERED;
 }
@@ -286,40 +286,33 @@ static int64_t change(struct set *set, struct caller *caller, int command) {
     struct semid_ds in;
     if (!object_is_owned(&set->object, caller))
         return -EPERM;
-    if (command == IPC_RMID) {
-        if (answer(caller, 0, NULL, 0, 0)) {
-            object_remove(&semaphores.kind, &set->object);
-            set_free(set);
-        }
-        return ANSWERED;
-    }
+    if (command == IPC_RMID)
+        return object_remove(&family, &set->object, caller);
     if (caller->input_size < sizeof in)
         return need_input(caller, sizeof in);
     memcpy(&in, caller->input, sizeof in);
     int error = object_set_owner(&set->object, &in.sem_perm);
     if (error)
         return error;
+    KEEP(set->changed);
     set->changed = time(NULL);
     answer(caller, 0, NULL, 0, 0);
     return ANSWERED;
-}
-
-static void forget_undo(struct set *set, int number) {
-    for (struct link *link = set->undos.next; link != &set->undos; link = link->next)
-        ((struct undo *)link)->add[number] = 0;
 }
 
 static int64_t set_values(struct set *set, struct caller *caller, int first, int count, const uint16_t *values) {
     for (int i = 0; i < count; i++)
         if (values[i] > VALUE_MAX)
             return -ERANGE;
+    keep(&set->semaphores[first], count * sizeof *set->semaphores);
     for (int i = 0; i < count; i++) {
-        set->semaphores[first + i] = (struct semaphore){values[i], caller->request.process};
-        forget_undo(set, first + i);
+        struct semaphore *semaphore = &set->semaphores[first + i];
+        *semaphore = (struct semaphore){values[i], caller->request.process, semaphore->epoch + 1};
     }
+    KEEP(set->changed);
     set->changed = time(NULL);
     answer(caller, 0, NULL, 0, 0);
-    settle(set);
+    object_settle(&family, &set->object);
     return ANSWERED;
 }
 

@@ -5,8 +5,9 @@
 // A request is an FIPC call whose type is enum posix_call; its data are struct posix_request, `group_count` group ids
 // and `input_size` bytes of the caller's memory. The reply's data are struct posix_answer and bytes for the caller.
 //
-// The server answers first and acts then: a caller that a signal has called away does not take the answer (-EPIPE to
-// the server), and then nothing must have happened.
+// A caller that a signal has called away does not take the answer (-EPIPE to the server), and then nothing must have
+// happened. If the server dies, its successor at the same port may be asked again, with the same ticket; what was
+// carried out already must not be so again.
 #pragma once
 
 #ifdef TESSERA_KERNEL
@@ -23,7 +24,7 @@ enum posix_call {
     POSIX_MSGRCV,     // id, size, type, flags; output: the type and the text
     POSIX_MSGCTL,     // id, command
     POSIX_SEMGET,     // key, count, flags
-    POSIX_SEMOP,      // id, count, nanoseconds to wait (-1: for ever); input: struct sembuf[count]
+    POSIX_SEMOP,      // id, count, deadline (CLOCK_MONOTONIC; INT64_MAX: none); input: struct sembuf[count]
     POSIX_SEMCTL,     // id, number, command, value
     // Sent without a call, with struct posix_notice.
     POSIX_CANCEL, // the caller of `ticket` waits no longer

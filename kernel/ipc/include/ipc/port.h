@@ -15,6 +15,7 @@ bool object_is_port(const struct object *object);
 // A send right to a port, as the receiver mints it. -ENOMEM, -EINVAL (limits), -EPIPE (the port is closed).
 MUST_USE status_t port_right_create(struct object *port, const struct port_right *options, struct object **right);
 bool object_is_port_right(const struct object *object);
+bool port_right_leads_to(const struct object *right, const struct object *port);
 
 // A call by the kernel for the current thread: sends up to FIPC_FAST_MAX bytes through a right and waits for the reply,
 // whose type goes to *answer and whose data, if it fits, to `data`. -EPIPE: there is no receiver any more, or it
