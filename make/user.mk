@@ -72,12 +72,12 @@ $(eval $(call user_program,init,$(wildcard servers/init/*.c servers/common/*.c))
 $(eval $(call user_program,registryd,$(wildcard servers/registryd/*.c servers/common/*.c)))
 $(eval $(call user_program,posixd,$(wildcard servers/posixd/*.c)))
 # What tests/services/services.py puts into an image.
-$(foreach p,counterd count crasher probe supervision,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
+$(foreach p,counterd count crasher probe supervision legacy,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
 # tests/system/ARCH: what only one architecture has.
 $(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 
 INIT := $(USER)/bin/init
-$(INIT): | $(USER)/bin/tessera # the image takes it from the same folder
+$(INIT): | $(USER)/bin/tessera $(USER)/bin/posixd # the image takes them from the same folder
 RUN_TESTS := $(USER)/bin/run-tests
 $(RUN_TESTS): | $(USER)/bin/posixd # tests start it
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))

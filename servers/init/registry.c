@@ -101,7 +101,8 @@ bool registry_introduce(const struct service *service, uint64_t view) {
     int status = 0;
     if (!registry_say_view(view, service->provides, service->uses))
         return false;
-    for (unsigned i = 0; status == 0 && service->state == SERVICE_READY && next_word(&at, name, sizeof name); i++)
+    bool there = service->state == SERVICE_READY || service->start == START_ON_DEMAND;
+    for (unsigned i = 0; status == 0 && there && next_word(&at, name, sizeof name); i++)
         status = enter_name(service, name, service->ports[i]);
     if (status < 0)
         system_log("registryd does not take the names of %s: %s", service->name, strerror(-status));

@@ -15,8 +15,10 @@
 
 enum service_restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum service_ready { READY_DEFAULT, READY_START, READY_NOTIFY }; // when it was started, or when it says so
+enum service_start { START_AT_BOOT, START_ON_DEMAND };           // when the first message comes to one of its ports
 enum service_state {
     SERVICE_WAITING,
+    SERVICE_IDLE, // until it is asked for
     SERVICE_STARTING,
     SERVICE_READY,
     SERVICE_STOPPING,
@@ -28,9 +30,10 @@ struct service {
     char name[SERVICE_NAME_MAX + 1];
     // Lists are words with a blank between them.
     char program[256], arguments[512], environment[512], provides[512], uses[1024], needs[512], handles[512],
-        memory[256];
+        memory[256], serves[128];
     enum service_restart restart;
     enum service_ready ready_when;
+    enum service_start start;
     bool limited;
     struct job_limits limits;
     unsigned user;
@@ -65,4 +68,6 @@ int64_t service_restart_delay(struct service *service, bool failed, int64_t stea
 bool next_word(const char **at, char *word, size_t room);
 // Splits NAME=SIZE (of `memory`) in place. False: it is no such thing.
 bool split_memory(char *word, uint64_t *size);
+// The number of a family of system calls (enum posix_family) by its name, or -1.
+int family_named(const char *name);
 bool has_word(const char *list, const char *word);

@@ -61,7 +61,7 @@ struct text_key {
 #define TEXT_KEY(field) {#field, offsetof(struct service, field), sizeof((struct service *)NULL)->field}
 static const struct text_key text_keys[] = {TEXT_KEY(program),  TEXT_KEY(arguments), TEXT_KEY(environment),
                                             TEXT_KEY(provides), TEXT_KEY(uses),      TEXT_KEY(needs),
-                                            TEXT_KEY(handles),  TEXT_KEY(memory)};
+                                            TEXT_KEY(handles),  TEXT_KEY(memory),    TEXT_KEY(serves)};
 static const struct text_key limit_keys[] = {{"limit-memory", offsetof(struct job_limits, memory), 0},
                                              {"limit-handles", offsetof(struct job_limits, handles), 0},
                                              {"limit-threads", offsetof(struct job_limits, threads), 0},
@@ -94,6 +94,7 @@ static const char *set_number(struct service *service, const char *key, const ch
 
 static const char *set(struct service *service, const char *key, const char *value) {
     static const char *const restarts[] = {"always", "on-failure", "never"}, *const readies[] = {"start", "notify"};
+    static const char *const starts[] = {"boot", "demand"};
     unsigned choice;
     for (size_t i = 0; i < sizeof text_keys / sizeof *text_keys; i++)
         if (strcmp(key, text_keys[i].key) == 0)
@@ -107,6 +108,11 @@ static const char *set(struct service *service, const char *key, const char *val
         bool known = parse_choice(value, readies, 2, &choice);
         service->ready_when = choice == 0 ? READY_START : READY_NOTIFY;
         return known ? NULL : "not start or notify";
+    }
+    if (strcmp(key, "start") == 0) {
+        bool known = parse_choice(value, starts, 2, &choice);
+        service->start = (enum service_start)choice;
+        return known ? NULL : "not boot or demand";
     }
     return set_number(service, key, value);
 }
@@ -142,6 +148,25 @@ static const char *check_memory(const struct service *service) {
     return *at || count > MEMORIES_MAX ? "memory: too much" : NULL;
 }
 
+int family_named(const char *name) {
+    static const char *const families[] = {"sysv-messages", "sysv-semaphores"};
+    unsigned number;
+    return parse_choice(name, families, sizeof families / sizeof *families, &number) ? (int)number : -1;
+}
+
+static const char *check_serves(const struct service *service) {
+    const char *at = service->serves;
+    char word[64];
+    if (service->start == START_ON_DEMAND && !service->provides[0])
+        return "start: on demand needs a port, provides";
+    if (*at && !service->provides[0])
+        return "serves: needs a port, provides";
+    while (next_word(&at, word, sizeof word))
+        if (family_named(word) < 0)
+            return "serves: no such family of calls";
+    return *at ? "serves: no such family of calls" : NULL;
+}
+
 static const char *check(const struct service *service) {
     unsigned names = 0;
     char word[64];
@@ -150,7 +175,10 @@ static const char *check(const struct service *service) {
     const char *at = service->provides;
     while (next_word(&at, word, sizeof word))
         names++;
-    return *at || names > PROVIDES_MAX ? "provides: too many names, or too long ones" : check_memory(service);
+    if (*at || names > PROVIDES_MAX)
+        return "provides: too many names, or too long ones";
+    const char *wrong = check_memory(service);
+    return wrong ? wrong : check_serves(service);
 }
 
 static const char *parse_line(struct service *service, char *line) {

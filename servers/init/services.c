@@ -3,6 +3,8 @@
 //
 //   WAITING --(its time has come, what it needs is ready)--> STARTING --(says so, or at once)--> READY
 //      ^-------------------------- its process ended, and it is to be started again <--------------+
+//      |
+//      +--(a message came)-- IDLE: to be started on demand
 //
 // ENDED: it has done its work. FAILED: it cannot be started. Nothing here blocks for long: init waits in services_wait
 // for signals, for services that say they are ready, for faults and for the next start, all at once.
@@ -10,6 +12,7 @@
 
 #include "init_priv.h"
 
+#include <abi/native_numbers.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <tessera/handle.h>
 #include <tessera/job.h>
@@ -71,7 +75,7 @@ static struct service *find(const char *name) {
 
 // For `tessera services`: names of columns, then a line a service.
 static void write_state(void) {
-    static const char *const names[] = {"waiting", "starting", "ready", "stopping", "ended", "failed"};
+    static const char *const names[] = {"waiting", "idle", "starting", "ready", "stopping", "ended", "failed"};
     FILE *file = fopen(STATE_FILE ".new", "we");
     if (!file)
         return;
@@ -143,6 +147,17 @@ static void make_ports(struct service *service) {
     service->registry = is_registryd(service) ? -1 : registry_right(view_of(service));
 }
 
+// Its families of system calls come to its first port from now on, whether it runs or not.
+static void claim_calls(struct service *service) {
+    const char *at = service->serves;
+    char name[64];
+    while (service->state != SERVICE_FAILED && next_word(&at, name, sizeof name))
+        if (syscall(NATIVE_posix_serve, service->ports[0], family_named(name)) < 0) {
+            system_log("%s: cannot serve %s: %s", service->name, name, strerror(errno));
+            service->state = SERVICE_FAILED;
+        }
+}
+
 void services_load(void) {
     DIR *folder = opendir(FOLDER);
     struct dirent *entry;
@@ -163,6 +178,9 @@ void services_load(void) {
     for (unsigned i = 0; i < all.count; i++) {
         make_ports(&all.list[i]);
         make_memories(&all.list[i]);
+        claim_calls(&all.list[i]);
+        if (all.list[i].start == START_ON_DEMAND && all.list[i].state == SERVICE_WAITING)
+            all.list[i].state = SERVICE_IDLE;
     }
     all.console = registry_right(CONSOLE_VIEW);
     all.faults = crash_prepare();
@@ -179,7 +197,7 @@ static bool can_start(const struct service *service) {
         return false;
     while (next_word(&at, need, sizeof need)) {
         const struct service *needed = find(need);
-        if (needed->state != SERVICE_READY && needed->state != SERVICE_ENDED)
+        if (needed->state != SERVICE_READY && needed->state != SERVICE_ENDED && needed->state != SERVICE_IDLE)
             return false;
     }
     return true;
@@ -323,28 +341,49 @@ static int take_signal(void) {
     return read(all.signals, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
+// What init waits for, and whose it is.
+static struct {
+    struct pollfd polled[2 + SERVICES_MAX * (1 + PROVIDES_MAX)];
+    struct service *of[2 + SERVICES_MAX * (1 + PROVIDES_MAX)];
+    nfds_t count;
+} wanted;
+
+static void want(int handle, struct service *service) {
+    wanted.of[wanted.count] = service;
+    wanted.polled[wanted.count++] = (struct pollfd){.fd = handle, .events = POLLIN};
+}
+
+static void want_of(struct service *service) {
+    if (service->ready >= 0)
+        want(service->ready, service);
+    for (unsigned i = 0; service->state == SERVICE_IDLE && i < PROVIDES_MAX && service->ports[i] >= 0; i++)
+        want(service->ports[i], service);
+}
+
+static void came(struct service *service) {
+    if (service->state != SERVICE_IDLE)
+        hear(service);
+    else
+        set_state(service, SERVICE_WAITING);
+}
+
 int services_wait(const sigset_t *watched) {
-    struct pollfd polled[SERVICES_MAX + 2];
-    struct service *heard[SERVICES_MAX];
-    nfds_t count = 2;
     if (all.count == 0)
         return sigwaitinfo(watched, NULL);
     if (all.signals == 0)
         all.signals = signalfd(-1, watched, SFD_CLOEXEC | SFD_NONBLOCK);
     int timeout = step();
-    polled[0] = (struct pollfd){.fd = all.signals, .events = POLLIN};
-    polled[1] = (struct pollfd){.fd = all.faults, .events = POLLIN};
+    wanted.count = 0;
+    want(all.signals, NULL);
+    want(all.faults, NULL);
     for (unsigned i = 0; i < all.count; i++)
-        if (all.list[i].ready >= 0) {
-            heard[count - 2] = &all.list[i];
-            polled[count++] = (struct pollfd){.fd = all.list[i].ready, .events = POLLIN};
-        }
-    if (poll(polled, count, timeout) <= 0)
+        want_of(&all.list[i]);
+    if (poll(wanted.polled, wanted.count, timeout) <= 0)
         return 0;
-    for (nfds_t i = 2; i < count; i++)
-        if (polled[i].revents)
-            hear(heard[i - 2]);
-    if (polled[1].revents)
+    for (nfds_t i = 2; i < wanted.count; i++)
+        if (wanted.polled[i].revents)
+            came(wanted.of[i]);
+    if (wanted.polled[1].revents)
         crash_listen();
-    return polled[0].revents ? take_signal() : 0;
+    return wanted.polled[0].revents ? take_signal() : 0;
 }

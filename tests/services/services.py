@@ -19,7 +19,15 @@ import arch as arches  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The tutorial's client as well, as a user would call it: it finds the number that the test left.
-COMMAND = "/sbin/supervision; status=$?; test \"$(/sbin/count a 0)\" = 103 && echo 'ok 1000 - the client of the tutorial'; exit $status"
+COMMAND = """
+status=0
+for test in legacy sysv_msg sysv_sem supervision; do
+    echo "# $test"
+    /sbin/$test || status=1
+done
+test "$(/sbin/count a 0)" = 103 && echo 'ok 1000 - the client of the tutorial'
+exit $status
+"""
 
 TUTORIAL = ("protocols/counter.protocol", "tests/services/counterd.c", "tests/services/count.c", "tests/services/counter.service")
 
@@ -43,7 +51,8 @@ def main():
         (root / "etc/tessera/services").mkdir(parents=True)
         for folder in ("", "etc", "etc/tessera", "etc/tessera/services", "sbin"):
             (root / folder).chmod(0o755)
-        for program in (programs / "bin/registryd", *sorted((programs / "services").iterdir())):
+        system_tests = [programs / "bin/tests" / name for name in ("sysv_msg", "sysv_sem")]  # once more, by init's posixd
+        for program in (programs / "bin/registryd", *system_tests, *sorted((programs / "services").iterdir())):
             shutil.copy(program, root / "sbin")
         for service in HERE.glob("*.service"):
             shutil.copy(service, root / "etc/tessera/services")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Services as their clients see them, from the console of a guest with tests/services/*.service: found by name, killed
 // a hundred times, confined, restarted, and their crashes recorded. tests/services/services.py boots the guest.
+#include "services.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -16,37 +17,6 @@
 #include <unistd.h>
 
 #define KILLS 100
-#define PATIENCE_MS 10000
-
-struct state {
-    char name[32], state[16];
-    int pid, starts, crashes;
-};
-
-static void sleep_ms(long ms) {
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1'000'000}, NULL);
-}
-
-static bool read_state(const char *name, struct state *s) {
-    char line[160];
-    bool found = false;
-    FILE *file = fopen("/run/tessera/services", "r");
-    while (file && !found && fgets(line, sizeof line, file))
-        found = sscanf(line, "%31s %15s %d %d %d", s->name, s->state, &s->pid, &s->starts, &s->crashes) == 5 &&
-                strcmp(s->name, name) == 0;
-    if (file)
-        fclose(file);
-    return found;
-}
-
-static bool wait_state(const char *name, const char *state, struct state *s) {
-    for (int waited = 0; waited < PATIENCE_MS; waited += 2) {
-        if (read_state(name, s) && strcmp(s->state, state) == 0)
-            return true;
-        sleep_ms(2);
-    }
-    return false;
-}
 
 static int64_t add(int counter, const char *name, int64_t amount) {
     struct counter_add in = {.amount = amount};
@@ -62,10 +32,6 @@ static int64_t get(int counter, const char *name) {
     strcpy(in.name, name);
     int status = counter_get(counter, &in, &out, deadline_after_ms(PATIENCE_MS));
     return status < 0 ? status : out.value;
-}
-
-static int compare(const void *a, const void *b) {
-    return (*(const int64_t *)a > *(const int64_t *)b) - (*(const int64_t *)a < *(const int64_t *)b);
 }
 
 static void test_use(int counter) {
