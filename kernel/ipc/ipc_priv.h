@@ -15,6 +15,7 @@
 #include <arch/uaccess.h>
 #include <ipc/port.h>
 #include <lib/status.h>
+#include <mm/account.h>
 #include <object/flight.h>
 #include <object/handle.h>
 #include <sched/thread.h>
@@ -62,8 +63,10 @@ struct send_right {
     uint64_t badge;
     bool once;
     // Under port->lock.
-    bool used;            // of a once right: it was
-    struct sender sender; // while messages are queued they have a reference to the right together
+    bool used;                   // of a once right: it was
+    struct sender sender;        // while messages are queued they have a reference to the right together
+    uint32_t held, paid;         // bytes of the blocks that are queued; bytes that `memory` covers
+    struct memory_charge memory; // for these: the job that began to send pays until the queue is empty
     struct list_node port_node;
     struct wait_queue senders; // for credit
     struct message note;       // NO_SENDERS
@@ -178,6 +181,16 @@ void port_empty_locked(struct port *port, struct list_node *dead) REQUIRES(&port
 ALWAYS_INLINE struct send_right *message_right(const struct message *message) {
     return CONTAINER_OF(message->queued.sender, struct send_right, sender);
 }
+// The block of a message.
+ALWAYS_INLINE size_t message_bytes(const struct message *message) {
+    return sizeof *message + message->handle_count * sizeof(struct message_handle) + message->size;
+}
+// The port is locked. Does the current job pay for the message, too, or the one that began to, as long as something is
+// queued?
+bool right_pay(struct send_right *right, const struct message *message);
+// Likewise. Little is queued for what is paid.
+void right_pay_less(struct send_right *right);
+#define RIGHT_PAID_AHEAD (8 * (uint32_t)PAGE_SIZE)
 // The first sleeping receiver, taken off the list; null: none sleeps.
 struct fipc_thread *port_pop_receiver_locked(struct port *port) REQUIRES(&port->lock);
 
@@ -207,7 +220,7 @@ ALWAYS_INLINE const void __user *message_data(const void __user *message) {
 
 // --- send.c ---
 // Waits for credit and queues. Takes over the message on success only. -EAGAIN, -ETIMEDOUT, -ERESTARTSYS, -EPIPE,
-// -EBADF (a once right that was used), -EMSGSIZE (it can never fit).
+// -EBADF (a once right that was used), -EMSGSIZE (it can never fit), -ENOMEM (the job is at its limit).
 MUST_USE status_t right_send(struct send_right *right, struct message *message, nsec_t deadline);
 
 // --- call.c ---

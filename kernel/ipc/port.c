@@ -24,10 +24,36 @@ static void update_right(struct send_right *right) {
         object_signal(&right->object, SIGNALS_WRITE & ~now, now);
 }
 
+static int64_t pages_of(size_t bytes) {
+    return (int64_t)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
+static void count_paid(struct send_right *right) {
+    int64_t pages = atomic_load_explicit(&right->memory.charged, memory_order_relaxed);
+    right->paid = (uint32_t)(MIN(pages, (int64_t)(UINT32_MAX >> PAGE_SHIFT)) << PAGE_SHIFT);
+}
+
+bool right_pay(struct send_right *right, const struct message *message) {
+    struct memory_account *payer = account_current();
+    if (right->memory.account != payer && sender_is_idle(&right->sender)) {
+        charge_fini(&right->memory);
+        charge_init(&right->memory, payer);
+    }
+    bool paid = charge_cover(&right->memory, pages_of(right->held + message_bytes(message)));
+    count_paid(right);
+    return paid;
+}
+
+void right_pay_less(struct send_right *right) {
+    charge_shrink(&right->memory, pages_of(right->held));
+    count_paid(right);
+}
+
 // Calls wait in their callers' memory and need no credit.
 static void charge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
     if (message->flags & (FIPC_CALL | FIPC_NOTE))
         return;
+    right->held += (uint32_t)message_bytes(message);
     credit_take(&right->sender.credit, message->size);
     credit_take(&port->credit, message->size);
     update_right(right);
@@ -36,6 +62,9 @@ static void charge(struct port *port, struct send_right *right, const struct mes
 static void uncharge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
     if (message->flags & (FIPC_CALL | FIPC_NOTE))
         return;
+    right->held -= (uint32_t)message_bytes(message);
+    if (UNLIKELY(right->paid > right->held + RIGHT_PAID_AHEAD))
+        right_pay_less(right);
     credit_give(&right->sender.credit, message->size);
     credit_give(&port->credit, message->size);
     wait_queue_wake_one(&right->senders);
@@ -104,6 +133,7 @@ static void right_closed(struct object *object) {
 
 static void right_destroy(struct object *object) {
     object_put(&right_of(object)->port->object);
+    charge_fini(&right_of(object)->memory);
     slab_free(&send_right_cache, right_of(object));
 }
 
@@ -142,6 +172,7 @@ status_t port_right_create(struct object *object, const struct port_right *optio
     right->badge = options->badge;
     right->once = options->flags & PORT_RIGHT_ONCE;
     sender_init(&right->sender);
+    charge_init(&right->memory, nullptr);
     right->sender.credit = (struct credit){.messages_max = messages, .bytes_max = bytes};
     wait_queue_init(&right->senders);
     right->note = (struct message){.type = FIPC_NOTE_NO_SENDERS, .flags = FIPC_NOTE};

@@ -2,6 +2,8 @@
 // Sending without waiting for an answer: until the right and the port have room, then into the queue.
 #include "ipc_priv.h"
 
+#include <mm/aspace.h>
+
 // The queue to wait in for room; null: there is room.
 static struct wait_queue *shortage(struct port *port, struct send_right *right, uint32_t size) REQUIRES(&port->lock) {
     if (!credit_has(&right->sender.credit, size))
@@ -28,12 +30,23 @@ static status_t wait_for_room(struct port *port, struct send_right *right, uint3
     return port->closed ? -EPIPE : right->once && right->used ? -EBADF : 0;
 }
 
-// Queues it if there is room still.
-static bool put(struct port *port, struct send_right *right, struct message *message) {
+// As right_pay, which mostly need not be asked.
+static bool paid(struct send_right *right, const struct message *message) {
+    struct arch_aspace *aspace = thread_current()->aspace;
+    if (LIKELY(right->held + message_bytes(message) <= right->paid && aspace &&
+               right->memory.account == CONTAINER_OF(aspace, struct aspace, arch)->charge.account))
+        return true;
+    return right_pay(right, message);
+}
+
+// Queues it if there is room still. -EAGAIN: there is none, or worse, as wait_for_room says. -ENOMEM: nobody pays.
+static status_t put(struct port *port, struct send_right *right, struct message *message) {
     bool locked = message_departs(port, message);
     spin_lock(&port->lock);
-    bool good = !port->closed && !(right->once && right->used) && !shortage(port, right, message->size);
-    if (good) {
+    status_t status = port->closed || (right->once && right->used) || shortage(port, right, message->size) ? -EAGAIN
+                      : UNLIKELY(!paid(right, message))                                                    ? -ENOMEM
+                                                                                                           : 0;
+    if (status == 0) {
         right->used = true;
         port_put_locked(port, right, message);
         struct fipc_thread *receiver = port_pop_receiver_locked(port);
@@ -42,17 +55,19 @@ static bool put(struct port *port, struct send_right *right, struct message *mes
     }
     spin_unlock(&port->lock);
     message_departed(locked);
-    return good;
+    return status;
 }
 
 status_t right_send(struct send_right *right, struct message *message, nsec_t deadline) {
     struct port *port = right->port;
-    while (!put(port, right, message)) {
+    for (;;) {
+        status_t status = put(port, right, message);
+        if (status != -EAGAIN)
+            return status;
         spin_lock(&port->lock);
-        status_t status = wait_for_room(port, right, message->size, deadline);
+        status = wait_for_room(port, right, message->size, deadline);
         spin_unlock(&port->lock);
         if (status != 0)
             return status;
     }
-    return 0;
 }

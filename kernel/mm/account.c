@@ -91,6 +91,18 @@ void charge_shrink(struct memory_charge *charge, int64_t used) {
     }
 }
 
+bool charge_set(struct memory_charge *charge, int64_t used) {
+    if (!charge->account)
+        return true;
+    int64_t charged = atomic_load_explicit(&charge->charged, memory_order_relaxed);
+    if (used > charged && !account_charge(charge->account, used - charged))
+        return false;
+    if (used < charged)
+        account_uncharge(charge->account, charged - used);
+    atomic_store_explicit(&charge->charged, used, memory_order_relaxed);
+    return true;
+}
+
 bool charge_move(struct memory_charge *charge, struct memory_account *account) {
     struct memory_account *old = charge->account;
     if (!old || old == account)

@@ -25,18 +25,12 @@ void radix_node_free(struct radix_node *node) {
     slab_free(&radix_node_cache, node);
 }
 
-// Of the program that runs; null: of the kernel's own threads.
-static struct memory_account *current_account(void) {
-    struct thread *thread = arch_current();
-    return thread && thread->aspace ? aspace_current()->charge.account : nullptr;
-}
-
 struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, void *context) {
     struct vmo *vmo = slab_alloc_zero(&vmo_cache);
     if (!vmo)
         return nullptr;
     refcount_init(&vmo->ref, 1);
-    charge_init(&vmo->memory, pager ? nullptr : current_account());
+    charge_init(&vmo->memory, pager ? nullptr : account_current());
     vmo->pager = pager;
     vmo->pager_context = context;
     list_init(&vmo->mappings);

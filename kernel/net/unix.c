@@ -11,7 +11,7 @@
 
 SLAB_CACHE(unix_slab, struct unix_socket);
 
-struct unix_socket *unix_alloc(int type) {
+struct unix_socket *unix_alloc(int type, struct memory_account *payer) {
     struct unix_socket *socket = slab_alloc_zero(&unix_slab);
     if (!socket)
         return nullptr;
@@ -29,6 +29,7 @@ struct unix_socket *unix_alloc(int type) {
     wait_queue_init(&socket->writers);
     // An unconnected stream socket is writable and hung up, as Linux's poll has it.
     object_signal(&socket->socket.object, 0, datagram ? UNIX_WRITABLE : UNIX_WRITABLE | SIGNAL_HANGUP);
+    charge_init(&socket->memory, payer);
     flight_init(&socket->flight, &socket->socket.object, &unix_flight_ops);
     flight_add(&socket->flight);
     return socket;
@@ -41,7 +42,7 @@ static status_t unix_create(int type, int protocol, struct socket **out) {
         type = SOCK_DGRAM;
     if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
         return -ESOCKTNOSUPPORT;
-    struct unix_socket *socket = unix_alloc(type);
+    struct unix_socket *socket = unix_alloc(type, account_current());
     if (!socket)
         return -ENOMEM;
     *out = &socket->socket;
@@ -93,8 +94,9 @@ static void unix_destroy(struct socket *base) {
         connection->end[socket->side].socket = nullptr;
         spin_unlock(&connection->lock);
         if (refcount_down(&connection->ref))
-            kfree(connection);
+            unix_connection_free(connection);
     }
+    charge_fini(&socket->memory);
     if (socket->name)
         unix_name_put(socket->name);
     slab_free(&unix_slab, socket);

@@ -12,6 +12,7 @@ static void init_end(struct unix_end *end, struct unix_socket *socket, struct un
     wait_queue_init(&end->readers);
     wait_queue_init(&end->writers);
     end->socket = socket;
+    charge_init(&end->memory, other->memory.account);
     end->limit = atomic_load_explicit(&other->socket.send_buffer, memory_order_relaxed);
 }
 
@@ -23,6 +24,12 @@ struct unix_connection *unix_connection_create(struct unix_socket *a, struct uni
     init_end(&connection->end[0], a, b);
     init_end(&connection->end[1], b, a);
     return connection;
+}
+
+void unix_connection_free(struct unix_connection *connection) {
+    charge_fini(&connection->end[0].memory);
+    charge_fini(&connection->end[1].memory);
+    kfree(connection);
 }
 
 // The socket has its connection: data may flow.
@@ -185,9 +192,9 @@ static void fail_connect(struct unix_socket *socket) {
 }
 
 // The other side's socket, connected to `client` but not yet queued anywhere.
-static status_t make_server_side(struct unix_socket *client, struct unix_socket **out,
-                                 struct unix_connection **connection) {
-    struct unix_socket *server = unix_alloc(client->socket.type);
+static status_t make_server_side(struct unix_socket *client, const struct unix_socket *listener,
+                                 struct unix_socket **out, struct unix_connection **connection) {
+    struct unix_socket *server = unix_alloc(client->socket.type, listener->memory.account);
     if (!server)
         return -ENOMEM;
     *connection = unix_connection_create(client, server);
@@ -212,7 +219,7 @@ status_t unix_stream_connect(struct socket *base, const struct address *address,
         return status;
     if ((status = begin_connect(client)) != 0)
         goto out_listener;
-    if ((status = make_server_side(client, &server, &connection)) != 0)
+    if ((status = make_server_side(client, listener, &server, &connection)) != 0)
         goto out_state;
     if ((status = enqueue(listener, client, server, nonblock)) != 0) {
         // The client keeps no part of it.

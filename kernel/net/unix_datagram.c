@@ -15,7 +15,8 @@ static bool has_room(struct unix_socket *socket) {
 }
 
 void unix_sender_release(struct unix_socket *sender, uint32_t charge) {
-    atomic_fetch_sub_explicit(&sender->sent, charge, memory_order_relaxed);
+    uint32_t left = atomic_fetch_sub_explicit(&sender->sent, charge, memory_order_relaxed) - charge;
+    charge_trim(&sender->memory, unix_pages(left));
     if (has_room(sender)) {
         spin_lock(&sender->lock);
         wait_queue_wake_all(&sender->writers);
@@ -27,15 +28,21 @@ void unix_sender_release(struct unix_socket *sender, uint32_t charge) {
     unix_put(sender);
 }
 
-// Looks again under the lock: if the receiver has just made room, it has seen the signal up and left it so.
-static void charge_sender(struct unix_socket *socket, uint32_t charge) {
-    atomic_fetch_add_explicit(&socket->sent, charge, memory_order_relaxed);
+// Looks again under the lock: if the receiver has just made room, it has seen the signal up and left it so. -ENOMEM:
+// the sender's job cannot pay.
+static status_t charge_sender(struct unix_socket *socket, uint32_t charge) {
+    uint32_t sent = atomic_fetch_add_explicit(&socket->sent, charge, memory_order_relaxed) + charge;
+    if (UNLIKELY(!charge_cover(&socket->memory, unix_pages(sent)))) {
+        atomic_fetch_sub_explicit(&socket->sent, charge, memory_order_relaxed);
+        return -ENOMEM;
+    }
     if (has_room(socket))
-        return;
+        return 0;
     spin_lock(&socket->lock);
     if (!has_room(socket))
         object_signal(&socket->socket.object, UNIX_WRITABLE, 0);
     spin_unlock(&socket->lock);
+    return 0;
 }
 
 // --- senders that poll for room in another's queue ---
@@ -145,6 +152,11 @@ static status_t make_packet(struct unix_socket *socket, struct message *message,
     status_t status = packet_create(message->data, message->data->resid, &packet);
     if (status != 0)
         return status;
+    status = charge_sender(socket, packet->charge);
+    if (status != 0) {
+        packet_destroy(packet);
+        return status;
+    }
     struct ancillary *ancillary = message->ancillary;
     packet->credentials = ancillary && ancillary->has_credentials ? ancillary->credentials : socket_credentials();
     if (ancillary) {
@@ -158,7 +170,6 @@ static status_t make_packet(struct unix_socket *socket, struct message *message,
     spin_unlock(&socket->lock);
     unix_get(socket);
     packet->sender = socket;
-    charge_sender(socket, packet->charge);
     *out = packet;
     return 0;
 }

@@ -24,6 +24,28 @@ void unix_end_update_locked(struct unix_connection *connection, unsigned side) {
         object_signal(object, before & ~now, now & ~before);
 }
 
+void unix_queue_emptied_locked(struct unix_end *end) {
+    end->bytes = 0;
+    (void)charge_set(&end->memory, 0); // gives back
+    end->paid = 0;
+}
+
+static void count_paid(struct unix_end *end) {
+    int64_t pages = atomic_load_explicit(&end->memory.charged, memory_order_relaxed);
+    end->paid = (uint32_t)(MIN(pages, (int64_t)(UINT32_MAX >> PAGE_SHIFT)) << PAGE_SHIFT);
+}
+
+bool unix_pay(struct unix_end *end, uint32_t bytes) {
+    bool paid = charge_cover(&end->memory, unix_pages(bytes));
+    count_paid(end);
+    return paid;
+}
+
+void unix_pay_less(struct unix_end *end) {
+    charge_shrink(&end->memory, unix_pages(end->bytes));
+    count_paid(end);
+}
+
 status_t unix_stream_shutdown(struct socket *base, bool read, bool write) {
     struct unix_socket *socket = to_unix(base);
     struct unix_connection *connection = unix_connection_of(socket);
@@ -56,7 +78,7 @@ void unix_stream_close(struct unix_socket *socket) {
         atomic_store_explicit(&other->socket->socket.error, ECONNRESET, memory_order_relaxed);
     if (!mine->reading) {
         list_splice_back(&dead, &mine->packets);
-        mine->bytes = 0;
+        unix_queue_emptied_locked(mine);
     }
     wait_queue_wake_all(&mine->readers);
     wait_queue_wake_all(&mine->writers);

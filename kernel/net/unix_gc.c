@@ -55,7 +55,7 @@ static void sweep(struct flight *flight) {
         spin_lock(&connection->lock);
         if (!end->reading) {
             list_splice_back(&dead, &end->packets);
-            end->bytes = 0;
+            unix_queue_emptied_locked(end);
         }
         spin_unlock(&connection->lock);
     } else {

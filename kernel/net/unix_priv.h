@@ -10,6 +10,7 @@
 
 #include "packet.h"
 
+#include <mm/account.h>
 #include <net/socket.h>
 #include <object/flight.h>
 #include <vfs/path.h>
@@ -38,10 +39,12 @@ struct unix_landing {
 // One end of a connection: what it has yet to read, and what is the matter with it.
 struct unix_end {
     struct list_node packets;
-    uint32_t bytes; // charge of the packets: against the other end's send buffer
-    uint32_t limit; // the other end's send buffer
-    bool reading;   // a reader has taken the first packets out and may put them back
-    bool closed;    // the socket is closed
+    uint32_t bytes;              // charge of the packets: against the other end's send buffer
+    uint32_t limit;              // the other end's send buffer
+    uint32_t paid;               // bytes that `memory` covers
+    struct memory_charge memory; // who made the other end's socket pays for the packets
+    bool reading;                // a reader has taken the first packets out and may put them back
+    bool closed;                 // the socket is closed
     bool shut_read, shut_write;
     struct unix_landing *landing; // of a reader that sleeps; null: none
     struct unix_socket *socket;   // weak: cleared when the socket is destroyed
@@ -87,7 +90,8 @@ struct unix_socket {
     struct list_node blocked;      // struct unix_socket.blocked_node: told when there is room; one reference each
     struct list_node blocked_node; // under the receiver's lock
     _Atomic bool is_blocked;
-    _Atomic uint32_t sent; // charge of our datagrams that nobody has read yet
+    _Atomic uint32_t sent;       // charge of our datagrams that nobody has read yet
+    struct memory_charge memory; // for these; its account pays for what streams queue, too (unix_end.memory)
 };
 
 ALWAYS_INLINE struct unix_socket *to_unix(struct socket *socket) {
@@ -119,13 +123,28 @@ ALWAYS_INLINE bool unix_send_is_shut(const struct unix_end *mine, const struct u
     return mine->shut_write || other->shut_read || other->closed;
 }
 
+// Does the sender's job pay for so many bytes in this queue? Mostly it does already.
+bool unix_pay(struct unix_end *end, uint32_t bytes);
+ALWAYS_INLINE bool unix_is_paid(struct unix_end *end, uint32_t bytes) {
+    return LIKELY(bytes <= end->paid) || unix_pay(end, bytes);
+}
+// Less lies in the queue: it pays for little more.
+void unix_pay_less(struct unix_end *end);
+#define UNIX_PAID_AHEAD (8 * (uint32_t)PAGE_SIZE)
+
+// Packets of so many bytes, in pages to pay for.
+ALWAYS_INLINE int64_t unix_pages(uint32_t bytes) {
+    return (int64_t)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
 // Has the queue at `end` drained enough for its senders to go on?
 ALWAYS_INLINE bool unix_has_drained(const struct unix_end *end) {
     return end->bytes <= end->limit / 4;
 }
 
 // --- unix.c ---
-struct unix_socket *unix_alloc(int type);
+// `payer`: who pays for what is sent through it (null: nobody).
+struct unix_socket *unix_alloc(int type, struct memory_account *payer);
 extern const struct socket_ops unix_stream_ops, unix_datagram_ops;
 
 // --- unix_name.c ---
@@ -142,6 +161,7 @@ void unix_name_release(struct unix_socket *socket);
 
 // --- unix_connect.c ---
 struct unix_connection *unix_connection_create(struct unix_socket *a, struct unix_socket *b);
+void unix_connection_free(struct unix_connection *connection); // both sockets are gone
 status_t unix_stream_pair(struct unix_socket *a, struct unix_socket *b);
 status_t unix_stream_connect(struct socket *socket, const struct address *address, bool nonblock);
 status_t unix_listen(struct socket *socket, int backlog);
@@ -159,6 +179,8 @@ void unix_take_ancillary(struct packet *packet, struct message *message, bool pe
 // --- unix_end.c ---
 status_t unix_stream_shutdown(struct socket *socket, bool read, bool write);
 void unix_stream_close(struct unix_socket *socket);
+// All packets of this end's queue were taken away at once. The connection is locked.
+void unix_queue_emptied_locked(struct unix_end *end);
 // Brings the signals of one end in line with the state.
 void unix_end_update_locked(struct unix_connection *connection, unsigned side) REQUIRES(&connection->lock);
 

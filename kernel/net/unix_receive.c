@@ -39,6 +39,8 @@ static void uncharge(struct unix_connection *connection, unsigned side, uint32_t
     struct unix_end *mine = &connection->end[side];
     bool was_drained = unix_has_drained(mine);
     mine->bytes -= charge;
+    if (UNLIKELY(mine->paid > mine->bytes + UNIX_PAID_AHEAD))
+        unix_pay_less(mine);
     if (UNLIKELY(!was_drained && unix_has_drained(mine))) {
         wait_queue_wake_all(&mine->writers);
         unix_end_update_locked(connection, !side);

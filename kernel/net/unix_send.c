@@ -23,9 +23,12 @@ static status_t wait_for_room(struct unix_connection *connection, unsigned side,
     }
 }
 
-static void append(struct unix_connection *connection, unsigned side, struct packet *packet)
+// -ENOMEM: the sender's job cannot pay for it.
+ALWAYS_INLINE status_t append(struct unix_connection *connection, unsigned side, struct packet *packet)
     REQUIRES(&connection->lock) {
     struct unix_end *to = &connection->end[!side];
+    if (UNLIKELY(!unix_is_paid(to, to->bytes + packet->charge)))
+        return -ENOMEM;
     bool was_drained = unix_has_drained(to);
     list_push_back(&to->packets, &packet->node);
     to->bytes += packet->charge;
@@ -34,6 +37,7 @@ static void append(struct unix_connection *connection, unsigned side, struct pac
     wait_queue_wake_one_sync(&to->readers);
     if (LIKELY(to->socket != nullptr))
         object_signal(&to->socket->socket.object, 0, SIGNALS_READ);
+    return 0;
 }
 
 // Queues the packet, which it takes over on success only.
@@ -42,7 +46,7 @@ static status_t send_packet(struct unix_connection *connection, unsigned side, s
     spin_lock(&connection->lock);
     status_t status = wait_for_room(connection, side, message, deadline);
     if (LIKELY(status == 0 && !packet->rights))
-        append(connection, side, packet);
+        status = append(connection, side, packet);
     spin_unlock(&connection->lock);
     if (LIKELY(!packet->rights) || status != 0)
         return status;
@@ -52,7 +56,7 @@ static status_t send_packet(struct unix_connection *connection, unsigned side, s
     if (unix_send_is_shut(&connection->end[side], &connection->end[!side]))
         status = -EPIPE;
     else
-        append(connection, side, packet);
+        status = append(connection, side, packet);
     spin_unlock(&connection->lock);
     flight_unlock();
     return status;

@@ -5,6 +5,7 @@
 // may hold the process tree's.
 #include <object/job.h>
 
+#include <arch/thread.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
 #include <mm/page.h>
@@ -175,11 +176,21 @@ static bool charge_up(struct job *job, uint64_t count, size_t counter, size_t li
     return true;
 }
 
-bool job_charge_threads(struct job *job, uint64_t count) {
-    return charge_up(job, count, offsetof(struct job, threads), offsetof(struct job, threads_limit));
+// What a thread keeps in the kernel: its stack, and its structures, vector state included.
+enum { THREAD_PAGES = KERNEL_STACK_SIZE / PAGE_SIZE + 2 };
+
+status_t job_charge_threads(struct job *job, uint64_t count) {
+    if (!charge_up(job, count, offsetof(struct job, threads), offsetof(struct job, threads_limit)))
+        return -EAGAIN;
+    if (account_charge(&job->memory, (int64_t)count * THREAD_PAGES))
+        return 0;
+    for (; job; job = job->parent)
+        atomic_fetch_sub_explicit(&job->threads, count, memory_order_relaxed);
+    return -ENOMEM;
 }
 
 void job_uncharge_threads(struct job *job, uint64_t count) {
+    account_uncharge(&job->memory, (int64_t)count * THREAD_PAGES);
     for (; job; job = job->parent)
         atomic_fetch_sub_explicit(&job->threads, count, memory_order_relaxed);
 }

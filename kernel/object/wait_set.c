@@ -21,6 +21,7 @@
 #include <lib/fmt.h>
 #include <lib/rbtree.h>
 #include <lib/status.h>
+#include <mm/account.h>
 #include <mm/slab.h>
 #include <sched/mutex.h>
 #include <sched/thread.h>
@@ -32,6 +33,7 @@ struct wait_set {
     struct mutex mutex;
     struct rb_tree items;
     unsigned item_count;
+    struct memory_charge memory; // for the items: whoever made the set pays
     struct spinlock lock;
     struct list_node ready;
     struct wait_queue sleepers;
@@ -173,7 +175,13 @@ static int depth_above(struct wait_set *set, int level) {
     return depth;
 }
 
+static int64_t pages_for(unsigned items) {
+    return (int64_t)((items * sizeof(struct item) + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
 static struct item *make_item(struct wait_set *set, struct object *object, int key) {
+    if (!charge_cover(&set->memory, pages_for(set->item_count + 1)))
+        return nullptr;
     struct item *item = slab_alloc(&item_cache);
     if (!item)
         return nullptr;
@@ -409,11 +417,14 @@ static void set_closed(struct object *object) {
     mutex_lock(&set->mutex);
     for (struct rb_node *node; (node = rb_first(&set->items)) != nullptr;)
         drop(set, RB_ENTRY(node, struct item, node));
+    (void)charge_set(&set->memory, 0); // gives back
     mutex_unlock(&set->mutex);
 }
 
 static void set_destroy(struct object *object) {
-    slab_free(&wait_set_cache, CONTAINER_OF(object, struct wait_set, object));
+    struct wait_set *set = CONTAINER_OF(object, struct wait_set, object);
+    charge_fini(&set->memory);
+    slab_free(&wait_set_cache, set);
 }
 
 static int set_describe(struct object *object, char *to, size_t size) {
@@ -443,6 +454,7 @@ struct object *wait_set_create(void) {
     mutex_init(&set->mutex);
     rb_init(&set->items);
     set->item_count = 0;
+    charge_init(&set->memory, account_current());
     spin_init(&set->lock);
     list_init(&set->ready);
     wait_queue_init(&set->sleepers);

@@ -260,8 +260,9 @@ long process_clone(const struct clone_request *r) {
         return status;
     if (!may_have_thread(self))
         return -EAGAIN;
-    if (!job_charge_threads(self->task.job, 1))
-        return -EAGAIN;
+    status = job_charge_threads(self->task.job, 1);
+    if (status != 0)
+        return status;
     bool new_process = !(r->flags & CLONE_THREAD);
     struct process *process = new_process ? process_copy(r->flags) : self;
     status = -ENOMEM;

@@ -95,7 +95,7 @@ static status_t give_parts(struct process *process) {
     if (!process->account || !process->actions || !process->task.handles || !process->task.fs)
         return -ENOMEM;
     handle_table_set_limit(process->task.handles, process->limits[RLIMIT_NOFILE].soft);
-    if (!job_charge_threads(&job_root, 1))
+    if (job_charge_threads(&job_root, 1) != 0)
         return -EAGAIN;
     return handle_table_set_job(process->task.handles, &job_root);
 }

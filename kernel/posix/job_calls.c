@@ -89,9 +89,10 @@ long sys_job_info(int handle, void __user *out, size_t size) {
 static status_t move_charges(struct process *process, struct job *from, struct job *to) {
     struct aspace *aspace = process->task.aspace;
     struct handle_table *handles = process->task.handles;
-    if (!job_charge_threads(to, 1))
-        return -EAGAIN;
-    status_t status = handle_table_is_shared(handles) ? 0 : handle_table_set_job(handles, to);
+    status_t status = job_charge_threads(to, 1);
+    if (status != 0)
+        return status;
+    status = handle_table_is_shared(handles) ? 0 : handle_table_set_job(handles, to);
     if (status != 0)
         goto fail_threads;
     status = -ENOMEM;

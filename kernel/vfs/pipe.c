@@ -2,7 +2,8 @@
 // Pipes and FIFOs: reading, writing, waiting.
 //
 // The contents are a flat ring. It is allocated at the first write and grows as it is filled, from one page to the
-// limit (64 KiB unless F_SETPIPE_SZ), since most pipes of a shell carry little. `mutex` protects the contents and is
+// limit (64 KiB unless F_SETPIPE_SZ), since most pipes of a shell carry little; the maker's job pays for it, and where
+// that can pay no more the pipe makes do with the buffer it has. `mutex` protects the contents and is
 // held while user memory is copied. Sleepers wait under wait_lock, with conditions made of head, tail and the counts of
 // readers and writers; whoever changes one of these calls `pipe_notify` afterwards, which also keeps the poll signals
 // true. Lock order: mutex, wait_lock, object lock.
@@ -84,11 +85,33 @@ status_t pipe_wait_for_room(struct pipe *pipe, size_t need) {
 
 // ---------------------------------------------------------------- the ring
 
+// What the maker's job pays for a buffer of `size` bytes and the packets in it.
+static bool charge_for(struct pipe *pipe, uint32_t size, uint32_t packets) REQUIRES(&pipe->mutex) {
+    uint32_t packet_pages = (uint32_t)(packets * sizeof(struct packet) / PAGE_SIZE);
+    return charge_set(&pipe->memory, (size + PAGE_SIZE - 1) / PAGE_SIZE + packet_pages);
+}
+
+static void free_packet(struct pipe *pipe, struct packet *packet) REQUIRES(&pipe->mutex) {
+    list_remove(&packet->node);
+    pipe->packet_count--;
+    slab_free(&packet_slab, packet);
+}
+
+static void free_contents(struct pipe *pipe) REQUIRES(&pipe->mutex) {
+    while (!list_is_empty(&pipe->packets))
+        free_packet(pipe, LIST_FIRST(&pipe->packets, struct packet, node));
+    kfree(pipe->buffer);
+}
+
 // Makes the buffer `size` bytes, a power of two that holds the contents.
 static status_t set_buffer_size(struct pipe *pipe, uint32_t size) REQUIRES(&pipe->mutex) {
-    uint8_t *buffer = kmalloc(size);
-    if (!buffer)
+    if (!charge_for(pipe, size, pipe->packet_count))
         return -ENOMEM;
+    uint8_t *buffer = kmalloc(size);
+    if (!buffer) {
+        (void)charge_for(pipe, pipe->size, pipe->packet_count); // gives back
+        return -ENOMEM;
+    }
     uint64_t tail = pipe->tail, head = pipe->head;
     for (uint64_t at = tail; at < head;) {
         uint32_t from = (uint32_t)at & (pipe->size - 1), to = (uint32_t)at & (size - 1);
@@ -146,8 +169,7 @@ static ssize_t take_packet(struct pipe *pipe, struct uio *uio) REQUIRES(&pipe->m
     if (done < size)
         return -EFAULT;
     atomic_store(&pipe->tail, packet->end);
-    list_remove(&packet->node);
-    slab_free(&packet_slab, packet);
+    free_packet(pipe, packet);
     return (ssize_t)done;
 }
 
@@ -170,8 +192,7 @@ void pipe_consume(struct pipe *pipe, size_t size) {
             packet->start = MAX(packet->start, tail);
             return;
         }
-        list_remove(&packet->node);
-        slab_free(&packet_slab, packet);
+        free_packet(pipe, packet);
     }
 }
 
@@ -203,9 +224,12 @@ static ssize_t pipe_read(struct object *object, struct uio *uio, loff_t *pos, un
 }
 
 static status_t add_packet(struct pipe *pipe, uint64_t start, uint64_t end) REQUIRES(&pipe->mutex) {
+    if (!charge_for(pipe, pipe->size, pipe->packet_count + 1))
+        return -ENOMEM;
     struct packet *packet = slab_alloc(&packet_slab);
     if (!packet)
         return -ENOMEM;
+    pipe->packet_count++;
     packet->start = start;
     packet->end = end;
     list_push_back(&pipe->packets, &packet->node);
@@ -275,12 +299,11 @@ static ssize_t pipe_write(struct object *object, struct uio *uio, loff_t *pos, u
 // ---------------------------------------------------------------- the ends
 
 static void drop_contents(struct pipe *pipe) REQUIRES(&pipe->mutex) {
-    while (!list_is_empty(&pipe->packets))
-        slab_free(&packet_slab, LIST_ENTRY(list_pop_front(&pipe->packets), struct packet, node));
     atomic_store(&pipe->tail, pipe->head);
-    kfree(pipe->buffer);
+    free_contents(pipe);
     pipe->buffer = nullptr;
     pipe->size = 0;
+    (void)charge_for(pipe, 0, 0); // gives back
 }
 
 static void no_op(struct object *object) {}
@@ -297,6 +320,8 @@ static struct pipe *pipe_new(bool fifo) NO_THREAD_SAFETY {
     pipe->size = 0;
     pipe->limit = PIPE_DEFAULT_SIZE;
     list_init(&pipe->packets);
+    pipe->packet_count = 0;
+    charge_init(&pipe->memory, account_current());
     pipe->capacity = PIPE_DEFAULT_SIZE;
     pipe->head = pipe->tail = 0;
     spin_init(&pipe->wait_lock);
@@ -318,9 +343,8 @@ static struct pipe *pipe_new(bool fifo) NO_THREAD_SAFETY {
 void pipe_put(struct pipe *pipe) NO_THREAD_SAFETY {
     if (!refcount_down(&pipe->ref))
         return;
-    kfree(pipe->buffer);
-    while (!list_is_empty(&pipe->packets))
-        slab_free(&packet_slab, LIST_ENTRY(list_pop_front(&pipe->packets), struct packet, node));
+    free_contents(pipe);
+    charge_fini(&pipe->memory);
     slab_free(&pipe_slab, pipe);
 }
 

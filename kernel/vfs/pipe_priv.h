@@ -4,6 +4,8 @@
 
 #include "vfs_priv.h"
 
+#include <mm/account.h>
+
 enum { PIPE_DEFAULT_SIZE = 65536, PIPE_FIRST_BUFFER = 4096, PIPE_MAX_SIZE = 1 << 20 };
 
 // A write in packet mode (O_DIRECT): one read never goes across its end.
@@ -26,6 +28,8 @@ struct pipe {
     uint32_t size GUARDED_BY(&mutex); // of the buffer: a power of two, grows up to `limit`
     uint32_t limit GUARDED_BY(&mutex);
     struct list_node packets GUARDED_BY(&mutex);
+    uint32_t packet_count GUARDED_BY(&mutex);
+    struct memory_charge memory; // whoever made it pays for buffer and packets; under mutex
     _Atomic uint32_t capacity;   // = limit, or less if memory is short; written under mutex
     _Atomic uint64_t head, tail; // written under mutex; the sleepers' conditions read them under wait_lock
     struct spinlock wait_lock;

@@ -22,7 +22,7 @@ static struct task task = {.thread_count = 1};
 static struct socket *a, *b;
 
 static void make_pair(int type) {
-    struct unix_socket *first = unix_alloc(type), *second = unix_alloc(type);
+    struct unix_socket *first = unix_alloc(type, nullptr), *second = unix_alloc(type, nullptr);
     a = &first->socket, b = &second->socket;
     object_handle_acquire(&a->object), object_handle_acquire(&b->object);
     status_t status = type == SOCK_DGRAM ? unix_datagram_pair(first, second) : unix_stream_pair(first, second);
@@ -202,7 +202,7 @@ static ssize_t send_objects(struct socket *over, struct object *first, struct ob
 }
 
 static void test_rights(void) {
-    struct unix_socket *passenger = unix_alloc(SOCK_STREAM);
+    struct unix_socket *passenger = unix_alloc(SOCK_STREAM, nullptr);
     make_pair(SOCK_STREAM);
     is(send_objects(a, &passenger->socket.object, nullptr), 1, "a socket is sent");
     is(passenger->socket.object.handles, 1, "and has one handle, in flight");

@@ -28,6 +28,9 @@ void account_put(struct memory_account *account);
 MUST_USE bool account_charge(struct memory_account *account, int64_t pages);
 void account_uncharge(struct memory_account *account, int64_t pages);
 
+// Of the job of the program that runs; null: of the kernel's own threads. No reference.
+struct memory_account *account_current(void);
+
 // A holder's part: what it has charged, of which it uses some.
 struct memory_charge {
     struct memory_account *account; // one reference; null: nobody pays
@@ -44,6 +47,14 @@ void charge_shrink(struct memory_charge *charge, int64_t used);
 ALWAYS_INLINE bool charge_cover(struct memory_charge *charge, int64_t used) {
     return LIKELY(used <= atomic_load_explicit(&charge->charged, memory_order_relaxed)) || charge_grow(charge, used);
 }
+// Little is kept: for what grows and empties all the time.
+ALWAYS_INLINE void charge_trim(struct memory_charge *charge, int64_t used) {
+    if (UNLIKELY(atomic_load_explicit(&charge->charged, memory_order_relaxed) > used + 8))
+        charge_shrink(charge, used);
+}
+// Exactly `used` pages from now on, nothing ahead. No other call on this charge at the same time. False (and nothing
+// has changed): a limit is reached.
+MUST_USE bool charge_set(struct memory_charge *charge, int64_t used);
 // Another account pays from now on: false if it cannot. No other call on this charge at the same time but
 // charge_cover.
 MUST_USE bool charge_move(struct memory_charge *charge, struct memory_account *account);

@@ -66,9 +66,10 @@ struct job *job_next(struct job *after);
 // A task begins in the job or ends. -EAGAIN: the job is killed.
 MUST_USE status_t job_add_task(struct job *job);
 void job_remove_task(struct job *job);
-// False: a limit is reached, here or above.
-MUST_USE bool job_charge_threads(struct job *job, uint64_t count);
+// With what they keep in the kernel. -EAGAIN, -ENOMEM: the limit on threads or on memory is reached, here or above.
+MUST_USE status_t job_charge_threads(struct job *job, uint64_t count);
 void job_uncharge_threads(struct job *job, uint64_t count);
+// False: a limit is reached, here or above.
 MUST_USE bool job_charge_handles(struct job *job, uint64_t count);
 void job_uncharge_handles(struct job *job, uint64_t count);
 // True: no job from here up has a limit on handles, so a table may charge ahead.
