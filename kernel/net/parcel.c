@@ -56,7 +56,7 @@ status_t parcel_pack(const int32_t *handles, unsigned count, struct parcel **out
     for (unsigned i = 0; i < count; i++) {
         struct handle_ref ref;
         status_t status = handle_lookup(handles[i], 0, &ref);
-        if (status == 0 && !(ref.rights & RIGHT_TRANSFER)) {
+        if (status == 0 && ~ref.rights & (RIGHT_TRANSFER | RIGHT_DUPLICATE)) { // the sender keeps its own
             handle_release(&ref);
             status = -EACCES;
         }
