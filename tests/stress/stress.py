@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MPL-2.0
 """stress: long loads in the guest that must leave free memory and the counters of live objects where they were. TAP.
 
-    stress.py             10,000 fork+exec, five minutes of hackbench-like load, and as long of what
-                          tests/system/weak_memory.c does, on 4 CPUs
-    stress.py --short     500, and ten seconds of each
+    stress.py             10,000 fork+exec, five minutes of hackbench-like load, as long of what
+                          tests/system/weak_memory.c does, and 20,000 servers killed at random points of calls
+                          (tests/system/native_calls.c, native_replies.c), on 4 CPUs
+    stress.py --short     500, ten seconds of each, and 1,000
     stress.py --minutes N --count N
 """
 
@@ -30,8 +31,11 @@ def main():
     count, seconds = (500, 10) if args.short else (args.count, int(args.minutes * 60))
     number = failed = 0
     programs = arches.programs_of(args.arch)
-    for folder, load in ((programs / "stress", f"stress exec {count}"), (programs / "stress", f"stress hackbench {seconds}"),
-                         (programs / "bin/tests", f"weak_memory {seconds}")):
+    loads = [(programs / "stress", f"stress exec {count}"), (programs / "stress", f"stress hackbench {seconds}"),
+             (programs / "bin/tests", f"weak_memory {seconds}")]
+    if not args.linux:
+        loads += [(programs / "bin/tests", f"native_calls {count}"), (programs / "bin/tests", f"native_replies {count}")]
+    for folder, load in loads:
         command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", "4", "--timeout",
                    str(1.2 * seconds + count / 3 + 120), "--files", folder, "--cmd", f"/files/{load}"]
         if args.linux:
