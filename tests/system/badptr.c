@@ -122,7 +122,8 @@ static void every_call(void) {
         int status = in_child({
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             guard();
-            int fd = open("victim", O_RDWR | O_CREAT, 0600);
+            // A small number would be somebody's process ID, too: prlimit64 would take our parent's CPU time.
+            int fd = fcntl(open("victim", O_RDWR | O_CREAT, 0600), F_DUPFD, 1000);
             on_signal(SIGALRM, wake, 0); // a call that waits is interrupted, and the next value has its turn
             attack(number, fd);
         });
