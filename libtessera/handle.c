@@ -21,6 +21,14 @@ int handle_info(int handle, struct handle_info *info) {
     return (int)native_call(NATIVE_handle_info, handle, (long)info, sizeof *info, 0, 0);
 }
 
+int thread_open(int tid, unsigned flags) {
+    return (int)native_call(NATIVE_thread_open, tid, flags, 0, 0, 0);
+}
+
+int vmo_clone(int vmo, unsigned flags) {
+    return (int)native_call(NATIVE_vmo_clone, vmo, flags, 0, 0, 0);
+}
+
 void handle_close(int handle) {
     if (handle >= 0)
         close(handle);

@@ -13,12 +13,16 @@ int handle_duplicate(int handle, uint32_t rights, unsigned flags);
 // RIGHT_TRANSFER, and the right to change that task.
 int handle_transfer(int handle, int task, uint32_t rights);
 int handle_info(int handle, struct handle_info *info);
+// A thread as an object: to wait for its end, to set an exception port. 0: the current thread. -EPERM, -ESRCH.
+int thread_open(int tid, unsigned flags);
+// A private copy of a memfd or a file in tmpfs, as it is now. Needs RIGHT_READ and RIGHT_DUPLICATE.
+int vmo_clone(int vmo, unsigned flags);
 void handle_close(int handle); // negative: nothing to close
 
 // Clears and raises signals among SIGNAL_USER. Needs RIGHT_SIGNAL.
 int object_signal(int handle, uint32_t clear, uint32_t set);
 // Waits until one of `count` objects has a signal that is wanted: how many have; `observed` is filled in. Needs
-// RIGHT_WAIT of each. -ETIMEDOUT, -EAGAIN (a deadline in the past), -EINTR.
+// RIGHT_WAIT of each. -ETIMEDOUT, also at once if the deadline is past; -EINTR.
 int object_wait(struct wait_entry *entries, unsigned count, int64_t deadline);
 
 // The handle that init gave this process under a name (docs/services.md), or -ENOENT.
