@@ -139,11 +139,16 @@ void thread_set_work(struct thread *thread, uint32_t bits) {
 
 // With a thread that is about to block: it stores BLOCKED, then looks at the flags; here the flags are stored, then the
 // state is looked at. All four are sequentially consistent, so one of the two sees the other.
+//
+// The work comes before the flags: a wait that a flag ends returns -ERESTARTSYS or -EINTR, and the thread may be on its
+// way to user mode before the next line here is executed. It must find the work there, or the program would see a
+// result that was meant for the kernel. If the thread takes up the work before it is interrupted, no flag is left
+// behind: it clears them under the lock that the caller of this holds (kernel/posix: the signal_lock).
 void thread_interrupt(struct thread *thread, bool fatal) {
+    atomic_fetch_or_explicit(&thread->work, THREAD_WORK_SIGNAL, memory_order_seq_cst);
     if (fatal)
         atomic_exchange_explicit(&thread->killed, true, memory_order_seq_cst);
     atomic_exchange_explicit(&thread->interrupted, true, memory_order_seq_cst);
-    atomic_fetch_or_explicit(&thread->work, THREAD_WORK_SIGNAL, memory_order_seq_cst);
     if (atomic_load_explicit(&thread->state, memory_order_seq_cst) == THREAD_BLOCKED) {
         bool may_end = thread->wait_mode == WAIT_INTERRUPTIBLE || (fatal && thread->wait_mode == WAIT_KILLABLE);
         if (may_end)

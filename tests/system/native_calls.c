@@ -304,7 +304,7 @@ static void changing_memory(void) {
 // A server that counts what it answers in shared memory and is killed at random points of calls.
 static void random_kills(int rounds) {
     struct count {
-        _Atomic long answered;
+        _Atomic long answered, failed;
     } *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     long answers = 0, errors = 0, lost = 0;
     uint32_t seed = 12345;
@@ -317,6 +317,7 @@ static void random_kills(int rounds) {
                 out.header = (struct fipc_message){.type = 2, .size = i % 2 ? 64 : 100};
                 failed = fipc_reply_recv(&out, port, &in, PACKET_ROOM, FIPC_FOREVER);
             }
+            count->failed++;
         });
         close(port);
         seed = seed * 1664525 + 1013904223;
@@ -342,6 +343,7 @@ static void random_kills(int rounds) {
         wait_status(killer), wait_status(server);
         close(right);
     }
+    is(count->failed, 0, "a server that is killed while it receives sees no error before it dies");
     munmap(count, 4096);
     is(errors, rounds, "%d servers killed: each client gets EPIPE in the end", rounds);
     is(lost, 0, "and before it an answer for each call, %ld in all", answers);
