@@ -79,7 +79,7 @@ void arch_thread_fini(struct thread *thread) {
     arch->context = nullptr;
 }
 
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     struct host_context *from = context_of(prev), *to = context_of(next);
     switched_from = prev;
     host_current = next;

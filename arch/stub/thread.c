@@ -21,7 +21,7 @@ void arch_thread_fini(struct thread *thread) {}
 
 // Callee-saved registers and stack pointer; TLS; vector state if either thread has used it (arch_vector_area_alloc
 // gives room at first use); the stack for the next entry; arch_current().
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     return prev;
 }
 

@@ -87,20 +87,33 @@ static struct thread *choose(struct run_queue *rq, struct thread *direct, nsec_t
     return LIKELY(next != nullptr) ? next : rq->idle;
 }
 
-void switch_finish(struct thread *prev) {
+// `prev` does not come back to this CPU by itself.
+static NOINLINE void switch_leave(struct thread *prev) {
     // Once on_cpu is false, `prev` may run elsewhere, die and be freed: look first.
     bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD;
-    bool leaving = prev->leaving;
     prev->leaving = false;
     atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
     arch_irq_enable();
-    if (UNLIKELY(leaving))
+    if (!dead) {
         thread_enqueue(prev, false);
-    if (UNLIKELY(dead)) {
-        arch_thread_fini(prev);
-        if (prev->last_words)
-            prev->last_words(prev);
+        return;
     }
+    arch_thread_fini(prev);
+    if (prev->last_words)
+        prev->last_words(prev);
+}
+
+ALWAYS_INLINE void switch_end(struct thread *prev) {
+    if (UNLIKELY(prev->leaving)) {
+        switch_leave(prev);
+        return;
+    }
+    atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
+    arch_irq_enable();
+}
+
+void switch_finish(struct thread *prev) {
+    switch_end(prev);
 }
 
 void schedule(enum switch_kind kind, struct thread *direct) {
@@ -149,42 +162,43 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
     if (next->aspace != prev->aspace)
         arch_aspace_switch(next->aspace);
-    switch_finish(arch_thread_switch(prev, next));
+    switch_end(arch_thread_switch(prev, next));
 }
 
 // What schedule() does when the slice goes on under another thread: no choice, nothing to program, nothing to learn.
-void schedule_direct(struct thread *next) {
+// The CPU's part in a grace period and its deferred procedures can wait for the next way out to user mode or the next
+// sample.
+SAVES_NOTHING void schedule_direct(struct thread *next) {
     struct thread *prev = arch_current();
     lockdep_assert_none_held(prev);
     struct run_queue *rq = &this_cpu(run_queue);
     arch_irq_disable();
-    rcu_quiescent(rq->cpu);
     nsec_t now = arch_clock_now();
     spin_lock(&rq->lock);
     nsec_t ran = now - prev->run_start;
     prev->run_time += ran;
     if (UNLIKELY(prev->share != nullptr))
         share_account(rq, prev, ran);
+    next->run_start = now;
     next->slice_left = prev->slice_left - ran;
     next->queued_level = MAX(next->level, prev->queued_level);
     prev->switches_voluntary++;
+    rq->switches++;
     rq->clock = now;
     rq->current = next;
-    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED;
-    if (UNLIKELY(work != 0)) { // somebody better came since the claim: `next` has to make room
+    // What others want of this CPU goes along, whether it came before the claim or since. From here on it goes to
+    // `next`: a wish for a switch is made with the queue locked, a deferred procedure with interrupts off.
+    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & (THREAD_WORK_RESCHED | THREAD_WORK_DPC);
+    if (UNLIKELY(work != 0)) {
         atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
         atomic_fetch_or_explicit(&next->work, work, memory_order_relaxed);
     }
     spin_unlock(&rq->lock);
-    next->run_start = now;
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
-    if (UNLIKELY(dpc_is_pending(rq)))
-        atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
-    rq->switches++;
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
     if (next->aspace != prev->aspace)
         arch_aspace_switch(next->aspace);
-    switch_finish(arch_thread_switch(prev, next));
+    switch_end(arch_thread_switch(prev, next));
 }
 
 void sched_thread_start(struct thread *prev) {

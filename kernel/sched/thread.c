@@ -37,6 +37,7 @@ void thread_start(struct thread *thread) {
 void thread_exit(void (*last_words)(struct thread *thread)) {
     struct thread *self = arch_current();
     self->last_words = last_words;
+    self->leaving = true;
     atomic_store_explicit(&self->state, THREAD_DEAD, memory_order_relaxed);
     schedule(SWITCH_BLOCK, nullptr);
     panic("a dead thread runs");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// The switch from one kernel stack to another: C has saved what the caller may clobber, so only the callee-saved
-// registers and the stack pointer are exchanged, and the current thread (SP_EL0).
+// The switch from one kernel stack to another. The caller (thread.c) has told the compiler that every register is lost,
+// so only frame pointer, return address and stack pointer are exchanged, and the current thread (SP_EL0).
 #include "cpu/asm.h"
 
 // struct thread *arm64_switch_stacks(struct thread *prev, struct thread *next)
@@ -13,23 +13,13 @@
     .balign 16
 arm64_switch_stacks:
     hint #25 // paciasp: the address on the stack belongs to this stack, by the kernel's one key
-    stp x19, x20, [sp, #-96]!
-    stp x21, x22, [sp, #16]
-    stp x23, x24, [sp, #32]
-    stp x25, x26, [sp, #48]
-    stp x27, x28, [sp, #64]
-    stp x29, x30, [sp, #80]
+    stp x29, x30, [sp, #-16]!
     mov x9, sp
     str x9, [x0, #THREAD_STACK_POINTER]
     ldr x9, [x1, #THREAD_STACK_POINTER]
     mov sp, x9
     msr sp_el0, x1
-    ldp x21, x22, [sp, #16]
-    ldp x23, x24, [sp, #32]
-    ldp x25, x26, [sp, #48]
-    ldp x27, x28, [sp, #64]
-    ldp x29, x30, [sp, #80]
-    ldp x19, x20, [sp], #96
+    ldp x29, x30, [sp], #16
     hint #29 // autiasp
     ret
 END arm64_switch_stacks

@@ -10,14 +10,13 @@
 #include <lib/status.h>
 #include <lib/string.h>
 
-struct thread *arm64_switch_stacks(struct thread *prev, struct thread *next);
 void arm64_thread_first_code(void);
 
 // What arm64_switch_stacks loads.
 struct switch_frame {
-    uint64_t x19_x28[10], x29, x30;
+    uint64_t x29, x30;
 };
-static_assert(sizeof(struct switch_frame) == 96);
+static_assert(sizeof(struct switch_frame) == 16);
 
 // `address` as paciasp would have left it in x30 with that stack pointer. The hint does nothing where there are no
 // keys.
@@ -56,7 +55,20 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
     sysreg_write(SP_EL0, thread);
 }
 
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+// A call that every other register is lost in: what the compiler needs of them afterwards it keeps on the stack.
+ALWAYS_INLINE struct thread *switch_stacks(struct thread *prev, struct thread *next) {
+    register struct thread *from __asm__("x0") = prev;
+    register struct thread *to __asm__("x1") = next;
+    __asm__ volatile("bl arm64_switch_stacks"
+                     : "+r"(from), "+r"(to)
+                     :
+                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+                       "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "cc",
+                       "memory");
+    return from;
+}
+
+SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_of(prev), *to = arch_of(next);
     // The user's cache maintenance (SCTLR.UCI) is finished here, though its DSB may be executed on another CPU.
     dsb_ish();
@@ -65,7 +77,7 @@ struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     vector_switch(from, to);
     if (arm64_features.pauth)
         pauth_switch(from, to);
-    return arm64_switch_stacks(prev, next);
+    return switch_stacks(prev, next);
 }
 
 void arch_thread_fini(struct thread *thread) {

@@ -29,7 +29,7 @@ void arch_thread_fini(struct thread *thread);
 // Switches kernel stacks, vector state (only of threads that used it) and TLS base; makes `next`
 // arch_current(). Returns the thread that ran on this CPU just before, when `prev` runs again.
 // Interrupts off. Address spaces are switched by the caller (arch/mmu.h).
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
+SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
 
 // --- user registers ---
 // The frame of a thread that came from (or will go to) user mode.

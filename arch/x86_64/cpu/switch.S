@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-// The switch from one kernel stack to another: C has saved what the caller may clobber, so only the six
-// callee-saved registers and the stack pointer are exchanged.
+// The switch from one kernel stack to another. The caller (thread.c) has told the compiler that every register is lost,
+// so only the frame pointer and the stack pointer are exchanged.
 #include "cpu/asm.h"
 
 // struct thread *x86_switch_stacks(struct thread *prev, struct thread *next)
 // Returns, on the stack of next, the thread given as prev by whoever switched to it.
 FUNCTION x86_switch_stacks
     pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
     movq %rsp, THREAD_STACK_POINTER(%rdi)
     movq THREAD_STACK_POINTER(%rsi), %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
     popq %rbp
     movq %rdi, %rax
     ret

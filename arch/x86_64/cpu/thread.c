@@ -11,12 +11,11 @@
 #include <lib/status.h>
 #include <lib/string.h>
 
-struct thread *x86_switch_stacks(struct thread *prev, struct thread *next);
 void x86_thread_first_code(void);
 
 // What x86_switch_stacks pops.
 struct switch_frame {
-    uint64_t r15, r14, r13, r12, rbx, rbp, rip;
+    uint64_t rbp, rip;
 };
 
 // --- FS and GS base of user mode ---
@@ -94,13 +93,23 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
     x86_gs_current = thread;
 }
 
-struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+// A call that every other register is lost in: what the compiler needs of them afterwards it keeps on the stack.
+ALWAYS_INLINE struct thread *switch_stacks(struct thread *prev, struct thread *next) {
+    struct thread *last;
+    __asm__ volatile("call x86_switch_stacks"
+                     : "=a"(last), "+D"(prev), "+S"(next)
+                     :
+                     : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+    return last;
+}
+
+SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_of(prev), *to = arch_of(next);
     segment_bases_switch(from, to);
     vector_switch(from, to);
     this_cpu(x86_tss).rsp[0] = to->stack_top;
     x86_gs_current = next;
-    return x86_switch_stacks(prev, next);
+    return switch_stacks(prev, next);
 }
 
 void arch_thread_fini(struct thread *thread) {

@@ -29,17 +29,10 @@
 enum { SIGKILL = 9 };
 
 uint32_t vector_area_size;
-uint64_t vector_features;
+uint32_t vector_features;
+bool vector_optimised;
 
-static struct {
-    bool xsave, xsaveopt;
-} vector;
-
-struct vector_cpu {
-    struct arch_thread *owner;
-    bool off; // CR0.TS is set
-};
-static struct vector_cpu vector_cpu PER_CPU;
+struct vector_cpu vector_cpu PER_CPU;
 
 // What the registers are after reset: the legacy part of an area and an empty header.
 static const struct {
@@ -62,19 +55,17 @@ static void unit_off(void) {
 }
 
 static void area_save(void *area) {
-    uint32_t low = (uint32_t)vector_features, high = (uint32_t)(vector_features >> 32);
-    if (vector.xsaveopt)
-        __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(low), "d"(high) : "memory");
-    else if (vector.xsave)
-        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(low), "d"(high) : "memory");
+    if (vector_optimised)
+        __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
+    else if (x86_features.xsave)
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
     else
         __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 }
 
 static void area_load(const void *area) {
-    uint32_t low = (uint32_t)vector_features, high = (uint32_t)(vector_features >> 32);
-    if (vector.xsave)
-        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(low), "d"(high) : "memory");
+    if (x86_features.xsave)
+        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
     else
         __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
@@ -83,8 +74,7 @@ void vector_reset(void) {
     area_load(&initial_area);
 }
 
-// Called at each switch, interrupts off.
-void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
+void vector_switch_slow(struct arch_thread *prev, struct arch_thread *next) {
     struct vector_cpu *cpu = &this_cpu(vector_cpu);
     if (prev->fpu != nullptr)
         area_save(prev->fpu);
@@ -137,10 +127,8 @@ status_t vector_clone(struct arch_thread *child) {
         return 0;
     if (!vector_attach(child))
         return -ENOMEM;
-    if (vector.xsave)
-        __asm__ volatile("xsave64 (%0)" ::"r"(child->fpu), "a"((uint32_t)vector_features),
-                         "d"((uint32_t)(vector_features >> 32))
-                         : "memory");
+    if (x86_features.xsave)
+        __asm__ volatile("xsave64 (%0)" ::"r"(child->fpu), "a"(vector_features), "d"(0) : "memory");
     else
         area_save(child->fpu);
     return 0;
@@ -168,7 +156,7 @@ status_t vector_store_user(void __user *area) {
     uint64_t features = vector_features;
     if (!user_range_ok((uintptr_t)area, vector_area_size))
         return -EFAULT;
-    if (vector.xsave)
+    if (x86_features.xsave)
         USER_STATE("xsave64");
     else
         USER_STATE("fxsave64");
@@ -189,7 +177,7 @@ status_t vector_load_user(const void __user *area, uint64_t features) {
         arch_irq_restore(irq);
     }
     vector_reset(); // what the frame leaves out
-    if (vector.xsave && features != 0)
+    if (x86_features.xsave && features != 0)
         USER_STATE("xrstor64");
     else
         USER_STATE("fxrstor64");
@@ -200,23 +188,22 @@ bad:
 }
 
 void vector_init(void) {
-    vector.xsave = x86_features.xsave;
-    vector.xsaveopt = x86_features.xsaveopt;
+    vector_optimised = x86_features.xsaveopt;
     vector_area_size = LEGACY_SIZE;
     vector_features = 3;
-    if (!vector.xsave)
+    if (!x86_features.xsave)
         return;
     struct cpuid_result supported = cpuid(0xd, 0);
     // x87, SSE, AVX, AVX-512 (three components, all or none).
-    vector_features = ((uint64_t)supported.d << 32 | supported.a) & 0xe7;
+    vector_features = supported.a & 0xe7;
     if ((vector_features & 0xe4) != 0xe4)
         vector_features &= 7;
 }
 
 void vector_init_cpu(void) {
-    write_cr4(read_cr4() | CR4_FXSR | CR4_XMM_EXCEPTIONS | (vector.xsave ? CR4_XSAVE : 0));
-    if (vector.xsave) {
-        __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)vector_features), "d"((uint32_t)(vector_features >> 32)));
+    write_cr4(read_cr4() | CR4_FXSR | CR4_XMM_EXCEPTIONS | (x86_features.xsave ? CR4_XSAVE : 0));
+    if (x86_features.xsave) {
+        __asm__ volatile("xsetbv" ::"c"(0), "a"(vector_features), "d"(0));
         vector_area_size = cpuid(0xd, 0).b; // for what is enabled
     }
     write_cr0((read_cr0() & ~CR0_EM) | CR0_MP | CR0_NE);

@@ -78,7 +78,7 @@ struct thread {
     uint8_t boost_level;   // lent by threads that wait for it (sched_boost), 0: none
     uint8_t donated_level; // of the caller that it works for (sched_donate), 0: none
     bool held;             // its share of the CPU is used up: it waits at the lowest level (share.c)
-    bool leaving;          // switched away to move to another CPU; switch_finish queues it
+    bool leaving;          // switched away for good, or to move to another CPU: switch_end sees to it
     bool sync_woken;       // its waker is about to block: do not steal it at once
     nsec_t burst;          // time on a CPU since it last blocked
     nsec_t ready_since;
@@ -163,7 +163,7 @@ MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
 }
 // Blocks the current thread (prepared) and runs the claimed one on its slice and at its level. As thread_block without
 // a deadline: the status it was woken with.
-void schedule_direct(struct thread *next);
+SAVES_NOTHING void schedule_direct(struct thread *next);
 MUST_USE ALWAYS_INLINE status_t thread_switch_to(struct thread *next) {
     schedule_direct(next);
     return arch_current()->wake_status;
