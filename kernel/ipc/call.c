@@ -38,20 +38,12 @@ static bool exchange(struct fipc_call *call, uint64_t from, enum call_phase to) 
                                                    memory_order_acq_rel, memory_order_relaxed);
 }
 
-void call_donate(const struct fipc_call *call) {
-    struct thread *self = thread_current();
-    unsigned level = call ? call->thread->level : 0;
-    if (UNLIKELY(self->donated_level != 0) || UNLIKELY(level > self->level))
-        sched_donate(self, level);
-}
-
 void call_take_locked(struct fipc_call *call, struct fipc_slot *slot) {
     call->slot = slot;
     call->queued = nullptr; // a block is the receiver's now
     set_phase(call, CALL_TAKEN);
     slot->state = atomic_load_explicit(&call->state, memory_order_relaxed);
     atomic_store_explicit(&slot->call, call, memory_order_release);
-    call_donate(call);
 }
 
 // Empties the slot and makes its call BUSY.
@@ -67,7 +59,6 @@ static status_t seize(struct fipc_slot *slot, struct fipc_call **out) {
 
 bool call_put_back_locked(struct fipc_slot *slot, const struct taken *taken) {
     struct fipc_call *call;
-    sched_donate(thread_current(), 0);
     if (seize(slot, &call) != 0)
         return false;
     call->queued = taken->block ? taken->block : &call->message;
@@ -152,6 +143,7 @@ static bool withdraw(struct send_right *right, struct fipc_call *call) {
     bool queued = call_phase(call) == CALL_QUEUED;
     if (queued) {
         port_remove_locked(port, call->queued);
+        port_lend_locked(port);
         set_phase(call, CALL_IDLE);
     }
     spin_unlock(&port->lock);
@@ -214,13 +206,16 @@ static status_t enqueue(struct send_right *right, struct fipc_call *call, struct
     if (status == 0) {
         uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
         right->used = true;
+        call->level = call->thread->level;
         call->queued->call = call;
         call->queued->flags = FIPC_CALL | (call->queued->flags & FIPC_NOTE);
         atomic_store_explicit(&call->state, ((state | CALL_PHASES) + 1) | CALL_QUEUED, memory_order_release);
         port_put_locked(port, right, call->queued);
         *receiver = port_pop_receiver_locked(port);
-        if (*receiver && UNLIKELY((*receiver)->thread->level < thread_current()->level))
-            sched_donate((*receiver)->thread, thread_current()->level); // or it might not get to run for it
+        if (!*receiver)
+            port_lend_locked(port);
+        else if (UNLIKELY((*receiver)->thread->level < call->level))
+            server_work_locked(port, *receiver, call); // or it might not get to run for it
         thread_prepare_block(WAIT_INTERRUPTIBLE);
     }
     spin_unlock(&port->lock);

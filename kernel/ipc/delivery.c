@@ -89,6 +89,8 @@ static void put_back(struct port *port, struct fipc_thread *self, struct taken *
     }
     if (next)
         thread_wake(next->thread);
+    server_work_locked(port, self, nullptr);
+    port_lend_locked(port);
     spin_unlock(&port->lock);
     message_departed(locked);
     if (lost && taken->block)

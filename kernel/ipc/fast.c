@@ -87,6 +87,8 @@ ALWAYS_INLINE struct thread *hand_message(struct thread *self, struct send_right
         receiver->inbox.what = what;
         copy_small(receiver->inbox.data, call->data, size_of(what));
         begin_taken(call, &receiver->held);
+        if (UNLIKELY(self->level > next->level))
+            server_work_locked(port, receiver, call);
     }
     spin_unlock(&port->lock);
     return next;
@@ -117,8 +119,6 @@ ALWAYS_INLINE long try_call(struct send_right *right, const void __user *message
         thread_cancel_block();
         return NOT_FAST;
     }
-    if (UNLIKELY(thread->level > next->level))
-        sched_donate(next, thread->level);
     status_t status = thread_switch_to(next);
     if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
         LIKELY(write_small(reply, call->what, 0, call->reply)))
@@ -138,7 +138,8 @@ ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_threa
     struct thread *caller = nullptr;
     thread_prepare_block(WAIT_INTERRUPTIBLE);
     spin_lock(&port->lock);
-    if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
+    if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(self->serves == port) &&
+        LIKELY(turns_are_empty(&port->turns)) &&
         LIKELY(!atomic_load_explicit(&thread->interrupted, memory_order_seq_cst)) &&
         LIKELY(seize(call, self->held.state))) {
         // The point of no return.
@@ -151,6 +152,8 @@ ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_threa
         atomic_store_explicit(&call->state, self->held.state - CALL_TAKEN + CALL_DONE, memory_order_release);
         self->inbox.right = nullptr;
         list_push_front(&port->receivers, &self->receive_node);
+        if (UNLIKELY(thread->donated_level != 0))
+            server_work_locked(port, self, nullptr);
     }
     spin_unlock(&port->lock);
     return caller;
@@ -187,8 +190,6 @@ ALWAYS_INLINE long try_reply_recv(const void __user *reply, struct port *port, v
         thread_cancel_block();
         return NOT_FAST;
     }
-    if (UNLIKELY(thread->donated_level != 0))
-        sched_donate(thread, 0);
     status_t status = LIKELY(claimed) ? thread_switch_to(caller) : thread_block(NSEC_NEVER);
     const struct inbox *inbox = &self->inbox;
     if (LIKELY(inbox->right != nullptr) &&

@@ -21,6 +21,7 @@ struct fipc_thread *fipc_thread_make(void) {
     self->call.reply = self->call.data;
     self->call.capacity = FIPC_FAST_MAX;
     list_init(&self->receive_node);
+    list_init(&self->serve_node);
     thread_current()->fipc = self;
     return self;
 }
@@ -35,14 +36,15 @@ void fipc_thread_free(struct fipc_thread *state) {
 
 void fipc_thread_leave(void) {
     struct fipc_thread *self = thread_current()->fipc;
-    if (self)
-        call_drop(&self->held);
+    if (!self)
+        return;
+    call_drop(&self->held);
+    server_leave(self);
 }
 
 // Receives or sends again: what was taken before and not answered is dropped.
 static void drop_held(struct fipc_thread *self) {
-    if (UNLIKELY(self->thread->donated_level != 0))
-        sched_donate(self->thread, 0);
+    server_done(self);
     call_drop(&self->held);
 }
 
@@ -217,7 +219,7 @@ long sys_fipc_reply(const void __user *message) {
     self->replied = false;
     status_t status = reply_user(&self->held, message);
     if (status == 0 || status == -EPIPE)
-        sched_donate(self->thread, 0);
+        server_done(self);
     return status;
 }
 
@@ -231,7 +233,7 @@ static long slow_reply_recv(const void __user *reply, struct port *port, void __
         status_t status = reply_user(&self->held, reply);
         if (status != 0 && status != -EPIPE) // a caller that has given up is no reason not to go on
             return status;
-        sched_donate(self->thread, 0);
+        server_done(self);
     }
     self->replied = false;
     return port_receive(port, message, room, deadline);

@@ -9,6 +9,7 @@
 // call's `state` is changed by compare-and-exchange, see call.c.
 #pragma once
 
+#include "levels.h"
 #include "queue.h"
 #include <abi/fipc.h>
 #include <abi/posix_server.h>
@@ -52,6 +53,9 @@ struct port {
     struct credit credit;       // of all senders together
     struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
     struct list_node rights;    // send_right.port_node: open ones
+    struct list_node servers;   // fipc_thread.serve_node: who received from it last
+    struct levels waiting;      // of queued calls' callers
+    uint8_t lent;               // to all servers: the highest of `waiting` when that was looked at last
     struct wait_queue senders;  // for room in the port
     struct flight flight;
 };
@@ -93,6 +97,7 @@ struct fipc_call {
     struct message message; // small calls
     struct message *queued; // `message` or a block, until a receiver takes it
     bool flight;            // it has_flight
+    uint8_t level;          // of its caller when it was queued
     enum call_patience patience;
     // The answer. `room` bytes and `handle_room` handles are what the caller takes.
     uint32_t room, handle_room;
@@ -140,6 +145,10 @@ struct fipc_thread {
     struct list_node receive_node;
     uint32_t room; // bytes of data
     struct inbox inbox;
+    struct port *serves; // received from last; one reference. Changed by the thread itself alone
+    // Under its lock.
+    struct list_node serve_node;
+    uint8_t call_level; // lent by the caller of `held`; 0 if thread->donated_level is
 };
 
 ALWAYS_INLINE struct port *port_of(struct object *object) {
@@ -226,8 +235,6 @@ MUST_USE status_t right_send(struct send_right *right, struct message *message, 
 // --- call.c ---
 // Queues call->queued and waits for the end of the call. 0: call->status and the reply are there.
 MUST_USE status_t call_wait(struct send_right *right, struct fipc_call *call, nsec_t deadline);
-// The current thread works for this caller from now on; null: for itself.
-void call_donate(const struct fipc_call *call);
 // Under port->lock: a receiver takes a queued call into its slot.
 void call_take_locked(struct fipc_call *call, struct fipc_slot *slot);
 // The receiver could not take delivery: false: the caller has given up meanwhile. Under port->lock.
@@ -251,6 +258,16 @@ ALWAYS_INLINE enum call_phase call_phase(struct fipc_call *call) {
 }
 // Moves a call to another slot. False: the caller has given up.
 bool call_move(struct fipc_slot *from, struct fipc_slot *to);
+
+// --- lend.c ---
+// The highest level of the callers that wait has changed, or may have.
+void port_lend_locked(struct port *port) REQUIRES(&port->lock);
+// A server of the port works for this call's caller from now on; null: for no caller.
+void server_work_locked(struct port *port, struct fipc_thread *server, const struct fipc_call *call)
+    REQUIRES(&port->lock);
+void server_done(struct fipc_thread *self);                     // the same with null; the current thread
+void server_enter(struct fipc_thread *self, struct port *port); // it receives from another port than before
+void server_leave(struct fipc_thread *self);
 
 // --- reply.c ---
 // Replies from user memory. Wakes the caller.

@@ -51,6 +51,8 @@ void right_pay_less(struct send_right *right) {
 
 // Calls wait in their callers' memory and need no credit.
 static void charge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+    if (message->call)
+        levels_add(&port->waiting, message->call->level);
     if (message->flags & (FIPC_CALL | FIPC_NOTE))
         return;
     right->held += (uint32_t)message_bytes(message);
@@ -60,6 +62,8 @@ static void charge(struct port *port, struct send_right *right, const struct mes
 }
 
 static void uncharge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+    if (message->call)
+        levels_remove(&port->waiting, message->call->level);
     if (message->flags & (FIPC_CALL | FIPC_NOTE))
         return;
     right->held -= (uint32_t)message_bytes(message);
@@ -218,6 +222,7 @@ void port_empty_locked(struct port *port, struct list_node *dead) {
         else if (!note)
             list_push_back(dead, &message->queued.node);
     }
+    port_lend_locked(port);
 }
 
 static void port_closed(struct object *object) {
@@ -294,6 +299,7 @@ struct object *port_create(const struct port_options *options) {
                                    .bytes_max = options->bytes ? options->bytes : BYTES_DEFAULT};
     list_init(&port->receivers);
     list_init(&port->rights);
+    list_init(&port->servers);
     wait_queue_init(&port->senders);
     flight_init(&port->flight, &port->object, &port_flight_ops);
     return &port->object;

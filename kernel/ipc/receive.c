@@ -44,8 +44,8 @@ static enum take_result take(struct port *port, struct fipc_thread *self, uint32
     port_take_locked(port, message);
     if (call)
         call_take_locked(call, &self->held);
-    else
-        call_donate(nullptr);
+    server_work_locked(port, self, call);
+    port_lend_locked(port);
     return TAKE_OK;
 }
 
@@ -93,6 +93,8 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
     if (!self)
         return -ENOMEM;
     self->room = (uint32_t)MIN(room - HEADER_SIZE, POSIX_DATA_MAX);
+    if (UNLIKELY(self->serves != port))
+        server_enter(self, port);
     for (;;) {
         status_t status = 0;
         spin_lock(&port->lock);

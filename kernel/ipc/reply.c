@@ -99,6 +99,6 @@ struct object *reply_object_create(void) {
 }
 
 bool reply_object_take(struct object *object, struct fipc_thread *self) {
-    sched_donate(self->thread, 0);
+    server_done(self);
     return call_move(&self->held, &reply_of(object)->slot);
 }
