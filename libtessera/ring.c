@@ -10,11 +10,8 @@
 #include "native.h"
 #include <time.h>
 
-bool ring_look_for_room(struct ring_producer *producer) {
-    uint32_t head = atomic_load_explicit(&producer->map.control->head, memory_order_acquire);
-    uint32_t room = ring_room(producer->tail, head, producer->map.mask + 1);
-    producer->limit = producer->tail + room;
-    return room != 0;
+uint32_t ring_find_limit(const struct ring_control *control, uint32_t tail, uint32_t mask) {
+    return tail + ring_room(tail, atomic_load_explicit(&control->head, memory_order_acquire), mask + 1);
 }
 
 int ring_create(const struct ring_options *options, int handles[2]) {
@@ -57,14 +54,13 @@ int ring_push_many(struct ring_producer *producer, const void *data, uint32_t si
         return -EAGAIN;
     struct ring_slot *slot = ring_slot_at(map, index);
     if (size <= RING_INLINE_MAX) {
-        atomic_store_explicit(&slot->size, size, memory_order_relaxed);
         memcpy(slot->bytes, data, size);
     } else {
-        uint32_t offset = ring_cell_offset(ring_slot_of(index, map->mask), map->cell, map->mask + 1, map->pool_size);
-        atomic_store_explicit(&slot->size, size | RING_IN_POOL, memory_order_relaxed);
+        uint32_t offset = ring_offset_of(map, index);
         atomic_store_explicit(&slot->offset, offset, memory_order_relaxed);
         memcpy(map->pool + offset, data, size);
     }
+    atomic_store_explicit(&slot->size, ring_size_word(size), memory_order_relaxed);
     atomic_exchange_explicit(&slot->sequence, index + 1, memory_order_seq_cst);
     if (atomic_load_explicit(&map->control->consumer_sleeps, memory_order_seq_cst))
         ring_bell(map->handle);

@@ -134,6 +134,23 @@ static void test_basics(void) {
     finish();
 }
 
+static void test_exact(void) {
+    char data[200] = "abc";
+    const void *at;
+    start(&(struct ring_options){.slots = 4, .pool = 4096});
+    ok(!ring_peek_exact(&t.consumer, 4, &at), "nothing there");
+    ring_push(&t.producer, data, 4);
+    ok(!ring_peek_exact(&t.consumer, 3, &at) && !ring_peek_exact(&t.consumer, 200, &at), "of another size");
+    ok(ring_peek_exact(&t.consumer, 4, &at) && !strcmp(at, "abc"), "of this size");
+    ring_next(&t.consumer);
+    ring_push(&t.producer, data, 200);
+    ok(!ring_peek_exact(&t.consumer, 4, &at), "a large one where a small one is wanted");
+    ok(ring_peek_exact(&t.consumer, 200, &at) && !strcmp(at, "abc"), "a large one");
+    t.consumer.map.slots[1].offset = 4096 - 199;
+    ok(!ring_peek_exact(&t.consumer, 200, &at), "whose end is outside the pool");
+    finish();
+}
+
 static void test_wrap(void) {
     uint32_t good = 0, word;
     start_at(&t, &(struct ring_options){.slots = 8}, UINT32_MAX - 20, 0);
@@ -314,6 +331,7 @@ static void test_many(uint32_t slots) {
 
 int main(void) {
     test_basics();
+    test_exact();
     test_wrap();
     test_nonsense();
     test_successors();

@@ -46,7 +46,7 @@ static inline uint32_t ring_room(uint32_t tail, uint32_t head, uint32_t slots) {
 /*@ assigns \nothing;
     ensures \result != 0 <==> (integer)offset + (integer)length <= pool; */
 static inline int ring_range_ok(uint32_t offset, uint32_t length, uint32_t pool) {
-    return length <= pool && offset <= pool - length;
+    return (uint64_t)offset + length <= pool;
 }
 
 // The part of the pool that belongs to a slot: whole cache lines.

@@ -66,7 +66,8 @@ int ring_init_consumer(struct ring_consumer *consumer, void *memory, const struc
 // --- the slow paths; ring.c ---
 
 int ring_bell(int handle);
-bool ring_look_for_room(struct ring_producer *producer);
+// Up to which message there is room; `tail`: there is none. (By value, so that a producer may live in registers.)
+uint32_t ring_find_limit(const struct ring_control *control, uint32_t tail, uint32_t mask);
 // Wait until there is room, or a message. 0, -EPIPE (the other side is gone; a consumer gets what is left first),
 // -ETIMEDOUT, -EINTR.
 int ring_wait_room(struct ring_producer *producer, int64_t deadline);
@@ -89,14 +90,32 @@ static inline struct ring_slot *ring_slot_at(const struct ring_map *map, uint32_
     return &map->slots[ring_slot_of(index, map->mask)];
 }
 
+// Whether the next message has room.
+static inline bool ring_has_room(struct ring_producer *producer) {
+    if (__builtin_expect(producer->tail != producer->limit, 1))
+        return true;
+    producer->limit = ring_find_limit(producer->map.control, producer->tail, producer->map.mask);
+    return producer->tail != producer->limit;
+}
+
+// Where the payload of message `index` begins in the pool.
+static inline uint32_t ring_offset_of(const struct ring_map *map, uint32_t index) {
+    return ring_cell_offset(ring_slot_of(index, map->mask), map->cell, map->mask + 1, map->pool_size);
+}
+
+// What a slot says of a size.
+static inline uint32_t ring_size_word(uint32_t size) {
+    return size <= RING_INLINE_MAX ? size : size | RING_IN_POOL;
+}
+
 // Where to write the next message, of up to `size` bytes; null: full, or too large. Nothing is sent before ring_commit.
 static inline void *ring_reserve(struct ring_producer *producer, uint32_t size) {
-    if (__builtin_expect(producer->tail == producer->limit, 0) && !ring_look_for_room(producer))
-        return NULL;
     const struct ring_map *map = &producer->map;
+    if (!ring_has_room(producer))
+        return NULL;
     if (size <= RING_INLINE_MAX)
         return ring_slot_at(map, producer->tail)->bytes;
-    return size <= map->cell ? map->pool + ring_slot_of(producer->tail, map->mask) * map->cell : NULL;
+    return size <= map->cell ? map->pool + ring_offset_of(map, producer->tail) : NULL;
 }
 
 // The message that was written where ring_reserve said is complete. The consumer may see it at once; that it does is
@@ -104,36 +123,24 @@ static inline void *ring_reserve(struct ring_producer *producer, uint32_t size) 
 static inline void ring_commit(struct ring_producer *producer, uint32_t size) {
     const struct ring_map *map = &producer->map;
     struct ring_slot *slot = ring_slot_at(map, producer->tail);
-    if (size <= RING_INLINE_MAX) {
-        atomic_store_explicit(&slot->size, size, memory_order_relaxed);
-    } else {
-        uint32_t offset =
-            ring_cell_offset(ring_slot_of(producer->tail, map->mask), map->cell, map->mask + 1, map->pool_size);
-        atomic_store_explicit(&slot->size, size | RING_IN_POOL, memory_order_relaxed);
-        atomic_store_explicit(&slot->offset, offset, memory_order_relaxed);
-    }
+    if (size > RING_INLINE_MAX)
+        atomic_store_explicit(&slot->offset, ring_offset_of(map, producer->tail), memory_order_relaxed);
+    atomic_store_explicit(&slot->size, ring_size_word(size), memory_order_relaxed);
     producer->tail++;
     atomic_store_explicit(&slot->sequence, producer->tail, memory_order_release);
 }
 
 // 0, -EAGAIN (full), -EMSGSIZE.
 static inline int ring_put(struct ring_producer *producer, const void *data, uint32_t size) {
-    uint32_t tail = producer->tail;
-    if (__builtin_expect(tail == producer->limit, 0) && !ring_look_for_room(producer))
-        return size > ring_size_max(&producer->map) ? -EMSGSIZE : -EAGAIN;
-    if (size > RING_INLINE_MAX) {
-        void *to = ring_reserve(producer, size);
-        if (!to)
-            return -EMSGSIZE;
-        memcpy(to, data, size);
-        ring_commit(producer, size);
-        return 0;
-    }
-    struct ring_slot *slot = ring_slot_at(&producer->map, tail);
-    memcpy(slot->bytes, data, size);
-    producer->tail = tail + 1;
-    atomic_store_explicit(&slot->size, size, memory_order_relaxed);
-    atomic_store_explicit(&slot->sequence, tail + 1, memory_order_release);
+    const struct ring_map *map = &producer->map;
+    if (__builtin_expect(size > RING_INLINE_MAX && size > map->cell, 0))
+        return -EMSGSIZE;
+    if (__builtin_expect(!ring_has_room(producer), 0))
+        return -EAGAIN;
+    void *to = size <= RING_INLINE_MAX ? ring_slot_at(map, producer->tail)->bytes
+                                       : map->pool + ring_offset_of(map, producer->tail);
+    memcpy(to, data, size);
+    ring_commit(producer, size);
     return 0;
 }
 
@@ -172,6 +179,22 @@ static inline int ring_peek(struct ring_consumer *consumer, const void **data) {
     }
     *data = at;
     return (int)size;
+}
+
+// The same where all messages have one size, a constant, which then need not be told from others. False: there is none,
+// or it is another one; ring_peek says which.
+static inline bool ring_peek_exact(struct ring_consumer *consumer, uint32_t size, const void **data) {
+    const struct ring_map *map = &consumer->map;
+    struct ring_slot *slot = ring_slot_at(map, consumer->head);
+    if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != consumer->head + 1 ||
+        atomic_load_explicit(&slot->size, memory_order_relaxed) != ring_size_word(size))
+        return false;
+    *data = slot->bytes;
+    if (size <= RING_INLINE_MAX)
+        return true;
+    uint32_t offset = atomic_load_explicit(&slot->offset, memory_order_relaxed);
+    *data = map->pool + offset;
+    return ring_range_ok(offset, size, map->pool_size);
 }
 
 // Done with it. Its slot is given back by ring_release at the latest.
