@@ -7,15 +7,19 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
+// What a row needs to be run; else it is left out.
+enum { TESSERA = 1, TWO_CPUS = 2 };
+
 struct row {
     const char *name;  // for --only
     const char *title; // for the table
     void (*run)(long n);
-    long count;   // operations in one measurement
-    double scale; // the result is divided by this: operations that one of the n stands for; 0 means 1
+    long count;     // operations in one measurement
+    double scale;   // the result is divided by this: operations that one of the n stands for; 0 means 1
+    unsigned needs; // TESSERA, TWO_CPUS
 };
 
-// Around the timed part.
+// Around the timed part. Both mark the place for the plugin that counts instructions (tools/insn-count.c).
 void begin(void);
 void end(void);
 
@@ -23,8 +27,9 @@ void end(void);
 long must_(long result, const char *what);
 #define must(call) must_((long)(call), #call)
 
-// Binds this process to CPU 0, so that two of them take turns.
-void on_one_cpu(void);
+// Binds this process to a CPU; two on the same one take turns.
+void on_cpu(int cpu);
 
-extern const struct row call_rows[], process_rows[], memory_rows[], file_rows[], message_rows[], ipc_rows[],
-    ring_rows[]; // end: name is NULL
+// The end: name is NULL.
+extern const struct row call_rows[], process_rows[], memory_rows[], file_rows[], message_rows[], exchange_rows[],
+    ipc_rows[], ring_rows[];

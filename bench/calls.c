@@ -70,7 +70,7 @@ static void yield_switch(long n) {
     pid_t child = must(fork());
     if (child == 0) {
         char c;
-        on_one_cpu();
+        on_cpu(0);
         read(go[0], &c, 1);
         for (long i = 0; i < n + WARM_UP + 1000; i++)
             sched_yield();
@@ -78,7 +78,7 @@ static void yield_switch(long n) {
     }
     cpu_set_t before;
     sched_getaffinity(0, sizeof before, &before);
-    on_one_cpu();
+    on_cpu(0);
     write(go[1], "g", 1);
     for (int i = 0; i < WARM_UP; i++)
         sched_yield();

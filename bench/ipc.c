@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -39,10 +40,12 @@ static void serve(long port) {
     _exit(0);
 }
 
-static pid_t start_server(long port) {
+static pid_t start_server(long port, int cpu) {
     pid_t child = (pid_t)must(fork());
-    if (child == 0)
+    if (child == 0) {
+        on_cpu(cpu);
         serve(port);
+    }
     return child;
 }
 
@@ -58,68 +61,29 @@ static void call_loop(long n, long right, uint32_t size) {
     end();
 }
 
-static void calls(long n, uint32_t size) {
+// The client is on CPU 0.
+static void calls(long n, uint32_t size, int server_cpu) {
     struct port_options options = {.flags = PORT_NOTE_SENDERS};
     long port = must(syscall(CREATE, &options));
-    pid_t child = start_server(port);
+    on_cpu(0);
+    pid_t child = start_server(port, server_cpu);
     long right = mint(port);
     call_loop(n, right, size);
     close((int)right), close((int)port);
     waitpid(child, NULL, 0);
 }
 static void call_0(long n) {
-    calls(n, 0);
+    calls(n, 0, 0);
 }
 static void call_32(long n) {
-    calls(n, 32);
+    calls(n, 32, 0);
 }
 static void call_64(long n) {
-    calls(n, 64);
+    calls(n, 64, 0);
 }
 
-// The client on CPU 0, the server on CPU 1 (if there is one): the hand-off has to wake it there.
-static void on_cpu(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set); // fails on one CPU, where there is nothing to choose
-}
 static void call_across(long n) {
-    struct port_options options = {.flags = PORT_NOTE_SENDERS};
-    long port = must(syscall(CREATE, &options));
-    pid_t child = (pid_t)must(fork());
-    if (child == 0) {
-        on_cpu(1);
-        serve(port);
-    }
-    on_cpu(0);
-    long right = mint(port);
-    call_loop(n, right, 64);
-    close((int)right), close((int)port);
-    waitpid(child, NULL, 0);
-}
-
-// A pipe each way between the same two CPUs, to compare.
-static void pipe_across(long n) {
-    int there[2], back[2];
-    char byte = 0;
-    must(pipe(there)), must(pipe(back));
-    pid_t child = (pid_t)must(fork());
-    if (child == 0) {
-        on_cpu(1);
-        close(there[1]);
-        while (read(there[0], &byte, 1) == 1)
-            write(back[1], &byte, 1);
-        _exit(0);
-    }
-    on_cpu(0);
-    begin();
-    for (long i = 0; i < n; i++)
-        if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
-            exit(1);
-    end();
-    close(there[0]), close(there[1]), close(back[0]), close(back[1]);
-    waitpid(child, NULL, 0);
+    calls(n, 64, 1);
 }
 
 static void send_receive(long n) {
@@ -154,7 +118,7 @@ static void take_turns(long n, long mine, long other) {
 }
 static void signal_and_wait(long n) {
     long a = must(syscall(CREATE, NULL)), b = must(syscall(CREATE, NULL));
-    on_one_cpu();
+    on_cpu(0);
     pid_t child = (pid_t)must(fork());
     if (child == 0) {
         struct wait_entry entry = {.handle = (int)b, .wanted = 1u << 24};
@@ -194,69 +158,135 @@ static void close_all(void) {
     syscall(SYS_close_range, 3, ~0u, 0);
 }
 
-// A thousand rights, each of which sends in turn, to one receiver.
-static void many_clients(long n) {
-    static long rights[CLIENTS];
-    struct packet p = {.header = {.size = 64}};
-    struct port_options options = {.messages = CLIENTS, .bytes = 1 << 20};
-    raise_limit();
-    long port = must(syscall(CREATE, &options));
-    for (int i = 0; i < CLIENTS; i++)
-        rights[i] = mint(port);
-    begin();
-    for (long i = 0; i < n / CLIENTS; i++) {
-        for (int k = 0; k < CLIENTS; k++)
-            must(syscall(SEND, rights[k], &p, 0));
-        for (int k = 0; k < CLIENTS; k++)
-            must(syscall(RECEIVE, port, &p, sizeof p, 0));
-    }
-    end();
-    close_all();
+struct crowd {
+    int start[2], finish[2], done[2]; // pipes: closed to start, closed to finish, written to by the last one
+    _Atomic long ready, left;
+};
+
+// A client is asleep before and after the measured part.
+static void client(struct crowd *crowd, long right, long n) {
+    struct packet p = {.header = {.type = 1, .size = 64}};
+    char c;
+    close(crowd->start[1]), close(crowd->finish[1]);
+    must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+    crowd->ready++;
+    read(crowd->start[0], &c, 1);
+    for (long i = 0; i < n; i++)
+        must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+    if (--crowd->left == 0)
+        write(crowd->done[1], "", 1);
+    read(crowd->finish[0], &c, 1);
+    _exit(0);
 }
 
-static void many_ports(long n) {
+// So many processes that call one server at the same time, n calls in all.
+static void clients(long n, int count) {
+    static pid_t members[CLIENTS];
+    struct crowd *crowd = mmap(NULL, sizeof *crowd, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct port_options options = {.flags = PORT_NOTE_SENDERS, .messages = CLIENTS, .bytes = 1 << 20};
+    long port = must(syscall(CREATE, &options));
+    char c;
+    on_cpu(0);
+    pid_t server = start_server(port, 0); // before the pipes, which must not stay open in it
+    must(pipe(crowd->start)), must(pipe(crowd->finish)), must(pipe(crowd->done));
+    crowd->left = count;
+    for (int i = 0; i < count; i++) {
+        long right = mint(port);
+        if ((members[i] = (pid_t)must(fork())) == 0)
+            client(crowd, right, n / count);
+        close((int)right);
+    }
+    while (crowd->ready < count)
+        sched_yield();
+    begin();
+    close(crowd->start[1]);
+    read(crowd->done[0], &c, 1);
+    end();
+    close_all();
+    for (int i = 0; i < count; i++)
+        waitpid(members[i], NULL, 0);
+    waitpid(server, NULL, 0);
+    munmap(crowd, sizeof *crowd);
+}
+static void clients_1(long n) {
+    clients(n, 1);
+}
+static void clients_10(long n) {
+    clients(n, 10);
+}
+static void clients_1000(long n) {
+    clients(n, CLIENTS);
+}
+
+// So many ports in turn, a message to each.
+static void ports(long n, int count) {
     static long ports[PORTS], rights[PORTS];
     struct packet p = {.header = {.size = 64}};
     raise_limit();
-    for (int i = 0; i < PORTS; i++)
+    for (int i = 0; i < count; i++)
         ports[i] = must(syscall(CREATE, NULL)), rights[i] = mint(ports[i]);
     begin();
     for (long i = 0; i < n; i++) {
-        long k = i * 7919 % PORTS;
+        long k = i * 7919 % count;
         must(syscall(SEND, rights[k], &p, 0));
         must(syscall(RECEIVE, ports[k], &p, sizeof p, 0));
     }
     end();
     close_all();
 }
+static void ports_1(long n) {
+    ports(n, 1);
+}
+static void ports_100(long n) {
+    ports(n, 100);
+}
+static void ports_10000(long n) {
+    ports(n, PORTS);
+}
 
-static void many_handles(long n) {
+// So many handles of one send right, used in turn.
+static void handles(long n, int count) {
+    static int rights[HANDLES];
     struct packet p = {.header = {.size = 64}};
     raise_limit();
     long port = must(syscall(CREATE, NULL)), right = mint(port);
-    for (int i = 0; i < HANDLES - 10; i++)
-        port = must(syscall(DUPLICATE, port, ~0u, 0));
+    for (int i = 0; i < count; i++)
+        rights[i] = (int)must(syscall(DUPLICATE, right, ~0u, 0));
     begin();
     for (long i = 0; i < n; i++) {
-        must(syscall(SEND, right, &p, 0));
+        must(syscall(SEND, rights[i * 7919 % count], &p, 0));
         must(syscall(RECEIVE, port, &p, sizeof p, 0));
     }
     end();
     close_all();
 }
+static void handles_10(long n) {
+    handles(n, 10);
+}
+static void handles_1000(long n) {
+    handles(n, 1000);
+}
+static void handles_100000(long n) {
+    handles(n, HANDLES);
+}
 
 const struct row ipc_rows[] = {
-    {"fipc_call_0", "fipc_call + reply, no data, 2 processes", call_0, 5000},
-    {"fipc_call_32", "fipc_call + reply, 4 words", call_32, 5000},
-    {"fipc_call_64", "fipc_call + reply, 64 bytes", call_64, 5000},
-    {"fipc_call_across", "fipc_call + reply, 64 bytes, two CPUs", call_across, 5000},
-    {"pipe_across", "pipe ping-pong, two CPUs", pipe_across, 2000},
-    {"fipc_send_recv", "fipc_send + fipc_recv, 64 bytes, 1 thread", send_receive, 5000},
-    {"object_signal", "object_signal, nobody waits", signal_alone, 20000},
-    {"signal_wait", "signal + wake + switch + wait again", signal_and_wait, 3000, 2},
-    {"handle_duplicate", "handle_duplicate + close", duplicate, 10000},
-    {"fipc_1000_rights", "fipc_send + fipc_recv, 1,000 rights of a port", many_clients, 10000},
-    {"fipc_10000_ports", "the same, 10,000 ports in turn", many_ports, 10000},
-    {"fipc_100000_handles", "the same, 100,000 handles open", many_handles, 10000},
+    {"fipc_call_0", "fipc_call + reply, no data, 2 processes", call_0, 5000, 0, TESSERA},
+    {"fipc_call_32", "fipc_call + reply, 4 words", call_32, 5000, 0, TESSERA},
+    {"fipc_call_64", "fipc_call + reply, 64 bytes", call_64, 5000, 0, TESSERA},
+    {"fipc_call_across", "fipc_call + reply, 64 bytes, two CPUs", call_across, 5000, 0, TESSERA | TWO_CPUS},
+    {"fipc_send_recv", "fipc_send + fipc_recv, 64 bytes, 1 thread", send_receive, 5000, 0, TESSERA},
+    {"object_signal", "object_signal, nobody waits", signal_alone, 20000, 0, TESSERA},
+    {"signal_wait", "signal + wake + switch + wait again", signal_and_wait, 3000, 2, TESSERA},
+    {"handle_duplicate", "handle_duplicate + close", duplicate, 10000, 0, TESSERA},
+    {"clients_1", "fipc_call + reply, 1 client", clients_1, 50000, 0, TESSERA},
+    {"clients_10", "fipc_call + reply, 10 clients at once", clients_10, 50000, 0, TESSERA},
+    {"clients_1000", "fipc_call + reply, 1,000 clients at once", clients_1000, 50000, 0, TESSERA},
+    {"ports_1", "fipc_send + fipc_recv, 1 port", ports_1, 10000, 0, TESSERA},
+    {"ports_100", "fipc_send + fipc_recv, 100 ports in turn", ports_100, 10000, 0, TESSERA},
+    {"ports_10000", "fipc_send + fipc_recv, 10,000 ports in turn", ports_10000, 10000, 0, TESSERA},
+    {"handles_10", "fipc_send + fipc_recv, 10 handles in turn", handles_10, 10000, 0, TESSERA},
+    {"handles_1000", "fipc_send + fipc_recv, 1,000 handles in turn", handles_1000, 10000, 0, TESSERA},
+    {"handles_100000", "fipc_send + fipc_recv, 100,000 handles in turn", handles_100000, 10000, 0, TESSERA},
     {NULL},
 };

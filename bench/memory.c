@@ -112,7 +112,7 @@ const struct row memory_rows[] = {
     {"mmap", "mmap + munmap, untouched", map_unmap, 3000},
     {"mprotect", "mprotect 16 pages", protect, 3000},
     {"touch", "first touch of a page", first_touch, 2048},
-    {"touch_huge", "the same with huge pages", huge_touch, 2048},
+    {"touch_huge", "first touch of a page, huge pages", huge_touch, 2048},
     {"touch_file", "first touch of a mapped file's page", file_touch, 2048},
     {"cow", "copy on write of a page", copy_on_write, 1024},
     {"brk", "brk + touch a page", grow_break, 1000},

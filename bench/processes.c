@@ -95,7 +95,7 @@ static void thread_create(long n) {
 
 const struct row process_rows[] = {
     {"fork", "fork + exit + wait", fork_exit, 200},
-    {"fork_16m", "the same with 16 MiB", fork_big, 20},
+    {"fork_16m", "fork + exit + wait with 16 MiB", fork_big, 20},
     {"fork_exec", "fork + exec", fork_exec, 100},
     {"vfork_exec", "vfork + exec", vfork_exec, 100},
     {"spawn", "posix_spawn", spawn, 100},

@@ -24,34 +24,46 @@ static void open_ring(const struct ring_options *options) {
         exit(1);
 }
 
-// Constant sizes, as a program has them: the copies become moves.
-#define in_batches(name, size)                                  \
-    static void name(long n) {                                  \
-        struct ring_producer producer = r.producer;             \
-        struct ring_consumer consumer = r.consumer;             \
-        uint64_t word[(size) / 8] = {1}, sum = 0;               \
-        begin();                                                \
-        for (long i = 0; i < n; i += BATCH) {                   \
-            for (int k = 0; k < BATCH; k++)                     \
-                ring_put(&producer, word, size);                \
-            ring_flush(&producer);                              \
-            const void *data;                                   \
-            for (int k = 0; k < BATCH; k++) {                   \
-                if (ring_peek(&consumer, &data) == (size))      \
-                    memcpy(word, data, size);                   \
-                sum += word[0];                                 \
-                ring_next(&consumer);                           \
-            }                                                   \
-            ring_release(&consumer);                            \
-        }                                                       \
-        end();                                                  \
-        if (sum != (uint64_t)(n + BATCH - 1) / BATCH * BATCH) { \
-            printf("failed: " #name " lost messages\n");        \
-            exit(1);                                            \
-        }                                                       \
+// Constant sizes, as a program has them: the copies become moves. 64 bytes lie in memory before and after, a word is
+// where the compiler likes it.
+#define in_batches(name, type, first, place)                       \
+    static void name(long n) {                                     \
+        struct ring_producer producer = r.producer;                \
+        struct ring_consumer consumer = r.consumer;                \
+        type out = {1}, in = {};                                   \
+        uint64_t sum = 0;                                          \
+        begin();                                                   \
+        for (long i = 0; i < n; i += BATCH) {                      \
+            for (int k = 0; k < BATCH; k++) {                      \
+                __asm__("" : place(out));                          \
+                if (ring_put(&producer, &out, sizeof out) != 0)    \
+                    break;                                         \
+            }                                                      \
+            ring_flush(&producer);                                 \
+            for (int k = 0; k < BATCH; k++) {                      \
+                const void *data;                                  \
+                if (!ring_peek_exact(&consumer, sizeof in, &data)) \
+                    break;                                         \
+                memcpy(&in, data, sizeof in);                      \
+                __asm__("" : place(in));                           \
+                sum += first(in);                                  \
+                ring_next(&consumer);                              \
+            }                                                      \
+            ring_release(&consumer);                               \
+        }                                                          \
+        end();                                                     \
+        if (sum != (uint64_t)(n + BATCH - 1) / BATCH * BATCH) {    \
+            printf("failed: " #name " lost messages\n");           \
+            exit(1);                                               \
+        }                                                          \
     }
-in_batches(batches_8, 8);
-in_batches(batches_64, 64);
+struct line {
+    uint64_t words[8];
+};
+#define the_word(word) (word)
+#define first_word(line) ((line).words[0])
+in_batches(batches_8, uint64_t, the_word, "+r");
+in_batches(batches_64, struct line, first_word, "+m");
 
 static void ring_8(long n) {
     open_ring(&(struct ring_options){.slots = 64});
@@ -62,6 +74,24 @@ static void ring_64(long n) {
     open_ring(&(struct ring_options){.slots = 64, .pool = 64 * 64});
     batches_64(n);
 }
+
+// The producer is one of several, so each message is made known by itself.
+#define among_many(name, size)                                                               \
+    static void name(long n) {                                                               \
+        uint64_t word[(size) / 8] = {1};                                                     \
+        open_ring(&(struct ring_options){.slots = 64, .pool = 64 * 64, .flags = RING_MANY}); \
+        begin();                                                                             \
+        for (long i = 0; i < n; i++) {                                                       \
+            ring_push_many(&r.producer, word, size);                                         \
+            if (ring_pop(&r.consumer, word, size) != (size) || word[0] != 1) {               \
+                printf("failed: " #name "\n");                                               \
+                exit(1);                                                                     \
+            }                                                                                \
+        }                                                                                    \
+        end();                                                                               \
+    }
+among_many(ring_many_8, 8);
+among_many(ring_many_64, 64);
 
 static void ring_8_alone(long n) {
     open_ring(&(struct ring_options){.slots = 64});
@@ -139,9 +169,11 @@ static void ring_ping_pong(long n) {
 const struct row ring_rows[] = {
     {"ring_8", "ring put + get, 8 bytes, 16 at a time", ring_8, 16000},
     {"ring_64", "ring put + get, 64 bytes, 16 at a time", ring_64, 16000},
+    {"ring_many_8", "ring push + pop, several producers, 8 bytes", ring_many_8, 16000},
+    {"ring_many_64", "ring push + pop, several producers, 64 bytes", ring_many_64, 16000},
     {"ring_8_alone", "ring push + pop, 8 bytes, each made known", ring_8_alone, 16000},
     {"ring_bandwidth", "1 MiB through a ring, per KiB", ring_bandwidth, 16384},
     {"copy_bandwidth", "the same two copies without a ring, per KiB", copy_bandwidth, 16384},
-    {"ring_pingpong", "ring ping-pong, 2 processes that sleep", ring_ping_pong, 2000},
+    {"ring_pingpong", "ring ping-pong, 2 processes that sleep", ring_ping_pong, 2000, 0, TESSERA},
     {NULL},
 };
