@@ -10,6 +10,7 @@
 #include <mm/slab.h>
 #include <object/flight.h>
 #include <object/task.h>
+#include <sched/thread.h>
 
 #define USER_SLOTS 256
 
@@ -22,6 +23,7 @@ static _Atomic uint32_t *user_count(uint32_t uid) {
 static struct parcel *parcel_alloc(unsigned count) {
     struct parcel *parcel = kmalloc(sizeof(*parcel) + count * sizeof(parcel->item[0]));
     if (parcel) {
+        list_init(&parcel->dead);
         parcel->count = 0;
         parcel->has_flight = false;
         parcel->owner = cred_current()->uid;
@@ -93,12 +95,28 @@ unsigned parcel_unpack(const struct parcel *parcel, int32_t *handles, unsigned r
     return done;
 }
 
-void parcel_destroy(struct parcel *parcel) {
-    if (!parcel)
-        return;
+static void drop(struct parcel *parcel) {
     for (unsigned i = 0; i < parcel->count; i++)
         object_handle_release(parcel->item[i].object);
     flight_land(parcel->has_flight);
     atomic_fetch_sub_explicit(user_count(parcel->owner), parcel->count, memory_order_relaxed);
     kfree(parcel);
+}
+
+// A handle in it may be the last one of a socket in whose queue lies another parcel, and so on: that one is only added
+// to the list, so that the stack does not grow with the chain.
+void parcel_destroy(struct parcel *parcel) {
+    struct thread *self = thread_current();
+    if (!parcel)
+        return;
+    if (self->dead_parcels) {
+        list_push_back(self->dead_parcels, &parcel->dead);
+        return;
+    }
+    struct list_node dead = LIST_INIT(dead), *node = &parcel->dead;
+    self->dead_parcels = &dead;
+    do
+        drop(CONTAINER_OF(node, struct parcel, dead));
+    while ((node = list_pop_front(&dead)) != nullptr);
+    self->dead_parcels = nullptr;
 }

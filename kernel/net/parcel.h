@@ -3,6 +3,7 @@
 // is received. Private to kernel/net.
 #pragma once
 
+#include <lib/list.h>
 #include <object/object.h>
 
 struct parcel_item {
@@ -10,6 +11,7 @@ struct parcel_item {
     uint32_t rights;
 };
 struct parcel {
+    struct list_node dead; // while it is destroyed
     unsigned count;
     uint32_t owner;  // user id it is charged to
     bool has_flight; // holds sockets or ports: may be part of a cycle

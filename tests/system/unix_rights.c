@@ -168,6 +168,23 @@ static void unreceived(void) {
     close(pipe_ends[0]);
 }
 
+// Each pair in flight in the next one: closing the last closes them all, one inside the other.
+static void chain(int type, int length) {
+    int inner[2], outer[2];
+    socketpair(AF_UNIX, type, 0, inner);
+    bool good = true;
+    for (int i = 0; i < length && good; i++) {
+        good = socketpair(AF_UNIX, type, 0, outer) == 0 && send_fds(outer[0], inner, 2) == 1;
+        close(inner[0]), close(inner[1]);
+        memcpy(inner, outer, sizeof inner);
+    }
+    ok(good, "a chain of %d sockets in flight", length);
+    close(inner[0]), close(inner[1]);
+    socketpair(AF_UNIX, type, 0, inner);
+    is(write(inner[0], "x", 1), 1, "is gone at one stroke");
+    close(inner[0]), close(inner[1]);
+}
+
 // Each end of the pair goes through the pair itself, along with a pipe that shows when all is freed.
 static void cycles(void) {
     for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
@@ -327,6 +344,8 @@ int main(void) {
     several();
     unreceived();
     cycles();
+    chain(SOCK_STREAM, 600);
+    chain(SOCK_DGRAM, 400);
     flying_limit();
     credentials();
     hostile();

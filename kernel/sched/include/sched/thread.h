@@ -92,6 +92,7 @@ struct thread {
     _Atomic bool killed;             // a fatal signal came: killable ones too
     struct pi_waiter *pi_waiter;     // the priority-inheriting futex it waits for (kernel/posix)
     struct list_node *dead_messages; // what it drops just now (kernel/ipc); null: nothing
+    struct list_node *dead_parcels;  // likewise (kernel/net)
     struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
     const char *wait_reason;         // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
