@@ -42,8 +42,8 @@ fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
 fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_devices.c
-fuzz_sources_protocol_fuzz := libtessera/message.c $(GEN)/protocols/registry.c
-fuzz_flags_protocol_fuzz := -D_GNU_SOURCE -Ilibtessera -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
+fuzz_sources_protocol_fuzz := libtessera/message.c $(protocol_sources) $(protocol_fuzzed)
+fuzz_flags_protocol_fuzz := $(protocol_list) -D_GNU_SOURCE -Ilibtessera -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
 fuzz_sources_posixd_fuzz := $(posixd_parts)
 fuzz_flags_posixd_fuzz := -D_GNU_SOURCE -Iservers/posixd -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -52,7 +52,7 @@ $(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -Wno-thread-safety-analysis -I. \
 	    -Ilib/include -Iabi/include -Iarch/include -Iarch/host/include -Ikernel/posix -Ikernel/vfs -Ilib -I$(HOST)/gen/include \
 	    $(fuzz_flags_$*) $< $(fuzz_sources_$*) -o $@
-$(HOST)/fuzz/protocol_fuzz: $(native_generated)
+$(HOST)/fuzz/protocol_fuzz $(HOST)/fuzz/posixd_fuzz: $(native_generated)
 $(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
 
 # Device trees of QEMU's, to start from.

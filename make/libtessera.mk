@@ -14,7 +14,11 @@ $(GEN)/include/protocols/%.h: protocols/%.protocol tools/gen-protocol
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-protocol header $< > $@
 $(GEN)/protocols/%.c: protocols/%.protocol tools/gen-protocol
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-protocol source $< > $@
-.SECONDARY: $(protocol_sources)
+$(GEN)/fuzz/%.c: protocols/%.protocol tools/gen-protocol
+	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-protocol fuzz $< > $@
+protocol_fuzzed := $(patsubst %,$(GEN)/fuzz/%.c,$(protocols))
+protocol_list := -D'PROTOCOLS(x)=$(foreach p,$(protocols),x($(p)))'
+.SECONDARY: $(protocol_sources) $(protocol_fuzzed)
 
 # libsodium, whose static library is Debian's for either architecture.
 sodium_x86_64 := out/cache/deb/libsodium-dev-amd64/usr
@@ -36,7 +40,7 @@ lint: lint-protocols
 # for the servers' own files.
 library_sources := $(filter-out libtessera/native.c,$(wildcard libtessera/*.c)) $(protocol_sources)
 native_host_flags = --target=$(host_cpu)-linux-gnu -std=c23 -D_GNU_SOURCE -g -O1 $(user_warnings) -fno-omit-frame-pointer \
-    -fsanitize=address,undefined -fno-sanitize-recover=all -Ilibtessera -Ilibtessera/include -Iabi/include -I$(GEN)/include -Itests/include
+    -fsanitize=address,undefined -fno-sanitize-recover=all -Ilibtessera -Ilibtessera/include -Iabi/include -I$(GEN)/include -Itests/include $(protocol_list)
 native_tests := $(patsubst libtessera/test/%.c,$(HOST)/test/libtessera/%,$(wildcard libtessera/test/*.c))
 $(HOST)/test/libtessera/%: libtessera/test/%.c $(library_sources) $(native_generated) $(wildcard libtessera/*.h libtessera/include/tessera/*.h)
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(native_host_flags) $< $(library_sources) -o $@

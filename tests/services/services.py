@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The tutorial's client as well, as a user would call it: it finds the number that the test left.
 COMMAND = """
 status=0
-for test in legacy sysv_msg sysv_sem supervision; do
+for test in legacy sysv_msg sysv_sem files supervision; do
     echo "# $test"
     /sbin/$test || status=1
 done

@@ -11,6 +11,13 @@
 // function's. A protocol's generated dispatch function is one; its context is the protocol's server structure.
 typedef bool tessera_dispatch(void *context, struct tessera_message *in, struct tessera_message *out);
 
+// What a protocol is; NAME_about of its header.
+struct tessera_protocol {
+    const char *name;
+    uint32_t number, version, methods;
+    tessera_dispatch *dispatch;
+};
+
 // Receives and answers for ever; returns a negative error number when the port cannot be received from.
 int tessera_serve(int port, tessera_dispatch *dispatch, void *context);
 // One message, if there is one: 0, -EAGAIN if there is none, or another error. For servers that poll the port.
