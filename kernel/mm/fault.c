@@ -167,9 +167,14 @@ static status_t make_dirty(struct region *region, pte_slot_t *slot, pte_t pte, v
     if (vmo->pager) {
         if (vmo->pager->make_writable)
             return -EAGAIN; // may block
+        // In one hold of the lock, as the pager takes the mark away and the right with it in one.
+        spin_lock(&vmo->lock);
         atomic_fetch_or_explicit(&pte_page(pte)->flags, PAGE_DIRTY, memory_order_relaxed);
+        slot_replace(slot, pte, arch_pte_set_write(pte));
+        spin_unlock(&vmo->lock);
+    } else {
+        slot_replace(slot, pte, arch_pte_set_write(pte));
     }
-    slot_replace(slot, pte, arch_pte_set_write(pte));
     arch_tlb_flush_local(address);
     return 0;
 }

@@ -65,8 +65,7 @@ static bool charge(struct vmo *vmo) {
     return false;
 }
 
-// Puts a new page in; the tree takes over the caller's reference on success.
-static status_t add_locked(struct vmo *vmo, uint64_t index, struct page *page) REQUIRES(&vmo->lock) {
+status_t vmo_add_page(struct vmo *vmo, uint64_t index, struct page *page) {
     int64_t used = (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed) + 1;
     if (!charge_cover(&vmo->memory, used))
         return -ENOMEM;
@@ -86,7 +85,7 @@ static status_t add_locked(struct vmo *vmo, uint64_t index, struct page *page) R
 
 status_t vmo_insert_page(struct vmo *vmo, uint64_t index, struct page *page) {
     spin_lock(&vmo->lock);
-    status_t status = vmo_peek(vmo, index) ? -EEXIST : add_locked(vmo, index, page);
+    status_t status = vmo_peek(vmo, index) ? -EEXIST : vmo_add_page(vmo, index, page);
     spin_unlock(&vmo->lock);
     return status;
 }
@@ -100,7 +99,7 @@ static status_t insert_or_find(struct vmo *vmo, uint64_t index, struct page **pa
         page_get(other);
         *page = other;
     } else {
-        status = add_locked(vmo, index, mine);
+        status = vmo_add_page(vmo, index, mine);
         if (status == 0)
             page_get(mine);
     }
@@ -110,8 +109,30 @@ static status_t insert_or_find(struct vmo *vmo, uint64_t index, struct page **pa
     return status;
 }
 
-// Thread context; blocks if the pager does.
-static status_t make_page(struct vmo *vmo, uint64_t index, struct page **out) {
+struct page *vmo_find_page(struct vmo *vmo, uint64_t index) {
+    spin_lock(&vmo->lock);
+    struct page *page = vmo_peek(vmo, index);
+    if (page)
+        page_get(page);
+    spin_unlock(&vmo->lock);
+    return page;
+}
+
+// The page that somebody else puts in.
+static status_t await_page(struct vmo *vmo, uint64_t index, bool write, struct page **out) {
+    do {
+        status_t status = vmo->pager->request(vmo, index, write);
+        if (status < 0)
+            return status;
+        *out = vmo_find_page(vmo, index);
+    } while (!*out);
+    return 0;
+}
+
+// Thread context; blocks if the pager does. write: what the page is wanted for, for the pager to know.
+static status_t make_page(struct vmo *vmo, uint64_t index, bool write, struct page **out) {
+    if (vmo->pager && vmo->pager->request)
+        return await_page(vmo, index, write, out);
     struct page *page = page_alloc_one(ALLOC_USER | (vmo->pager ? 0 : ALLOC_ZERO));
     if (!page)
         return -ENOMEM;
@@ -126,20 +147,10 @@ static status_t make_page(struct vmo *vmo, uint64_t index, struct page **out) {
     return insert_or_find(vmo, index, out);
 }
 
-// The page if it is there, with a reference.
-static struct page *find_page(struct vmo *vmo, uint64_t index) {
-    spin_lock(&vmo->lock);
-    struct page *page = vmo_peek(vmo, index);
-    if (page)
-        page_get(page);
-    spin_unlock(&vmo->lock);
-    return page;
-}
-
 status_t vmo_get_page(struct vmo *vmo, uint64_t index, bool create, struct page **out) {
-    struct page *page = find_page(vmo, index);
+    struct page *page = vmo_find_page(vmo, index);
     if (!page && (create || vmo->pager))
-        return make_page(vmo, index, out);
+        return make_page(vmo, index, false, out);
     *out = page;
     return 0;
 }
@@ -180,7 +191,8 @@ static status_t make_writable(struct vmo *vmo, uint64_t index, struct page *page
 }
 
 status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **out) {
-    status_t status = vmo_get_page(vmo, index, true, out);
+    *out = vmo_find_page(vmo, index);
+    status_t status = *out ? 0 : make_page(vmo, index, true, out);
     if (status < 0)
         return status;
     status = make_writable(vmo, index, *out);
@@ -217,7 +229,7 @@ static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio) 
 
 static ssize_t write_part(struct vmo *vmo, uint64_t offset, struct uio *uio, size_t size) {
     size_t inner = offset & PAGE_MASK;
-    struct page *page = vmo->pager ? nullptr : find_page(vmo, offset >> PAGE_SHIFT);
+    struct page *page = vmo->pager ? nullptr : vmo_find_page(vmo, offset >> PAGE_SHIFT);
     if (!page && size == PAGE_SIZE && !vmo->pager)
         return write_new_page(vmo, offset >> PAGE_SHIFT, uio);
     status_t status = page ? 0 : vmo_get_page_for_write(vmo, offset >> PAGE_SHIFT, &page);
@@ -225,6 +237,8 @@ static ssize_t write_part(struct vmo *vmo, uint64_t offset, struct uio *uio, siz
         return status;
     size_t copied = uio_read(uio, (char *)page_to_virt(page) + inner, size);
     page_was_written(page);
+    if (vmo->pager) // it may have been stored meanwhile
+        atomic_fetch_or_explicit(&page->flags, PAGE_DIRTY, memory_order_relaxed);
     page_put(page);
     return copied > 0 ? (ssize_t)copied : -EFAULT;
 }

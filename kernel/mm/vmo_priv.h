@@ -13,6 +13,12 @@ ALWAYS_INLINE struct page *const *vmo_peek_many(struct vmo *vmo, uint64_t index,
 }
 // As vmo_get_page with create, and tells the pager that the page becomes dirty.
 MUST_USE status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **page);
+// Puts a new page in, which counts against quota and account; the tree takes over the caller's reference on success.
+MUST_USE status_t vmo_add_page(struct vmo *vmo, uint64_t index, struct page *page) REQUIRES(&vmo->lock);
+// The page if it is there, with a reference.
+struct page *vmo_find_page(struct vmo *vmo, uint64_t index);
+// Takes the first page of [*index, end) out, its reference going to the caller, and its place into *index; null: none.
+struct page *vmo_remove_page(struct vmo *vmo, uint64_t *index, uint64_t end) REQUIRES(&vmo->lock);
 // Drops the pages with index in [first, end); they must not be mapped. vmo_range.c.
 void vmo_drop_pages(struct vmo *vmo, uint64_t first, uint64_t end) REQUIRES(&vmo->lock);
 

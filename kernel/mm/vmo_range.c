@@ -13,30 +13,44 @@
 
 #define DROP_BATCH 64
 
+// The counters after `count` pages have left the tree.
+static void uncount_pages(struct vmo *vmo, unsigned count) REQUIRES(&vmo->lock) {
+    atomic_fetch_sub_explicit(&vmo->resident, count, memory_order_relaxed);
+    if (vmo->charge)
+        atomic_fetch_sub_explicit(vmo->charge, count, memory_order_relaxed);
+    this_cpu(page_counters).cached -= count;
+    charge_shrink(&vmo->memory, (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed));
+}
+
+static struct page *take_page(struct vmo *vmo, uint64_t *index, uint64_t end) REQUIRES(&vmo->lock) {
+    struct page *page = radix_next(&vmo->pages, index);
+    if (!page || *index >= end)
+        return nullptr;
+    radix_remove(&vmo->pages, *index);
+    page->vmo = nullptr;
+    return page;
+}
+
+struct page *vmo_remove_page(struct vmo *vmo, uint64_t *index, uint64_t end) {
+    struct page *page = take_page(vmo, index, end);
+    if (page)
+        uncount_pages(vmo, 1);
+    return page;
+}
+
 // Takes up to DROP_BATCH pages from [*index, end) out of the tree; their references go to the caller.
 static unsigned take_pages(struct vmo *vmo, uint64_t *index, uint64_t end, struct page **pages) REQUIRES(&vmo->lock) {
     unsigned count = 0;
-    while (count < DROP_BATCH) {
-        struct page *page = radix_next(&vmo->pages, index);
-        if (!page || *index >= end)
-            break;
-        radix_remove(&vmo->pages, *index);
-        page->vmo = nullptr;
-        pages[count++] = page;
-    }
-    if (count > 0) {
-        atomic_fetch_sub_explicit(&vmo->resident, count, memory_order_relaxed);
-        if (vmo->charge)
-            atomic_fetch_sub_explicit(vmo->charge, count, memory_order_relaxed);
-        this_cpu(page_counters).cached -= count;
-        charge_shrink(&vmo->memory, (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed));
-    }
+    while (count < DROP_BATCH && (pages[count] = take_page(vmo, index, end)) != nullptr)
+        count++;
+    if (count > 0)
+        uncount_pages(vmo, count);
     return count;
 }
 
 static void put_pages(struct page **pages, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
-        atomic_fetch_and_explicit(&pages[i]->flags, (uint16_t)~PAGE_DIRTY, memory_order_relaxed);
+        atomic_fetch_and_explicit(&pages[i]->flags, (uint16_t)~(PAGE_DIRTY | PAGE_WRITING), memory_order_relaxed);
         page_put(pages[i]);
     }
 }
@@ -67,13 +81,18 @@ static void remove_pages(struct vmo *vmo, uint64_t first, uint64_t end, bool pri
     } while (count == DROP_BATCH);
 }
 
-// Zeroes bytes [from, to) of one page, if it is there. A pager's page is brought in for it.
+// Zeroes bytes [from, to) of one page, if it is there. A pager's page is brought in for it, but not one that a server
+// would have to supply: it knows the new size before that.
 static status_t zero_part(struct vmo *vmo, uint64_t from, uint64_t to) {
     if (from >= to)
         return 0;
-    struct page *page;
-    status_t status = vmo->pager ? vmo_get_page_for_write(vmo, from >> PAGE_SHIFT, &page)
-                                 : vmo_get_page(vmo, from >> PAGE_SHIFT, false, &page);
+    struct page *page = vmo_find_page(vmo, from >> PAGE_SHIFT);
+    status_t status = 0;
+    if (vmo->pager && (page || !vmo->pager->request)) {
+        if (page)
+            page_put(page);
+        status = vmo_get_page_for_write(vmo, from >> PAGE_SHIFT, &page);
+    }
     if (status < 0 || !page)
         return status;
     memset((char *)page_to_virt(page) + (from & PAGE_MASK), 0, to - from);
@@ -101,6 +120,8 @@ status_t vmo_resize(struct vmo *vmo, uint64_t size) {
 status_t vmo_punch(struct vmo *vmo, uint64_t start, uint64_t end) {
     if (vmo->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return -EPERM;
+    if (vmo->pager && vmo->pager->request)
+        return -EOPNOTSUPP; // the pages would only come back
     uint64_t first = ALIGN_UP(start, PAGE_SIZE), last = ALIGN_DOWN(end, PAGE_SIZE);
     if (first > last) // inside one page
         return zero_part(vmo, start, end);
@@ -182,6 +203,8 @@ static void next_dirty(struct vmo *vmo, uint64_t *index, uint64_t end, struct pa
 status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end) {
     if (!vmo->pager)
         return 0;
+    if (vmo->pager->sync)
+        return vmo->pager->sync(vmo, start, end);
     status_t result = 0;
     uint64_t index = start >> PAGE_SHIFT, last = ALIGN_UP(MIN(end, (uint64_t)INT64_MAX), PAGE_SIZE) >> PAGE_SHIFT;
     for (struct page *page; next_dirty(vmo, &index, last, &page), page; index++) {

@@ -165,6 +165,61 @@ static void test_pager(void) {
     ok(destroyed, "the pager is told of the end");
 }
 
+// A server's part: it supplies page 1 with fives when asked, and refuses page 2.
+static unsigned asked;
+
+static status_t request(struct vmo *vmo, uint64_t index, bool write) {
+    asked++;
+    if (index == 2)
+        return -EIO;
+    struct page *page = page_alloc_one(ALLOC_USER);
+    memset(page_to_virt(page), 5, PAGE_SIZE);
+    status_t status = vmo_supply(vmo, index, page);
+    if (status != 0)
+        page_put(page);
+    return status;
+}
+
+static void test_supply(void) {
+    static const struct vmo_pager_ops ops = {.request = request};
+    struct vmo *vmo = vmo_create_paged(8 * PAGE_SIZE, &ops, nullptr), *donor = vmo_create(4 * PAGE_SIZE);
+    unsigned char byte;
+    ok(get(vmo, PAGE_SIZE, &byte, 1) == 1 && byte == 5 && asked == 1, "a page that was asked for");
+    ok(get(vmo, PAGE_SIZE, &byte, 1) == 1 && asked == 1, "is asked for once");
+    is(get(vmo, 2 * PAGE_SIZE, &byte, 1), -EIO, "a refused one");
+    struct page *page, *kept;
+    put(donor, 0, "donor", 5);
+    is(vmo_take(donor, 0, &page), 0, "take a page");
+    ok(memcmp(page_to_virt(page), "donor", 5) == 0 && donor->resident == 0, "out of a donor");
+    is(vmo_supply(vmo, 1, page), -EEXIST, "not where one is");
+    is(vmo_supply(vmo, 8, page), -ENXIO, "nor behind the end");
+    is(vmo_supply(vmo, 4, page), 0, "supply it");
+    put(donor, 0, "other", 5);
+    ok(vmo_get_page(donor, 0, false, &kept) == 0 && vmo_take(donor, 0, &page) == 0 && page != kept,
+       "one that is in use is copied");
+    page_put(kept), page_put(page);
+    ok(vmo_take(donor, 3, &page) == 0 && !page, "a hole");
+    is(vmo_take(vmo, 1, &page), -EINVAL, "nothing is taken out of a paged object");
+    struct vmo_run runs[2];
+    uint64_t at = 0;
+    is(vmo_dirty_runs(vmo, &at, 8, runs, 2, false), 0, "supplied pages are clean");
+    put(vmo, PAGE_SIZE, "x", 1), put(vmo, 4 * PAGE_SIZE, "x", 1), put(vmo, 5 * PAGE_SIZE, "x", 1);
+    at = 0;
+    is(vmo_dirty_runs(vmo, &at, 8, runs, 1, true), 1, "with room for one run");
+    ok(runs[0].first == 1 && runs[0].count == 1 && at == 4, "one is taken");
+    is(vmo_dirty_runs(vmo, &at, 8, runs, 2, true), 1, "then the other");
+    ok(runs[0].first == 4 && runs[0].count == 2 && !vmo_is_clean(vmo, 0, 8), "which is being stored");
+    vmo_end_writing(vmo, 1, 2, false), vmo_end_writing(vmo, 4, 5, true), vmo_end_writing(vmo, 5, 6, false);
+    at = 0;
+    ok(vmo_dirty_runs(vmo, &at, 8, runs, 2, false) == 1 && runs[0].first == 4, "one was not");
+    ok(!vmo_is_clean(vmo, 0, 8) && vmo_is_clean(vmo, 5, 8), "others are clean");
+    is(vmo_punch(vmo, 0, PAGE_SIZE), -EOPNOTSUPP, "no holes in what a server has");
+    asked = 0;
+    is(vmo_resize(vmo, 6 * PAGE_SIZE + 10), 0, "cut in a page that is not there");
+    is(asked, 0, "which is not asked for");
+    vmo_put(vmo), vmo_put(donor);
+}
+
 static void test_failure(void) {
     static char bytes[3 * PAGE_SIZE];
     bool good = true;
@@ -186,6 +241,7 @@ int main(void) {
     test_quota();
     test_seals();
     test_pager();
+    test_supply();
     test_failure();
     mm_test_no_leak(before, "memory objects");
     return tap_done();

@@ -19,6 +19,7 @@ enum page_flags {
     PAGE_RAW = 128,       // with PAGE_BUDDY: the block's other struct pages were never written yet
     PAGE_ANONYMOUS = 256, // private memory of processes (counted)
     PAGE_CODE = 512,      // instruction fetches see what it holds
+    PAGE_WRITING = 1024,  // page cache: it was dirty, and its pager is storing it
 };
 
 // One per page frame, 32 bytes. A page that is mapped by an entry, or sits in a VMO, holds one reference

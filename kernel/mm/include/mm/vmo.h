@@ -14,15 +14,20 @@
 
 struct vmo;
 
-// Where pages come from. All callbacks: thread context, no spinlock held, may block.
+// Where pages come from. All callbacks but destroy: thread context, no spinlock held, may block.
 struct vmo_pager_ops {
+    // Asks somebody to put the page in by vmo_supply, and waits: 0: look again. -EIO, -ENOSPC, -ENXIO (beyond the end),
+    // -EINTR (killed). Instead of read_page and write_page; `sync` goes with it.
+    status_t (*request)(struct vmo *vmo, uint64_t index, bool write);
+    // Has what is dirty in the range stored, and waits for it.
+    status_t (*sync)(struct vmo *vmo, uint64_t start, uint64_t end);
     // Fills `page` (zeroed not guaranteed) with the contents at `index`. -EIO, -ENOMEM, -EINTR.
     status_t (*read_page)(struct vmo *vmo, uint64_t index, struct page *page);
     // Writes a dirty page back.
     status_t (*write_page)(struct vmo *vmo, uint64_t index, struct page *page);
     // A page is about to become dirty (reserve room, stamp mtime). -ENOSPC, -EDQUOT. May be null.
     status_t (*make_writable)(struct vmo *vmo, uint64_t index);
-    // The last reference is gone. May be null.
+    // The last reference is gone. Does not block. May be null.
     void (*destroy)(struct vmo *vmo);
 };
 
@@ -76,3 +81,24 @@ MUST_USE status_t vmo_add_seals(struct vmo *vmo, uint32_t seals);
 MUST_USE status_t vmo_copy(struct vmo *to, struct vmo *from);
 // Writes dirty pages in the range back. 0 for anonymous ones.
 MUST_USE status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end);
+
+// --- vmo_supply.c: for pagers that are asked by `request` ---
+// The page is there. Any context that may take vmo->lock.
+bool vmo_has_page(struct vmo *vmo, uint64_t index);
+// Puts a page of the caller's in: its reference is taken over on success. -EEXIST (there is one), -ENXIO (beyond the
+// end), -ENOMEM.
+MUST_USE status_t vmo_supply(struct vmo *vmo, uint64_t index, struct page *page);
+// Takes the page out of an anonymous object, for nobody else to see or change; null: a hole. -EPERM (sealed), -EINVAL
+// (not anonymous), -ENOMEM.
+MUST_USE status_t vmo_take(struct vmo *vmo, uint64_t index, struct page **page);
+// Finds up to `count` runs of dirty pages from index *at on and sets *at behind what was looked at. `take`: they count
+// as being stored from now on, and stores to them make them dirty again.
+struct vmo_run {
+    uint64_t first, count; // pages
+};
+unsigned vmo_dirty_runs(struct vmo *vmo, uint64_t *at, uint64_t end, struct vmo_run *runs, unsigned count, bool take);
+// Pages of [first, end) that were being stored are clean, or (`again`) dirty.
+void vmo_end_writing(struct vmo *vmo, uint64_t first, uint64_t end, bool again);
+bool vmo_is_clean(struct vmo *vmo, uint64_t first, uint64_t end);
+// The current program pays for the object's pages, one in advance. -ENOMEM: it cannot.
+MUST_USE status_t vmo_pay(struct vmo *vmo);
