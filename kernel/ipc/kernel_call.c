@@ -74,12 +74,41 @@ status_t port_notify(struct object *object, uint32_t type, const void *data, uin
     return open ? 0 : -EPIPE;
 }
 
-struct object *port_of_handle(int handle) {
+uint32_t port_queued(struct object *object) {
+    struct send_right *right = right_of(object);
+    spin_lock(&right->port->lock);
+    uint32_t count = right->sender.credit.messages;
+    spin_unlock(&right->port->lock);
+    return count;
+}
+
+void port_withdraw(struct object *object) {
+    struct send_right *right = right_of(object);
+    struct list_node dead = LIST_INIT(dead);
+    spin_lock(&right->port->lock);
+    while (!sender_is_idle(&right->sender)) {
+        struct queued *queued = LIST_ENTRY(right->sender.messages.next, struct queued, node);
+        struct message *message = CONTAINER_OF(queued, struct message, queued);
+        port_remove_locked(right->port, message);
+        list_push_back(&dead, &message->queued.node);
+    }
+    spin_unlock(&right->port->lock);
+    messages_free(&dead);
+}
+
+status_t port_get(int handle, struct object **out) {
     struct handle_ref ref;
     struct port *port;
-    if (port_lookup(handle, &ref, &port) != 0)
-        return nullptr;
+    status_t status = port_lookup(handle, &ref, &port);
+    if (status != 0)
+        return status;
     object_get(&port->object);
     handle_release(&ref);
-    return &port->object;
+    *out = &port->object;
+    return 0;
+}
+
+struct object *port_of_handle(int handle) {
+    struct object *port;
+    return port_get(handle, &port) == 0 ? port : nullptr;
 }

@@ -39,6 +39,11 @@ MUST_USE status_t port_request(struct object *right, struct message *request, st
 // A message that nobody waits for and that needs no credit: the caller must bound how many there can be. -ENOMEM,
 // -EPIPE. Does not block.
 MUST_USE status_t port_notify(struct object *right, uint32_t type, const void *data, uint32_t size);
+// How many messages wait that were sent through the right; and: they are taken back. Any context that may take a lock.
+uint32_t port_queued(struct object *right);
+void port_withdraw(struct object *right);
+// The port behind the current task's handle, with a reference, if it has RIGHT_RECEIVE. -EBADF, -EACCES.
+MUST_USE status_t port_get(int handle, struct object **port);
 // The port, with a reference, if the current task's handle has RIGHT_RECEIVE; or nullptr.
 struct object *port_of_handle(int handle);
 

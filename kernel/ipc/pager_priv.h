@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+// What the files of pagers share.
+//
+//   pager.c          pagers and their memory objects: making, finding, taking over, the end
+//   pager_request.c  faults that wait, and what ends their wait
+//   pager_supply.c   pages come in; dirty ones go out
+//   pager_vmo.c      the handle to a paged memory object
+//   pager_calls.c    the system calls
+//
+// Who keeps whom: a pager's handles keep it open. While it is, it has a reference to each of its VMOs, so that dirty
+// pages are not lost when the last client goes. A VMO's source has a reference to the pager, for its lock.
+//
+// Locks: pager->lock, then vmo->lock or port->lock.
+#pragma once
+
+#include <abi/pager.h>
+#include <lib/radix.h>
+#include <mm/vmo.h>
+#include <object/handle.h>
+#include <sched/thread.h>
+
+struct pager {
+    struct object object; // first
+    struct spinlock lock; // protects the rest, and `detached` of sources
+    bool closed;
+    uint64_t badge;
+    struct object *right;  // to send requests through: a handle count, until closed
+    struct radix sources;  // by key: struct vmo *, one reference each
+    struct list_node open; // struct request.node
+    uint32_t open_count, open_max;
+    uint64_t checks;        // of syncs, by pager_stored
+    struct wait_queue room; // for another request
+};
+
+// What a VMO knows of its pager: vmo->pager_context. Lives as long as the VMO.
+struct source {
+    struct pager *pager; // one reference
+    struct vmo *vmo;
+    uint64_t key;
+    bool detached;          // nobody supplies pages any more
+    _Atomic uint32_t users; // handle objects, each kept by handles and mappings
+};
+
+ALWAYS_INLINE struct pager *pager_of(struct object *object) {
+    return (struct pager *)object;
+}
+ALWAYS_INLINE struct source *source_of(struct vmo *vmo) {
+    return vmo->pager_context;
+}
+
+// --- pager.c ---
+// One reference, and the first handle's. -ENOMEM, -EPIPE (the port is closed).
+MUST_USE status_t pager_make(struct object *port, const struct pager_options *options, struct pager **out);
+void source_destroy(struct vmo *vmo);
+bool object_is_pager(const struct object *object);
+// -EEXIST, -ENOMEM. *vmo gets a reference.
+MUST_USE status_t pager_add(struct pager *pager, uint64_t key, uint64_t size, struct vmo **vmo);
+struct vmo *pager_find(struct pager *pager, uint64_t key); // with a reference; null: there is none
+// The first one whose key is *key or above, with a reference, its key in *key; null: there is none.
+struct vmo *pager_next(struct pager *pager, uint64_t *key);
+MUST_USE status_t pager_remove(struct pager *pager, uint64_t key); // -ENOENT
+// Requests go to this port from now on, the open ones once more; what was being stored counts as dirty.
+MUST_USE status_t pager_move(struct pager *pager, struct object *port);
+
+// --- pager_request.c ---
+extern const struct vmo_pager_ops source_ops;
+// The pages are there (error 0), or will not come. Ends waits for them, and if there is an error, for their storing.
+void source_answer(struct source *source, uint64_t first, uint64_t end, status_t error);
+// The pages were stored: ends waits for that. Those that are not through and are in this range are asked for again.
+void source_stored(struct source *source, uint64_t first, uint64_t end);
+// Ends all waits.
+void source_fail_locked(struct pager *pager, struct source *source) REQUIRES(&pager->lock);
+void pager_ask_again_locked(struct pager *pager) REQUIRES(&pager->lock);
+
+// --- pager_supply.c ---
+// Pages [first, first + count) of the VMO, moved from `from` or (null) copied from the caller's memory.
+struct supply {
+    struct vmo *from;
+    uint64_t offset; // in `from`, or an address
+};
+MUST_USE status_t source_supply(struct source *source, uint64_t first, uint64_t count, const struct supply *supply);
+
+// --- pager_vmo.c ---
+// A handle in the current task. Does not consume the reference.
+long vmo_handle_install(struct vmo *vmo);
