@@ -59,7 +59,7 @@ static void init(struct job *job, struct job *parent, const char *name, uint32_t
     cpu_share_init(&job->share, parent ? &parent->share : nullptr);
     job->parent = parent;
     job->depth = parent ? parent->depth + 1 : 0;
-    job->flags = flags | (parent ? parent->flags : 0);
+    job->flags = flags | (parent ? parent->flags & ~(uint32_t)(JOB_OOM_JOB | JOB_OOM_FAULT) : 0);
     job->scope = flags & JOB_NO_SIGNALS ? job : parent ? parent->scope : nullptr;
     string_copy(job->name, name, sizeof job->name);
     job->threads_limit = job->handles_limit = JOB_NO_LIMIT;
@@ -209,6 +209,15 @@ bool job_handles_are_unlimited(const struct job *job) {
         if (atomic_load_explicit(&job->handles_limit, memory_order_relaxed) != JOB_NO_LIMIT)
             return false;
     return true;
+}
+
+// A fault takes a page and tables for it.
+struct job *job_at_memory_limit(struct job *job) {
+    enum { FAULT_PAGES = 8 };
+    while (job && atomic_load_explicit(&job->memory.pages, memory_order_relaxed) <=
+                      atomic_load_explicit(&job->memory.limit, memory_order_relaxed) - FAULT_PAGES)
+        job = job->parent;
+    return job;
 }
 
 status_t job_add_task(struct job *job) {

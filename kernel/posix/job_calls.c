@@ -15,7 +15,10 @@
 #include <lib/string.h>
 #include <mm/aspace.h>
 
-enum { JOB_FLAGS = JOB_NO_SOCKETS | JOB_NO_DEVICES | JOB_NO_SIGNALS | JOB_NO_NEW_PRIVILEGES };
+enum {
+    JOB_OOM = JOB_OOM_JOB | JOB_OOM_FAULT,
+    JOB_FLAGS = JOB_NO_SOCKETS | JOB_NO_DEVICES | JOB_NO_SIGNALS | JOB_NO_NEW_PRIVILEGES | JOB_OOM
+};
 #define JOB_RIGHTS (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_SIGNAL | RIGHT_ADMIN)
 
 static status_t lookup(int handle, uint32_t rights, struct handle_ref *ref, struct job **job) {
@@ -34,7 +37,7 @@ long sys_job_create(int parent, const char __user *user_name, unsigned flags) {
     char name[32];
     struct handle_ref ref = {};
     struct job *above = job_current(), *job;
-    if (flags & ~JOB_FLAGS)
+    if (flags & ~JOB_FLAGS || (flags & JOB_OOM) == JOB_OOM)
         return -EINVAL;
     ssize_t length = string_from_user(name, user_name, sizeof(name));
     if (length < 0)
@@ -150,6 +153,25 @@ long sys_job_enter(int handle) {
     return status;
 }
 
+void process_kill_locked(struct process *process) {
+    if (signal_send_process(process, SIGKILL, nullptr) == 0)
+        return;
+    spin_lock(&process->signal_lock); // no memory for the signal: the same without
+    process_begin_group_exit(process, SIGKILL, nullptr);
+    spin_unlock(&process->signal_lock);
+}
+
+void job_end(struct job *job) {
+    spin_lock(&process_tree_lock);
+    job_close_gates(job);
+    for (int pid = 0; (pid = id_next(pid, ID_PROCESS)) >= 0; pid++) {
+        struct process *process = process_find(pid);
+        if (!process->exited && job_is_within(process->task.job, job))
+            process_kill_locked(process);
+    }
+    spin_unlock(&process_tree_lock);
+}
+
 // Ends all processes of the job and of those below it; no new ones begin. Needs RIGHT_SIGNAL. -EPERM: the root job.
 long sys_job_kill(int handle) {
     struct handle_ref ref;
@@ -159,19 +181,8 @@ long sys_job_kill(int handle) {
         return status;
     if (job == &job_root)
         status = -EPERM;
-    spin_lock(&process_tree_lock);
-    if (status == 0)
-        job_close_gates(job);
-    for (int pid = 0; status == 0 && (pid = id_next(pid, ID_PROCESS)) >= 0; pid++) {
-        struct process *process = process_find(pid);
-        if (!process->exited && job_is_within(process->task.job, job) &&
-            signal_send_process(process, SIGKILL, nullptr) != 0) {
-            spin_lock(&process->signal_lock); // no memory for the signal: the same without
-            process_begin_group_exit(process, SIGKILL, nullptr);
-            spin_unlock(&process->signal_lock);
-        }
-    }
-    spin_unlock(&process_tree_lock);
+    else
+        job_end(job);
     handle_release(&ref);
     return status;
 }

@@ -61,6 +61,17 @@ struct object *process_set_executable(struct process *process, struct object *ex
 // Marks the process as ending and interrupts its threads (not `self`).
 void process_begin_group_exit(struct process *process, int status, struct posix_thread *self)
     REQUIRES(&process->signal_lock);
+// SIGKILL, whatever the state of memory.
+void process_kill_locked(struct process *process) REQUIRES(&process_tree_lock);
+
+// --- job_calls.c ---
+// Ends all processes of the job and of those below it; no new ones begin.
+void job_end(struct job *job);
+
+// --- out_of_memory.c ---
+// A page fault of the current thread found no memory: ends what policy says, and waits for its memory.
+enum memory_verdict { MEMORY_AGAIN, MEMORY_KILLED, MEMORY_FAULT }; // fault again; do not; SIGBUS
+MUST_USE enum memory_verdict memory_is_short(void);
 // For exec: ends all other threads; on return the caller is the main thread. -EAGAIN: the process is exiting.
 MUST_USE status_t process_end_other_threads(void);
 // Removes a zombie. The caller drops the family's reference after releasing the lock.

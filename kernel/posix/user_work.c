@@ -6,7 +6,6 @@
 #include "signal_priv.h"
 #include <arch/cpu.h>
 #include <arch/upcall.h>
-#include <lib/log.h>
 #include <mm/aspace.h>
 #include <sched/sched.h>
 
@@ -31,12 +30,6 @@ void user_return_work(struct arch_frame *frame) {
     }
 }
 
-static void out_of_memory(void) {
-    struct process *process = process_current();
-    klog(LOG_ERROR, "out of memory: ending %s (%d)", process->task.name, process->task.id);
-    signal_send_process(process, SIGKILL, nullptr);
-}
-
 // True: an exception port's receiver has seen to it.
 static bool fault(int signal, int code, vaddr_t address) {
     if (exception_handle(signal, code, address))
@@ -58,7 +51,14 @@ bool trap_user_page_fault(vaddr_t address, unsigned access) {
     case -EACCES:
         return fault(SIGSEGV, SEGV_ACCERR, address);
     case -ENOMEM:
-        out_of_memory();
+        switch (memory_is_short()) {
+        case MEMORY_AGAIN:
+            return true;
+        case MEMORY_KILLED:
+            return false;
+        case MEMORY_FAULT:
+            return fault(SIGBUS, BUS_ADRERR, address);
+        }
         return false;
     case -EINTR: // killed while it waited for a page
         return false;

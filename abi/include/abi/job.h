@@ -21,6 +21,9 @@ enum job_flags {
     JOB_NO_DEVICES = 2, // open no device files but those granted
     JOB_NO_SIGNALS = 4, // see and signal only processes of the job
     JOB_NO_NEW_PRIVILEGES = 8,
+    // When a page fault finds the job at its limit on memory; neither: its largest process ends. Not handed down.
+    JOB_OOM_JOB = 16,   // all of the job ends
+    JOB_OOM_FAULT = 32, // who faulted gets SIGBUS
 };
 
 struct job_info {

@@ -74,5 +74,7 @@ MUST_USE bool job_charge_handles(struct job *job, uint64_t count);
 void job_uncharge_handles(struct job *job, uint64_t count);
 // True: no job from here up has a limit on handles, so a table may charge ahead.
 bool job_handles_are_unlimited(const struct job *job);
+// The nearest job from here up that could not pay for a page fault now; null: none.
+struct job *job_at_memory_limit(struct job *job);
 // From now on no task begins in the job or below. The caller kills those that there are.
 void job_close_gates(struct job *job);
