@@ -10,18 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void print_json_text(const char *text) {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-}
-
 static void show(char *record, bool json, bool first) {
     unsigned priority = 0;
     unsigned long long number = 0, time = 0;

@@ -13,7 +13,7 @@
 static const char help[] = "usage: tessera COMMAND [OPTIONS]\n"
                            "\n"
                            "Commands:\n"
-                           "  run [--job LIMITS] [--grant WHAT]... PROGRAM [ARGS...]   run a program in a sandbox\n"
+                           "  run        runs a program in a sandbox (tessera run --help)\n"
                            "  ps         processes, with their jobs and what they use\n"
                            "  handles    open handles of all processes\n"
                            "  ports      ports and rights to send to them\n"
@@ -21,24 +21,24 @@ static const char help[] = "usage: tessera COMMAND [OPTIONS]\n"
                            "  services   services that init looks after\n"
                            "  log        the kernel's log\n"
                            "  top        processes by the CPU time that they use\n"
-                           "  completion the completion script of the shell (eval \"$(tessera completion)\")\n"
+                           "  completion bash's completion script: eval \"$(tessera completion)\"\n"
                            "\n"
-                           "ps, handles, ports, jobs, services, log and top take --json. All take --help.\n"
-                           "\n"
-                           "Exit status: 0, 1 if something failed, 2 for wrong usage; run: see tessera run --help.\n";
+                           "All but run and completion take --json; all but completion take --help.\n"
+                           "Exit status: 0, 1 if something failed, 2 for wrong usage; of run: its program's.\n";
 
-static const char completion[] =
-    "_tessera() {\n"
-    "    local word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
-    "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-    "        COMPREPLY=($(compgen -W 'run ps handles ports jobs services log top completion --help' -- \"$word\"))\n"
-    "    elif [ \"${COMP_WORDS[1]}\" = run ]; then\n"
-    "        COMPREPLY=($(compgen -W '--job --grant --help' -- \"$word\") $(compgen -f -- \"$word\"))\n"
-    "    else\n"
-    "        COMPREPLY=($(compgen -W '--json --help' -- \"$word\"))\n"
-    "    fi\n"
-    "}\n"
-    "complete -F _tessera tessera\n";
+static const char completion[] = "_tessera() {\n"
+                                 "    local word=\"${COMP_WORDS[COMP_CWORD]}\" words='--json --help'\n"
+                                 "    case \"$COMP_CWORD:${COMP_WORDS[1]}\" in\n"
+                                 "    1:*) words='run ps handles ports jobs services log top completion --help' ;;\n"
+                                 "    *:run) words='--job --grant --user --help' ;;\n"
+                                 "    *:log) words=\"$words --follow\" ;;\n"
+                                 "    *:top) words=\"$words --rounds --seconds\" ;;\n"
+                                 "    *:completion) words= ;;\n"
+                                 "    esac\n"
+                                 "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+                                 "    [ \"${COMP_WORDS[1]}\" = run ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+                                 "}\n"
+                                 "complete -F _tessera tessera\n";
 
 int fail_status = EXIT_FAILED;
 
@@ -69,14 +69,21 @@ void usage(const char *format, ...) {
 
 static const struct view {
     const char *name, *path, *shows;
+    const char *bytes; // the column that has them, for table_shorten
 } views[] = {
-    {"ps", "/proc/tessera/tasks", "processes: memory in KiB, time on a CPU in milliseconds"},
+    {"ps", "/proc/tessera/tasks", "processes: memory in KiB, time on a CPU in milliseconds", NULL},
     {"handles", "/proc/tessera/handles",
-     "open handles: rights r(ead) w(rite) (e)x(ecute) m(ap) s(end) (re)c(eive) d(uplicate) t(ransfer) W(ait) S(ignal) "
-     "A(dmin) p(ath only); signals in hexadecimal; how many handles there are to the object"},
-    {"ports", "/proc/tessera/ports", "ports and rights to send to them"},
-    {"jobs", "/proc/tessera/jobs", "jobs: memory in bytes, the share of a CPU of 10000"},
-    {"services", "/run/tessera/services", "services that init looks after"},
+     "open handles: the object's type and number; rights r(ead) w(rite)\n"
+     "(e)x(ecute) m(ap) s(end) (re)c(eive) d(uplicate) t(ransfer) W(ait) S(ignal)\n"
+     "A(dmin) p(ath only); signals in hexadecimal; handles to the object",
+     NULL},
+    {"ports", "/proc/tessera/ports",
+     "ports and rights to send to them: the port's number; a right's badge;\n"
+     "messages and bytes queued, and how many may be; rights to send that are open;\n"
+     "threads that wait for a message",
+     "bytes"},
+    {"jobs", "/proc/tessera/jobs", "jobs: what they use and may use; the share of a CPU, of 10000", "memory"},
+    {"services", "/run/tessera/services", "services that init looks after; since when in seconds after boot", NULL},
 };
 
 static int view_main(const struct view *view, int argc, char **argv) {
@@ -93,6 +100,8 @@ static int view_main(const struct view *view, int argc, char **argv) {
     struct table table;
     if (!table_read(&table, view->path))
         fail("cannot read %s", view->path);
+    if (!json)
+        table_shorten(&table, view->bytes);
     (json ? table_print_json : table_print)(&table);
     table_free(&table);
     return 0;

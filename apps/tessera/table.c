@@ -79,8 +79,65 @@ int table_column(const struct table *table, const char *name) {
     return -1;
 }
 
+// As JSON writes one, without an exponent: 7, 0.25.
 static bool is_number(const char *text) {
-    return *text && strspn(text, "0123456789") == strlen(text) && (text[0] != '0' || !text[1]) && strlen(text) < 16;
+    size_t digits = strspn(text, "0123456789"), length = strlen(text);
+    if (digits == 0 || length >= 16 || (digits > 1 && text[0] == '0'))
+        return false;
+    return digits == length || (text[digits] == '.' && digits + 1 < length &&
+                                strspn(text + digits + 1, "0123456789") == length - digits - 1);
+}
+
+// Bytes in K, M or G, if that is no longer.
+static void scale(char *cell) {
+    char shorter[32];
+    double value = strtod(cell, NULL);
+    size_t unit = 0;
+    if (!is_number(cell) || value < 1024)
+        return;
+    while (value >= 1024 && unit < 4)
+        value /= 1024, unit++;
+    snprintf(shorter, sizeof shorter, value < 10 ? "%.1f%c" : "%.0f%c", value, " KMGT"[unit]);
+    if (strlen(shorter) <= strlen(cell))
+        strcpy(cell, shorter);
+}
+
+// The cells of a column and of the next one become one: USED/LIMIT.
+static void fold(struct table *table, size_t column) {
+    for (size_t row = 0; row < table->row_count; row++) {
+        char **cells = table->rows[row];
+        if (row > 0) {
+            char *end = cells[column] + strlen(cells[column]);
+            *end = '/'; // the cells lie one behind the other in `text`, with at least a byte between them
+            memmove(end + 1, cells[column + 1], strlen(cells[column + 1]) + 1);
+        }
+        memmove(cells + column + 1, cells + column + 2, (table->column_count - column - 2) * sizeof *cells);
+    }
+    table->column_count--;
+}
+
+void table_shorten(struct table *table, const char *bytes) {
+    for (size_t i = 0; table->row_count > 0 && i < table->column_count; i++) {
+        const char *name = table->rows[0][i], *next = i + 1 < table->column_count ? table->rows[0][i + 1] : "";
+        size_t length = strlen(name);
+        bool limited = strncmp(next, name, length) == 0 && strcmp(next + length, "_limit") == 0;
+        for (size_t row = 1; row < table->row_count; row++) {
+            char *cell = table->rows[row][i];
+            if (strcmp(name, "rights") == 0) {
+                char *to = cell;
+                for (const char *from = cell; *from; from++)
+                    if (*from != '-')
+                        *to++ = *from;
+                *to = '\0';
+            } else if (bytes && strcmp(name, bytes) == 0) {
+                scale(cell);
+                if (limited)
+                    scale(table->rows[row][i + 1]);
+            }
+        }
+        if (limited)
+            fold(table, i);
+    }
 }
 
 // Numbers to the right, text to the left; the last column as it is.
@@ -104,8 +161,7 @@ void table_print(const struct table *table) {
     free(text);
 }
 
-static void print_string(const char *text) {
-    putchar('"');
+void print_json_text(const char *text) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         if (c == '"' || c == '\\')
@@ -115,6 +171,11 @@ static void print_string(const char *text) {
         else
             putchar(c);
     }
+}
+
+static void print_string(const char *text) {
+    putchar('"');
+    print_json_text(text);
     putchar('"');
 }
 

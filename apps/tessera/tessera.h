@@ -26,7 +26,10 @@ struct table {
 bool table_read(struct table *table, const char *path);
 void table_free(struct table *table);
 void table_print(const struct table *table);
-void table_print_json(const struct table *table);              // an array of objects; numbers as numbers, "-" as null
+void table_print_json(const struct table *table); // an array of objects; numbers as numbers, "-" as null
+// For the eye: X and X_limit in one column, rights without dashes, `bytes` (a column, or null) in K, M, G.
+void table_shorten(struct table *table, const char *bytes);
+void print_json_text(const char *text);                        // what goes between the quotation marks
 int table_column(const struct table *table, const char *name); // -1: none
 
 // --- top.c, log.c, run.c: subcommands; argv[0] is the subcommand's name ---

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ static void parse(int argc, char **argv) {
         if (strcmp(argv[i], "--help") == 0) {
             puts("usage: tessera top [--json] [--rounds N] [--seconds T]\n\n"
                  "Shows processes by the CPU time of the last T seconds (1), N times; without N until interrupted,\n"
-                 "or once if the output is no terminal. `cpu` is in tenths of a per cent of one CPU.");
+                 "or once if the output is no terminal. `cpu` is in per cent of one CPU.");
             exit(0);
         }
         if (strcmp(argv[i], "--json") == 0)
@@ -60,8 +61,7 @@ static unsigned long long before(const struct table *old, unsigned long long pid
 static struct table *sorted; // qsort has no context
 static int by_use(const void *a, const void *b) {
     char *const *x = *(char **const *)a, *const *y = *(char **const *)b;
-    unsigned long long ux = strtoull(x[sorted->column_count - 1], NULL, 10),
-                       uy = strtoull(y[sorted->column_count - 1], NULL, 10);
+    double ux = strtod(x[sorted->column_count - 1], NULL), uy = strtod(y[sorted->column_count - 1], NULL);
     return ux < uy ? 1 : ux > uy ? -1 : 0;
 }
 
@@ -74,7 +74,7 @@ static void measure(struct table *now, const struct table *old, char (*texts)[16
     for (size_t row = 1; row < now->row_count; row++) {
         unsigned long long used = cell(now, row, "cpu_ms");
         used -= before(old, cell(now, row, "pid"), used);
-        snprintf(texts[row], sizeof texts[row], "%.0f", (double)used / options.seconds);
+        snprintf(texts[row], sizeof texts[row], "%.1f", (double)used / options.seconds / 10);
     }
     for (size_t row = 1; row < now->row_count; row++)
         now->rows[row][column] = texts[row];
@@ -82,6 +82,19 @@ static void measure(struct table *now, const struct table *old, char (*texts)[16
     sorted = now;
     if (now->row_count > 2)
         qsort(now->rows + 1, now->row_count - 1, sizeof *now->rows, by_use);
+}
+
+// On a terminal, a page of its own that has as many lines as fit.
+static void show(struct table *table) {
+    struct winsize size;
+    size_t all = table->row_count;
+    if (isatty(1)) {
+        fputs("\033[H\033[2J", stdout);
+        if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_row > 1 && all >= size.ws_row)
+            table->row_count = size.ws_row - 1u;
+    }
+    table_print(table);
+    table->row_count = all;
 }
 
 int top_main(int argc, char **argv) {
@@ -97,9 +110,10 @@ int top_main(int argc, char **argv) {
         if (!texts)
             fail("out of memory");
         measure(&now, &old, texts);
-        if (isatty(1) && !options.json)
-            fputs("\033[H\033[2J", stdout);
-        (options.json ? table_print_json : table_print)(&now);
+        if (options.json)
+            table_print_json(&now);
+        else
+            show(&now);
         fflush(stdout);
         free(texts);
         table_free(&old);

@@ -142,15 +142,12 @@ static void right_destroy(struct object *object) {
 }
 
 static int right_describe(struct object *object, char *to, size_t size) {
-    struct send_right *right = right_of(object);
-    spin_lock(&right->port->lock);
-    struct credit credit = right->sender.credit;
-    bool closed = right->port->closed;
-    spin_unlock(&right->port->lock);
+    struct port_counts counts;
+    port_count(object, &counts);
     return fmt_snprintf(
         to, size, "port:\t%llu\nbadge:\t%llx\nqueued:\t%u of %u messages, %u of %u bytes\nonce:\t%d\nclosed:\t%d\n",
-        (unsigned long long)right->port->object.id, (unsigned long long)right->badge, credit.messages,
-        credit.messages_max, credit.bytes, credit.bytes_max, right->once, closed);
+        (unsigned long long)counts.port, (unsigned long long)counts.badge, counts.messages, counts.messages_max,
+        counts.bytes, counts.bytes_max, counts.once, counts.closed);
 }
 
 const struct object_ops send_right_ops = {
@@ -261,20 +258,12 @@ static void port_destroy(struct object *object) {
 }
 
 static int port_describe(struct object *object, char *to, size_t size) {
-    struct port *port = port_of(object);
-    unsigned rights = 0, receivers = 0;
-    struct list_node *node;
-    spin_lock(&port->lock);
-    struct credit credit = port->credit;
-    for (node = port->rights.next; node != &port->rights; node = node->next)
-        rights++;
-    for (node = port->receivers.next; node != &port->receivers; node = node->next)
-        receivers++;
-    spin_unlock(&port->lock);
+    struct port_counts counts;
+    port_count(object, &counts);
     return fmt_snprintf(to, size,
                         "port:\t%llu\nqueued:\t%u of %u messages, %u of %u bytes\nsend-rights:\t%u\nreceivers:\t%u\n",
-                        (unsigned long long)object->id, credit.messages, credit.messages_max, credit.bytes,
-                        credit.bytes_max, rights, receivers);
+                        (unsigned long long)counts.port, counts.messages, counts.messages_max, counts.bytes,
+                        counts.bytes_max, counts.rights, counts.receivers);
 }
 
 const struct object_ops port_ops = {
@@ -324,4 +313,29 @@ status_t port_lookup(int handle, struct handle_ref *ref, struct port **port) {
     }
     *port = port_of(ref->object);
     return 0;
+}
+
+static uint32_t length_of(const struct list_node *list) {
+    uint32_t count = 0;
+    for (const struct list_node *node = list->next; node != list; node = node->next)
+        count++;
+    return count;
+}
+
+void port_count(const struct object *object, struct port_counts *out) {
+    struct object *any = (struct object *)(uintptr_t)object;
+    struct send_right *right = object_is_port_right(object) ? right_of(any) : nullptr;
+    struct port *port = right ? right->port : port_of(any);
+    *out =
+        (struct port_counts){.port = port->object.id, .badge = right ? right->badge : 0, .once = right && right->once};
+    spin_lock(&port->lock);
+    const struct credit *credit = right ? &right->sender.credit : &port->credit;
+    out->messages = credit->messages;
+    out->messages_max = credit->messages_max;
+    out->bytes = credit->bytes;
+    out->bytes_max = credit->bytes_max;
+    out->rights = length_of(&port->rights);
+    out->receivers = length_of(&port->receivers);
+    out->closed = port->closed;
+    spin_unlock(&port->lock);
 }

@@ -3,6 +3,8 @@
 // thing; the first line names the columns, which are separated by tabs; "-" is no limit. A reader sees what his job
 // lets him see.
 #include "proc_priv.h"
+#include <ipc/port.h>
+#include <lib/fmt.h>
 #include <mm/aspace.h>
 
 static void number_or_dash(struct text_buffer *text, uint64_t value) {
@@ -87,21 +89,19 @@ static void handle_line(struct text_buffer *text, int pid, int number, const str
                 atomic_load(&ref->object->handles) - 1);
 }
 
-// A port's line goes on with what the object says of itself.
+// Of a right: what it may have queued itself, and who else is at its port.
 static void port_line(struct text_buffer *text, int pid, int number, const struct handle_ref *ref) {
-    char rights[13], more[256];
+    char rights[13], badge[17] = "-";
+    struct port_counts counts;
     if (ref->object->ops->type != OBJECT_PORT)
         return;
     rights_text(ref->rights, rights);
-    int length = ref->object->ops->describe ? ref->object->ops->describe(ref->object, more, sizeof more - 1) : 0;
-    length = MAX(length, 0);
-    length = MIN(length, (int)sizeof more - 1);
-    for (int i = 0; i < length; i++)
-        if (more[i] == '\n' || more[i] == '\t')
-            more[i] = ' ';
-    more[length] = 0;
-    text_printf(text, "%d\t%d\t%s\t%llu\t%s\t%u\t%s\n", pid, number, ref->object->ops->name,
-                (unsigned long long)ref->object->id, rights, atomic_load(&ref->object->handles) - 1, more);
+    port_count(ref->object, &counts);
+    if (object_is_port_right(ref->object))
+        fmt_snprintf(badge, sizeof badge, "%llx", (unsigned long long)counts.badge);
+    text_printf(text, "%d\t%d\t%s\t%s\t%llu\t%s\t%u\t%u\t%u\t%u\t%u\t%u\n", pid, number, ref->object->ops->name, rights,
+                (unsigned long long)counts.port, badge, counts.messages, counts.messages_max, counts.bytes,
+                counts.bytes_max, counts.rights, counts.receivers);
 }
 
 typedef void line_fn(struct text_buffer *text, int pid, int number, const struct handle_ref *ref);
@@ -138,7 +138,8 @@ static void handles_show(struct text_buffer *text, void *context) {
 
 static void ports_show(struct text_buffer *text, void *context) {
     (void)context;
-    text_printf(text, "pid\thandle\ttype\tid\trights\thandles\tstate\n");
+    text_printf(text,
+                "pid\thandle\ttype\trights\tport\tbadge\tqueued\tqueued_limit\tbytes\tbytes_limit\tsenders\twaiting\n");
     all_lines(text, port_line);
 }
 

@@ -17,6 +17,15 @@ MUST_USE status_t port_right_create(struct object *port, const struct port_right
 bool object_is_port_right(const struct object *object);
 bool port_right_leads_to(const struct object *right, const struct object *port);
 
+// What there is to be said of a port or, with the port's own numbers of rights and receivers, of a right to send to it.
+struct port_counts {
+    uint64_t port, badge;
+    uint32_t messages, messages_max, bytes, bytes_max; // queued, and that may be
+    uint32_t rights, receivers;                        // open; asleep in fipc_recv
+    bool once, closed;
+};
+void port_count(const struct object *object, struct port_counts *out);
+
 // A call by the kernel for the current thread: sends up to FIPC_FAST_MAX bytes through a right and waits for the reply,
 // whose type goes to *answer and whose data, if it fits, to `data`. -EPIPE: there is no receiver any more, or it
 // dropped the call. -EINTR: the thread was killed. Blocks.
