@@ -170,13 +170,20 @@ static NOINLINE void *alloc_slow(struct slab_cache *cache) {
     return object;
 }
 
-ALWAYS_INLINE void *take(struct slab_cache *cache) {
-    if (ALLOC_MUST_FAIL())
-        return nullptr;
+ALWAYS_INLINE void *take_now(struct slab_cache *cache) {
     struct slab_magazine *magazine = cache->magazines[arch_cpu_id()];
     if (LIKELY(magazine && magazine->count > 0))
         return magazine->objects[--magazine->count];
     return alloc_slow(cache);
+}
+
+// By itself, so that an allocation has nothing to save for the call.
+static NOINLINE void *take_unless_it_must_fail(struct slab_cache *cache) {
+    return alloc_fail_now() ? nullptr : take_now(cache);
+}
+
+ALWAYS_INLINE void *take(struct slab_cache *cache) {
+    return LIKELY(!alloc_fail_armed) ? take_now(cache) : take_unless_it_must_fail(cache);
 }
 
 void *slab_alloc(struct slab_cache *cache) {
