@@ -14,6 +14,10 @@ kasan_flags := -fsanitize=kernel-address -mllvm -asan-instrumentation-with-call-
     -mllvm -asan-stack=1 -mllvm -asan-globals=1 -mllvm -asan-max-inline-poisoning-size=0 \
     -mllvm -asan-kernel-mem-intrinsic-prefix=1 -mllvm -asan-mapping-offset=0
 ubsan_flags := -fsanitize=undefined -fno-sanitize=function,alignment
+else
+# A frame of its own costs a function that calls no other three instructions, 2 to 5 % of every system call. The price: a
+# backtrace that begins inside of one goes on with its caller's caller. Debug kernels keep all frames.
+kernel_flags += -momit-leaf-frame-pointer
 endif
 
 generated := $(OUT)/gen/include/abi/syscall_table.h
