@@ -4,13 +4,16 @@
 // An object all of whose handles lie in queues is a candidate. A candidate that some non-candidate's queue holds can
 // still be received, so it is none; and so on until nothing changes. What remains is garbage: its queues are emptied,
 // which drops the handles. The work is in proportion to the objects that were ever passed or hold what was, and is done
-// only when one closes while messages with such handles exist.
+// only when one closes, or is left by all but queues, while messages with such handles exist.
 #include <object/flight.h>
+
+#include "object_priv.h"
 
 static struct {
     struct spinlock lock;
     struct list_node all GUARDED_BY(&lock); // linked on first use
-    bool running GUARDED_BY(&lock);
+    bool running GUARDED_BY(&lock);         // somebody collects
+    bool again GUARDED_BY(&lock);           // and was asked to, meanwhile
     _Atomic uint32_t messages;
 } flights;
 
@@ -61,6 +64,7 @@ bool flight_any(void) {
 void flight_depart(struct flight *flight, bool *counted) {
     if (!atomic_load_explicit(&flight->passed, memory_order_relaxed)) {
         atomic_store_explicit(&flight->passed, true, memory_order_relaxed);
+        object_mark(flight->object, OBJECT_MARK_FLIGHT | OBJECT_MARK_RCU);
         flight_add(flight);
     }
     if (!*counted)
@@ -108,6 +112,9 @@ static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
     }
     LIST_FOR_EACH(flight, &flights.all, node)
     any |= flight->ops->queues(flight, count_reference);
+    LIST_FOR_EACH(flight, &flights.all, node)
+    atomic_store_explicit(&flight->queued, flight->references, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); // whoever drops a handle that is counted below sees that number
     if (!any)
         return false;
     LIST_FOR_EACH(flight, &flights.all, node) {
@@ -135,33 +142,51 @@ static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
     return any;
 }
 
+uint32_t flight_queued(struct object *object) {
+    struct flight *flight = object_flight(object);
+    return flight ? atomic_load_explicit(&flight->queued, memory_order_relaxed) : 0;
+}
+
+enum { KINDS = 4 };
+
+// Takes what garbage has in its queues out of them; *kinds: whose `bury` drops it. Returns how many.
+static unsigned sweep(const struct flight *leaving, const struct flight_ops *kinds[KINDS]) REQUIRES(&flights.lock) {
+    unsigned count = 0;
+    struct flight *flight;
+    if (!mark(leaving))
+        return 0;
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        if (!is_garbage(flight))
+            continue;
+        flight->ops->sweep(flight);
+        unsigned i = 0;
+        while (i < count && kinds[i] != flight->ops)
+            i++;
+        if (i == count && count < KINDS)
+            kinds[count++] = flight->ops;
+    }
+    return count;
+}
+
+// Closing what the dead messages hold comes back here, and so may other threads: whoever is at it goes on.
 void flight_collect(const struct flight *leaving) {
-    const struct flight_ops *buried[4] = {};
-    unsigned kinds = 0;
+    const struct flight_ops *kinds[KINDS];
     if (!flight_any())
         return;
     spin_lock(&flights.lock);
-    // Closing what the dead messages hold comes back here: once is enough, the outer run goes on.
-    if (flights.all.next && !flights.running && mark(leaving)) {
-        struct flight *flight;
-        LIST_FOR_EACH(flight, &flights.all, node) {
-            if (!is_garbage(flight))
-                continue;
-            flight->ops->sweep(flight);
-            unsigned i = 0;
-            while (i < kinds && buried[i] != flight->ops)
-                i++;
-            if (i == kinds && kinds < ARRAY_SIZE(buried))
-                buried[kinds++] = flight->ops;
+    bool mine = !flights.running && flights.all.next;
+    flights.again = flights.running;
+    flights.running |= mine;
+    while (mine && flights.running) {
+        flights.again = false;
+        unsigned count = sweep(leaving, kinds);
+        if (count > 0) {
+            spin_unlock(&flights.lock);
+            for (unsigned i = 0; i < count; i++)
+                kinds[i]->bury();
+            spin_lock(&flights.lock);
         }
+        flights.running = count > 0 || flights.again;
     }
-    flights.running |= kinds > 0;
-    spin_unlock(&flights.lock);
-    if (kinds == 0)
-        return;
-    for (unsigned i = 0; i < kinds; i++)
-        buried[i]->bury();
-    spin_lock(&flights.lock);
-    flights.running = false;
     spin_unlock(&flights.lock);
 }

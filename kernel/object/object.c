@@ -11,6 +11,7 @@
 // signaller needs no barrier: the watcher sees them. That holds because an object changes its state and its signals
 // under one lock.
 
+#include <object/flight.h>
 #include <object/object.h>
 
 #include "object_priv.h"
@@ -80,8 +81,24 @@ bool object_handle_try_acquire(struct object *object) {
     return true;
 }
 
-void object_handle_release(struct object *object) {
+// One that was in messages: once only those in queues are left, the collector must look.
+static NOINLINE uint32_t drop_handle_in_flight(struct object *object) {
+    rcu_read_lock(); // another thread may drop the last one
     uint32_t old = atomic_fetch_sub_explicit(&object->handles, 1, memory_order_acq_rel);
+    atomic_thread_fence(memory_order_seq_cst); // the collector writes that number, then reads the handles
+    bool left = old != 1 && old - 1 == flight_queued(object);
+    rcu_read_unlock();
+    if (left)
+        flight_collect(nullptr);
+    return old;
+}
+
+void object_handle_release(struct object *object) {
+    uint32_t old;
+    if (UNLIKELY(atomic_load_explicit(&object->marks, memory_order_relaxed) & OBJECT_MARK_FLIGHT))
+        old = drop_handle_in_flight(object);
+    else
+        old = atomic_fetch_sub_explicit(&object->handles, 1, memory_order_acq_rel);
     DEBUG_ASSERT(old != 0);
     if (old != 1)
         return;
@@ -93,7 +110,7 @@ void object_handle_release(struct object *object) {
 }
 
 void object_mark(struct object *object, uint32_t mark) {
-    if (!(atomic_load_explicit(&object->marks, memory_order_relaxed) & mark))
+    if ((atomic_load_explicit(&object->marks, memory_order_relaxed) & mark) != mark)
         atomic_fetch_or_explicit(&object->marks, mark, memory_order_seq_cst);
 }
 

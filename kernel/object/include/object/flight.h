@@ -29,9 +29,10 @@ struct flight {
     struct list_node node; // all that the collector looks at
     struct object *object;
     const struct flight_ops *ops;
-    struct flight *host; // it has no handle of its own and shares this one's fate (an unaccepted connection)
-    _Atomic bool passed; // was sent: when a handle to it goes, those in flight may be all that is left
-    uint32_t references; // handles found in queues
+    struct flight *host;     // it has no handle of its own and shares this one's fate (an unaccepted connection)
+    _Atomic bool passed;     // was sent: when a handle to it goes, those in flight may be all that is left
+    uint32_t references;     // handles found in queues
+    _Atomic uint32_t queued; // how many that were when the collector last looked
     bool candidate, visited;
     struct list_node reached_node;
 };
@@ -52,6 +53,10 @@ ALWAYS_INLINE struct flight *object_flight(struct object *object) {
 void flight_depart(struct flight *flight, bool *counted);
 void flight_land(bool counted); // the message is gone
 bool flight_any(void);          // there are such messages
-// Frees objects that only queues of each other hold. Called when such an object closes, and when a handle to one that
-// was passed is about to go: `leaving`, or null. Blocks.
+// How many handles of the object the collector found in queues when it last looked: once there are no others, it looks
+// again.
+uint32_t flight_queued(struct object *object);
+// Frees objects that only queues of each other hold. Called when such an object closes, when a handle to one that was
+// passed is about to go (`leaving`, or null), and when a handle count has gone and only those in queues are left: two
+// threads may close the last two handles at once, or a call use the object beyond its last handle. Blocks.
 void flight_collect(const struct flight *leaving);

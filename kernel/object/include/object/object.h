@@ -132,6 +132,7 @@ struct object {
 enum {
     OBJECT_MARK_RCU = 1,      // a lock-free lookup may have seen it: destroy after a grace period
     OBJECT_MARK_WAIT_SET = 2, // a wait set has it: tell it when the last handle goes
+    OBJECT_MARK_FLIGHT = 4,   // its handles were in messages: perhaps only those are left (object/flight.h)
 };
 
 // One reference, no handle yet.
