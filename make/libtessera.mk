@@ -60,11 +60,12 @@ check-unit: tests/models/check-models
 
 # The servers' parts that make no system calls: servers/SERVER/test/NAME.c with what it tests.
 server_test_init/service := servers/init/service_file.c servers/init/service_policy.c
+server_test_init/symbols := servers/init/symbols.c
 server_test_registryd/registry := servers/registryd/names.c servers/registryd/views.c servers/registryd/waiters.c
 server_test_common/token := servers/common/token.c
 posixd_parts := $(filter-out servers/posixd/main.c,$(wildcard servers/posixd/*.c))
 server_test_posixd/state := $(posixd_parts)
-server_tests := $(foreach t,init/service registryd/registry common/token posixd/state,$(HOST)/test/servers/$(t))
+server_tests := $(foreach t,init/service init/symbols registryd/registry common/token posixd/state,$(HOST)/test/servers/$(t))
 host_sodium := $(sodium_$(host_cpu))
 $(HOST)/test/servers/%: $$(server_test_$$*) servers/$$(*D)/test/$$(*F).c $(native_generated) $(wildcard servers/*/*.h libtessera/include/tessera/*.h)
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) -Iservers/$(*D) $(native_host_flags) $(filter %.c,$^) $(server_test_libraries) -o $@

@@ -7,6 +7,7 @@
 #include "services.h"
 
 #include "init_priv.h"
+#include "symbols.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,8 +68,11 @@ static unsigned read_code(pid_t process, struct code *code, unsigned most) {
 static void print_place(FILE *out, const char *what, uint64_t address, const struct code *code, unsigned count) {
     for (unsigned i = 0; i < count; i++)
         if (address >= code[i].start && address < code[i].end) {
-            fprintf(out, "%s %#" PRIx64 " %s+%#" PRIx64 "\n", what, address, code[i].path,
-                    address - code[i].start + code[i].offset);
+            uint64_t offset = address - code[i].start + code[i].offset;
+            char name[80] = "?";
+            // A return address is behind its call, which may be the last instruction of a function.
+            (void)symbol_at(code[i].path, strcmp(what, "at") == 0 ? offset : offset - 1, name, sizeof name);
+            fprintf(out, "%s %#" PRIx64 " %s (%s+%#" PRIx64 ")\n", what, address, name, code[i].path, offset);
             return;
         }
     if (strcmp(what, "at") == 0)

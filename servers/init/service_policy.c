@@ -47,8 +47,10 @@ void services_sort(struct service *services, unsigned count, void (*report)(cons
             if (!why[0] || for_good)
                 break;
         }
-        if (next == count) // all that are left wait for one another
+        if (next == count) { // all that are left wait for one another
             next = sorted;
+            obstacle(services, count, sorted, next, why, sizeof why, &for_good);
+        }
         if (why[0]) {
             services[next].state = SERVICE_FAILED;
             report(services[next].name, why);

@@ -304,15 +304,19 @@ bool services_ended(pid_t pid, int status) {
 }
 
 static void stop(struct service *service) {
+    int64_t began = now_ms();
+    bool killed = false;
     service->state = SERVICE_STOPPING;
     kill(service->pid, SIGTERM);
-    for (int waited = 0; service->pid && waited < 2 * STOP_MS; waited++) {
+    while (service->pid && now_ms() - began < 2 * STOP_MS) {
         int status;
         pid_t pid = waitpid(service->pid, &status, WNOHANG);
         if (pid == service->pid)
             services_ended(pid, status);
-        else if (waited == STOP_MS)
+        if (service->pid && !killed && now_ms() - began >= STOP_MS) {
             kill(service->pid, SIGKILL);
+            killed = true;
+        }
         if (service->pid)
             nanosleep(&(struct timespec){.tv_nsec = 1'000'000}, NULL);
     }

@@ -73,7 +73,8 @@ static void test_order(void) {
     for (int i = 0; i < 4; i++)
         failed += bad[i].state == SERVICE_FAILED;
     is(failed, 3, "a circle and a missing need fail, and nobody else");
-    ok(strstr(reported, "ghost, which is no service") && strstr(reported, "which needs it"), "with the reason");
+    ok(strstr(reported, "ghost, which is no service") && strstr(reported, "a: needs b, which needs it"),
+       "with the reason");
 }
 
 static void test_restarts(void) {
