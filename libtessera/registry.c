@@ -7,6 +7,7 @@
 #include <protocols/registry.h>
 #include <string.h>
 #include <tessera/handle.h>
+#include <tessera/port.h>
 #include <tessera/token.h>
 #include <unistd.h>
 
@@ -21,12 +22,13 @@ static int find_token(const char *name, struct tessera_token *token) {
     return -EACCES;
 }
 
-int tessera_register(const char *name, int right) {
+int tessera_register(const char *name, int port) {
     int registry = handle_named("registry");
     struct tessera_token token;
     int status = registry < 0 ? registry : find_token(name, &token);
-    if (status < 0)
-        return status;
+    int right = status < 0 ? status : port_right(port, 0);
+    if (right < 0)
+        return right;
     struct registry_enter in = {.generation = token.generation, .token_size = sizeof token.bytes, .right = right};
     strncpy(in.name, name, sizeof in.name - 1);
     memcpy(in.token, token.bytes, sizeof token.bytes);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <tessera/handle.h>
-#include <tessera/port.h>
 
 #define NUMBERS 64
 
@@ -48,7 +47,7 @@ int main(void) {
     int port = handle_named("port"), memory = handle_named("numbers");
     void *numbers = mmap(NULL, NUMBERS * sizeof(struct number), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     struct counter_server server = {.context = numbers, .add = add, .get = get};
-    if (numbers == MAP_FAILED || tessera_register("counter", port_right(port, 0)) < 0)
+    if (numbers == MAP_FAILED || tessera_register("counter", port) < 0)
         return 1;
     tessera_ready();
     return tessera_serve(port, counter_dispatch, &server) != 0;

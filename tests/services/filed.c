@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <tessera/handle.h>
-#include <tessera/port.h>
 #include <unistd.h>
 
 #define NODES 64
@@ -191,7 +190,7 @@ int main(void) {
                                .write_pages = write_pages};
     int port = handle_named("port");
     nodes[ROOT] = handle_named("folder");
-    if (nodes[ROOT] < 0 || tessera_register("files", port_right(port, 0)) < 0)
+    if (nodes[ROOT] < 0 || tessera_register("files", port) < 0)
         return 1;
     tessera_ready();
     return tessera_serve(port, fs_dispatch, &server) != 0;

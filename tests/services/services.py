@@ -26,6 +26,7 @@ for test in legacy sysv_msg sysv_sem files supervision; do
     /sbin/$test || status=1
 done
 test "$(/sbin/count a 0)" = 103 && echo 'ok 1000 - the client of the tutorial'
+echo "services: $(tessera services --json | tr '\\n' ' ')"
 exit $status
 """
 
@@ -36,7 +37,27 @@ def tutorial_errs():
     """Lines of the tutorial's listings that are in none of its files."""
     files = {line.strip() for name in TUTORIAL for line in (TOP / name).read_text().splitlines()}
     listings = (TOP / "docs/tutorial.md").read_text().split("## 5.")[0].split("```")[1::2]
-    return [line for listing in listings for line in listing.splitlines()[1:] if line.strip() and line.strip() not in files]
+    return [line for listing in listings for line in listing.splitlines()[1:] if line.strip() not in ("", "…") and line.strip() not in files]
+
+
+def check_services(output):
+    """What `tessera services --json` said: a list, with a record a service."""
+    text = next((line.removeprefix("services: ") for line in output.splitlines() if line.startswith("services: ")), "null")
+    try:
+        found = {service["name"]: service for service in json.loads(text)}
+    except (ValueError, TypeError, KeyError) as problem:
+        print(f"# {problem}: {text}")
+        return False
+    want = {"registryd": "ready", "counter": "ready", "posixd": "ready", "circle-a": "failed", "probe": "ended"}
+    return all(found.get(name, {}).get("state") == state for name, state in want.items())
+
+
+def check_end(output):
+    """The order in which services were told to stop: those that need others first; the stubborn one was waited for, and killed."""
+    stops = [line.split()[2:] for line in output.splitlines() if line.startswith("# stopping ")]
+    names = [name for name, _ in stops if name in ("first", "stubborn", "last")]
+    times = {name: int(time) for name, time in stops}
+    return names == ["last", "stubborn", "first"] and times["first"] - times["stubborn"] >= 1000
 
 
 def main():
@@ -67,10 +88,14 @@ def main():
     whole = any("client of the tutorial" in line for line in checks) and result["status"] <= 1
     print(f"{'ok' if whole else 'not ok'} {len(checks) + 1} - it ran to its end (status {result['status']})")
     wrong = tutorial_errs()
-    print(f"{'not ok' if wrong else 'ok'} {len(checks) + 2} - the tutorial shows what its files hold")
+    more = {"the tutorial shows what its files hold": not wrong,
+            "tessera services --json": check_services(result["output"]),
+            "services stop in order, each in its time": check_end(result["output"])}
+    for number, (what, good) in enumerate(more.items(), len(checks) + 2):
+        print(f"{'ok' if good else 'not ok'} {number} - {what}")
     print("".join(f"# {line}\n" for line in wrong), end="")
-    print(f"1..{len(checks) + 2}")
-    return 0 if whole and not wrong and not any(line.startswith("not ") for line in checks) else 1
+    print(f"1..{len(checks) + 1 + len(more)}")
+    return 0 if whole and all(more.values()) and not any(line.startswith("not ") for line in checks) else 1
 
 
 if __name__ == "__main__":

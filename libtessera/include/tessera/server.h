@@ -23,9 +23,11 @@ int tessera_serve(int port, tessera_dispatch *dispatch, void *context);
 // One message, if there is one: 0, -EAGAIN if there is none, or another error. For servers that poll the port.
 int tessera_serve_one(int port, tessera_dispatch *dispatch, void *context);
 
-// Registers a send right under a name of ours, with the token that init gave us; the right is moved. 0, or a negative
-// error number: -EACCES (not our name), -ENOENT (init gave us no registry).
-int tessera_register(const char *name, int right);
+// Registers a send right to the port under a name of ours, with the token that init gave us. 0, or a negative error
+// number: -EACCES (not our name), -ENOENT (init gave us no registry). The right has badge 0, as the one that init
+// enters when registryd was started anew: who must tell clients apart gives them rights with badges by a method of its
+// own.
+int tessera_register(const char *name, int port);
 // A send right to the service of that name; waits until it has registered. -ENOENT: our registry does not show it.
 int tessera_connect(const char *name, int64_t deadline);
 // Tells init that this service is ready for its clients.
