@@ -29,15 +29,15 @@ static struct job *top_job(struct process *process) {
     return job->depth == 1 ? job : nullptr;
 }
 
-// The larger, the sooner: pages, moved by oom_score_adj in thousandths of all memory. *dying: it ends already, and has
-// its memory still.
+// The larger, the sooner: pages, moved by oom_score_adj in thousandths of all memory. *dying: it ends already; its
+// memory goes before it becomes a zombie.
 static int64_t score_of(struct process *process, uint64_t total, bool *dying) {
     int64_t pages = 0;
     spin_lock(&process->signal_lock); // the space stays while it is held
     struct aspace *aspace = atomic_load_explicit(&process->task.aspace, memory_order_relaxed);
     if (aspace)
         pages = aspace->resident_pages + aspace->table_pages;
-    *dying = aspace && process->group_exit;
+    *dying = process->group_exit;
     spin_unlock(&process->signal_lock);
     return pages + process->oom_score_adj * (int64_t)total / 1000;
 }

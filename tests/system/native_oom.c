@@ -108,14 +108,27 @@ static void whole_job(void) {
     close(inner), close(job);
 }
 
+static volatile bool ready;
+
 static void give_up(int signal) {
-    _exit(signal == SIGBUS ? 5 : 6);
+    if (ready)
+        _exit(signal == SIGBUS ? 5 : 6);
+}
+
+// What a handler needs must be there when there is nothing left: its code, and room on the stack.
+static void expect_bus_error(void) {
+    volatile char room[32768];
+    for (unsigned i = 0; i < sizeof room; i += 1024)
+        room[i] = 1;
+    signal(SIGBUS, give_up);
+    raise(SIGBUS);
+    ready = true;
 }
 
 static void signals(void) {
     int job = job_of(-1, 16 * MIB, JOB_OOM_FAULT);
     pid_t large = holder(job, 10 * MIB);
-    exited(in_job(job, signal(SIGBUS, give_up); touch(8 * MIB); _exit(0)), 5, "JOB_OOM_FAULT: SIGBUS to who faults");
+    exited(in_job(job, expect_bus_error(); touch(8 * MIB); _exit(0)), 5, "JOB_OOM_FAULT: SIGBUS to who faults");
     int status = in_job(job, touch(8 * MIB); _exit(0));
     ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS, "which ends him if he has no handler");
     ok(lives(large), "and nobody else");
