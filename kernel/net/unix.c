@@ -29,6 +29,7 @@ struct unix_socket *unix_alloc(int type, struct memory_account *payer) {
     wait_queue_init(&socket->writers);
     // An unconnected stream socket is writable and hung up, as Linux's poll has it.
     object_signal(&socket->socket.object, 0, datagram ? UNIX_WRITABLE : UNIX_WRITABLE | SIGNAL_HANGUP);
+    socket->scope = job_scope_current();
     charge_init(&socket->memory, payer);
     flight_init(&socket->flight, &socket->socket.object, &unix_flight_ops);
     flight_add(&socket->flight);

@@ -31,12 +31,14 @@ static struct list_node *bucket_of(const struct abi_sockaddr_un *address, unsign
     return head;
 }
 
-// Each type of socket has its own abstract names.
+// Each type of socket has its own abstract names, and so has each job whose programs see only each other.
 static struct unix_name *find_abstract(const struct abi_sockaddr_un *address, unsigned size, int type)
     REQUIRES(&names.lock) {
     struct unix_name *name;
+    uint64_t scope = job_scope_current();
     LIST_FOR_EACH(name, bucket_of(address, size), node)
-    if (name->size == size && name->owner->socket.type == type && memcmp(&name->address, address, size) == 0)
+    if (name->size == size && name->scope == scope && name->owner->socket.type == type &&
+        memcmp(&name->address, address, size) == 0)
         return name;
     return nullptr;
 }
@@ -55,6 +57,7 @@ static struct unix_name *name_alloc(const struct abi_sockaddr_un *address, unsig
     memcpy(&name->address, address, MIN(size, (unsigned)sizeof(name->address)));
     name->size = size;
     name->owner = owner;
+    name->scope = job_scope_current();
     list_init(&name->node);
     return name;
 }

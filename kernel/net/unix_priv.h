@@ -22,6 +22,7 @@ struct unix_name {
     struct abi_sockaddr_un address;
     char terminator; // ends a path of the greatest length
     bool is_path;
+    uint64_t scope;            // abstract names: the job within which it is known (job_scope_current)
     struct list_node node;     // abstract names: in a bucket of names.table, under names.lock
     struct unix_socket *owner; // under names.lock; weak: cleared when the owner closes
     struct path path;          // of a path name
@@ -62,6 +63,7 @@ enum unix_state { UNIX_UNCONNECTED, UNIX_CONNECTING, UNIX_LISTENING, UNIX_CONNEC
 
 struct unix_socket {
     struct socket socket; // first
+    uint64_t scope;       // of its maker's job: who is within another does not see it in /proc
     struct flight flight; // its host: the listener in whose backlog it is
 
     // A connection is set once, before the socket can be used for data.

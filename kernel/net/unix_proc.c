@@ -3,6 +3,7 @@
 #include "unix_priv.h"
 
 #include <lib/log.h>
+#include <object/task.h>
 #include <vfs/path.h>
 
 enum { SS_UNCONNECTED = 1, SS_CONNECTING = 2, SS_CONNECTED = 3 };
@@ -19,6 +20,9 @@ static void print_name(struct text_buffer *text, const struct unix_name *name) {
 
 static void show_socket(struct unix_socket *socket, void *context) {
     struct text_buffer *text = context;
+    uint64_t scope = job_scope_current();
+    if (scope && socket->scope != scope)
+        return;
     struct object *object = &socket->socket.object;
     spin_lock(&socket->lock);
     bool listening = socket->state == UNIX_LISTENING;

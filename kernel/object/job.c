@@ -10,6 +10,7 @@
 #include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <object/task.h>
 
 static struct {
     struct spinlock lock;
@@ -93,6 +94,11 @@ bool job_is_within(const struct job *job, const struct job *ancestor) {
     while (job && job->depth > ancestor->depth)
         job = job->parent;
     return job == ancestor;
+}
+
+uint64_t job_scope_current(void) {
+    struct job *job = task_current() ? job_current() : nullptr;
+    return job && job->scope ? job->scope->object.id : 0;
 }
 
 // --- limits ---

@@ -209,7 +209,11 @@ static long ask(struct family *family, struct object *right, const struct legacy
     return -EIO;
 }
 
+// What the servers keep is the whole machine's: whoever sees only its own job does without, as under a kernel that has
+// no such calls.
 long legacy_ask(const struct legacy_call *call) {
+    if (job_scope_current())
+        return -ENOSYS;
     struct family *family = &legacy.families[call->family];
     struct object *right = family_right(family);
     if (!right)

@@ -4,12 +4,14 @@
 #include "jobs.h"
 
 #include <dirent.h>
+#include <stddef.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 static char self_path[256], work[256];
 
@@ -170,6 +172,34 @@ static void try_things(void) {
     no(can_open(path, O_CREAT | O_WRONLY), "a new file where one may only read");
 }
 
+// With --grant sockets: names and queues that others have, too.
+static int named_socket(bool bound) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0native_sandbox"};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    socklen_t size = offsetof(struct sockaddr_un, sun_path) + 15;
+    int status = bound ? bind(fd, (void *)&address, size) : connect(fd, (void *)&address, size);
+    if (status == 0 && (!bound || listen(fd, 1) == 0))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int with_sockets(void) {
+    int pair[2];
+    no(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0, "(no sockets, though granted)");
+    no(named_socket(false) >= 0 || errno != ECONNREFUSED, "the abstract name of a socket outside");
+    static char text[65536];
+    int fd = open("/proc/net/unix", O_RDONLY);
+    no(read(fd, text, sizeof text - 1) <= 0, "(/proc/net/unix cannot be read)");
+    no(strstr(text, "native_sandbox") != NULL, "sockets outside in /proc/net/unix");
+    no(named_socket(true) < 0, "(the same name of one's own)");
+    no(named_socket(false) < 0, "(a connection to it)");
+    no(syscall(SYS_msgget, 4242, 0600) >= 0 || syscall(SYS_msgget, 4243, 01600) >= 0, "System V queues");
+    no(syscall(SYS_semget, 4242, 1, 0600) >= 0, "System V semaphores");
+    printf("%u breaches\n", breaches);
+    return breaches == 0 ? 43 : 1;
+}
+
 static int inside(char **argv) {
     snprintf(work, sizeof work, "%s", argv[2]);
     pid_t outside = atoi(argv[4]);
@@ -223,6 +253,23 @@ static void escapes(void) {
             printf("# %s\n", line);
     ok(same_text(get_file("secret"), "secret") && access("w/own", F_OK) == 0,
        "what it wrote arrived where it was granted");
+}
+
+static void shared_names(void) {
+    char output[8192], self_grant[300];
+    int outside = named_socket(true), queue = (int)syscall(SYS_msgget, 4242, 01600);
+    snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
+    int status = run(output, sizeof output,
+                     (const char *[]){"--grant", "sockets", "--grant", self_grant, "--grant", "/proc:r", self_path,
+                                      "sockets", NULL});
+    if (!exited(status, 43, "nor by names that need no file"))
+        for (char *line = strtok(output, "\n"); line; line = strtok(NULL, "\n"))
+            printf("# %s\n", line);
+    int fd = named_socket(false);
+    ok(outside >= 0 && fd >= 0, "the name leads there still");
+    if (queue >= 0)
+        syscall(SYS_msgctl, queue, 0, NULL);
+    close(outside), close(fd);
 }
 
 static void programs(void) {
@@ -304,6 +351,8 @@ int main(int argc, char **argv) {
         return geteuid() == 0;
     if (argc == 2 && strcmp(argv[1], "client") == 0)
         return client();
+    if (argc == 2 && strcmp(argv[1], "sockets") == 0)
+        return with_sockets();
     needs_native();
     if (access("/bin/tessera", X_OK) != 0) {
         skip("no /bin/tessera in this image", "sandbox");
@@ -312,6 +361,7 @@ int main(int argc, char **argv) {
     readlink("/proc/self/exe", self_path, sizeof self_path - 1);
     enter_temp_dir();
     escapes();
+    shared_names();
     programs();
     services();
     leftovers();

@@ -36,6 +36,8 @@ ALWAYS_INLINE struct fs_context *fs_current(void) {
     return atomic_load_explicit(&task_current()->fs, memory_order_relaxed);
 }
 
+// The id of the job beyond which the current task sees nothing; 0: it sees all.
+uint64_t job_scope_current(void);
 ALWAYS_INLINE struct job *job_current(void) {
     return atomic_load_explicit(&task_current()->job, memory_order_relaxed);
 }
