@@ -2,45 +2,14 @@
 // ACPI tables, read once at boot. See lib/acpi.h for the rules.
 //
 // RSDP -> XSDT (or RSDT) -> tables, each of which has a parser below; those that only ARM has are in acpi_arm.c. All
-// reads of table contents go through `struct table` and its accessors (acpi_priv.h), which return 0 beyond the end.
+// reads of table contents go through `struct table` (acpi_table.c, acpi_priv.h), whose accessors return 0 beyond the
+// end.
 
 #include "acpi_priv.h"
 #include <lib/acpi.h>
 #include <lib/string.h>
 
-#define TABLE_SIZE_MAX (1u << 20) // firmware's largest, the DSDT, has some 100 KiB
 #define TABLES_MAX 128u
-
-static bool checksum_ok(const uint8_t *bytes, size_t size) {
-    uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + bytes[i]);
-    return sum == 0;
-}
-
-bool acpi_open_table(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info, struct table *out) {
-    if (address == 0)
-        return false;
-    const uint8_t *header = memory->map(memory, address, ACPI_TABLE_HEADER_SIZE);
-    if (header == nullptr) {
-        info->problems |= ACPI_BAD_LENGTH;
-        return false;
-    }
-    struct table table = {header, ACPI_TABLE_HEADER_SIZE};
-    uint32_t size = read32(&table, 4);
-    if (size < ACPI_TABLE_HEADER_SIZE || size > TABLE_SIZE_MAX || memory->map(memory, address, size) == nullptr) {
-        info->problems |= ACPI_BAD_LENGTH;
-        return false;
-    }
-    table.bytes = memory->map(memory, address, size);
-    table.size = size;
-    if (!checksum_ok(table.bytes, size)) {
-        info->problems |= ACPI_BAD_CHECKSUM;
-        return false;
-    }
-    *out = table;
-    return true;
-}
 
 static bool has_signature(const struct table *table, const char *signature) {
     return memcmp(table->bytes, signature, 4) == 0;
@@ -131,21 +100,6 @@ static void parse_madt(const struct table *madt, struct acpi_info *info) {
 
 enum { FADT_TIMER_32BIT = 1u << 8, FADT_RESET_SUPPORTED = 1u << 10, FADT_HARDWARE_REDUCED = 1u << 20 };
 enum { FADT_PSCI = 1, FADT_PSCI_HVC = 2 }; // of the flags for ARM
-
-// A generic address structure at `offset`.
-struct acpi_register acpi_read_register(const struct table *fadt, uint32_t offset) {
-    struct acpi_register none = {.space = ACPI_SPACE_NONE};
-    uint8_t space = read8(fadt, offset);
-    uint8_t access = read8(fadt, offset + 3);
-    uint64_t address = read64(fadt, offset + 4);
-    if (address == 0 || space > ACPI_SPACE_IO || access > 4)
-        return none;
-    return (struct acpi_register){
-        .space = (enum acpi_space)space,
-        .access_bytes = access == 0 ? 0 : (uint8_t)(1u << (access - 1)),
-        .address = address,
-    };
-}
 
 // The 64-bit form if the table has it, else the old 32-bit port number.
 static struct acpi_register read_pm_register(const struct table *fadt, uint32_t new_offset, uint32_t old_offset) {
@@ -264,7 +218,7 @@ static void parse_table(const struct acpi_memory *memory, uint64_t address, stru
 
 static const uint8_t *rsdp_at(const struct acpi_memory *memory, uint64_t address) {
     const uint8_t *rsdp = memory->map(memory, address, 20);
-    return rsdp != nullptr && memcmp(rsdp, "RSD PTR ", 8) == 0 && checksum_ok(rsdp, 20) ? rsdp : nullptr;
+    return rsdp != nullptr && memcmp(rsdp, "RSD PTR ", 8) == 0 && acpi_checksum_ok(rsdp, 20) ? rsdp : nullptr;
 }
 
 uint64_t acpi_find_rsdp(const struct acpi_memory *memory, uint64_t start, uint64_t end) {
@@ -287,7 +241,7 @@ static bool open_root(const struct acpi_memory *memory, uint64_t address, struct
         rsdp = (struct table){memory->map(memory, address, 36), 36};
         uint64_t xsdt = read64(&rsdp, 24);
         *entry_size = 8;
-        if (checksum_ok(rsdp.bytes, 36) && xsdt != 0 && acpi_open_table(memory, xsdt, info, root) &&
+        if (acpi_checksum_ok(rsdp.bytes, 36) && xsdt != 0 && acpi_open_table(memory, xsdt, info, root) &&
             has_signature(root, "XSDT"))
             return true;
     }

@@ -35,6 +35,9 @@ static inline uint64_t read64(const struct table *table, uint32_t offset) {
     return read_bytes(table, offset, 8);
 }
 
+// --- acpi_table.c ---
+// True if the bytes add up to 0.
+bool acpi_checksum_ok(const uint8_t *bytes, size_t size);
 // Maps and checks the table at `address`. False, with a problem noted unless the address is 0: it cannot be used.
 bool acpi_open_table(const struct acpi_memory *memory, uint64_t address, struct acpi_info *info, struct table *out);
 // A generic address structure at `offset`.

@@ -41,7 +41,7 @@ format:
 fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
 fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
-fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_devices.c
+fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_table.c lib/acpi_devices.c
 fuzz_sources_protocol_fuzz := libtessera/message.c $(protocol_sources) $(protocol_fuzzed)
 fuzz_flags_protocol_fuzz := $(protocol_list) -D_GNU_SOURCE -Ilibtessera -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
 fuzz_sources_posixd_fuzz := $(posixd_parts)

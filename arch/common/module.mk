@@ -3,5 +3,5 @@
 # stub do without.
 name := common
 deps := abi lib arch
-sources := extable.c uaccess.c
+sources := boot.c extable.c random.c uaccess.c
 sources += ktest_mmu.c ktest_string.c ktest_user.c test_signal.c test_user.c

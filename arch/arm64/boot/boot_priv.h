@@ -5,6 +5,7 @@
 #include "boot/machine.h"
 #include <arch/boot.h>
 #include <arch/cpu.h>
+#include <common/boot.h>
 #include <lib/types.h>
 
 // --- handoff.c: how we were started. entry.S and efi.c fill it before the image moves to its final address. ---
@@ -73,7 +74,6 @@ extern uint64_t arm64_mpidr[CPU_MAX]; // affinity fields, by our CPU number
 
 // --- random.c: boot_info.random_seed ---
 void random_seed_fill(void);
-uint64_t random_early(void);
 
 // --- irq/ supplies ---
 void gic_init(void);     // finds and starts the distributor; then as for every CPU:

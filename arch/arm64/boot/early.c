@@ -35,7 +35,7 @@ static unsigned identity_used;
 
 uintptr_t __stack_chk_guard;
 uintptr_t image_offset;
-uint64_t arm64_early_entropy;
+uint64_t early_entropy;
 extern uint64_t relr_start[], relr_end[];
 
 #define PLAIN __attribute__((no_stack_protector))
@@ -260,7 +260,7 @@ PLAIN uint64_t early_main(paddr_t device_tree) {
         boot_handoff.device_tree = device_tree;
     boot_handoff.tree_answers = boot_handoff.device_tree != 0 && identity_show(boot_handoff.device_tree, 1);
     uint64_t random = entropy();
-    arm64_early_entropy = mix(random + 1);
+    early_entropy = mix(random + 1);
     __stack_chk_guard = mix(random + 2) & ~0xfful; // a zero byte stops string overruns
     uint64_t slide = kaslr_refused() ? 0 : ALIGN_DOWN(random % SLIDE_RANGE, PAGE_SIZE);
     relocate(slide);

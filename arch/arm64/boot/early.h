@@ -14,8 +14,6 @@ extern uint64_t identity_root[512];
 // Makes it read-only.
 void early_identity_seal(void);
 
-extern uint64_t arm64_early_entropy;
-
 // Whether a load from there gets an answer, before cpu/ has its vectors.
 bool early_probe(paddr_t address);
 

@@ -20,37 +20,9 @@
 
 struct boot_info boot_info;
 
-// Control characters and bytes beyond ASCII cannot be meant: they become '?'.
-static void copy_command_line(const char *text, size_t max) {
-    char *to = boot_info.command_line;
-    size_t room = sizeof boot_info.command_line - 1;
-    size_t length = strnlen(text, max);
-    size_t odd = 0;
-    if (length > room) {
-        klog(LOG_WARNING, "command line is longer than %zu bytes: the rest is ignored", room);
-        length = room;
-    }
-    for (size_t i = 0; i < length; i++) {
-        bool good = text[i] == '\t' || (text[i] >= ' ' && text[i] <= '~');
-        odd += !good;
-        to[i] = good ? text[i] : '?';
-    }
-    to[length] = '\0';
-    if (odd != 0)
-        klog(LOG_WARNING, "command line holds %zu bytes that are not text: replaced by '?'", odd);
-}
-
 static void set_range(uint64_t start, uint64_t size, enum boot_memory_type type) {
-    if (start >= MACHINE_ADDRESS_END || size == 0)
-        return;
-    uint64_t end = start + MIN(size, MACHINE_ADDRESS_END - start);
-    if (boot_map_set(&boot_info, start, end, type))
-        return;
-    // Without this one memory is only lost; without any other, memory in use could be handed out.
-    if (type != BOOT_MEMORY_USABLE)
-        panic("memory map has more than %u ranges", BOOT_RANGES_MAX);
-    klog(LOG_WARNING, "memory map is full: 0x%llx-0x%llx is not used", (unsigned long long)start,
-         (unsigned long long)end);
+    if (start < MACHINE_ADDRESS_END && size != 0)
+        boot_memory_set(start, start + MIN(size, MACHINE_ADDRESS_END - start), type);
 }
 
 static void set_initrd(uint64_t start, uint64_t end) {
@@ -124,7 +96,7 @@ static void read_chosen(const struct fdt *tree) {
         return;
     struct fdt_property line;
     if (fdt_property(tree, chosen, "bootargs", &line))
-        copy_command_line((const char *)line.value, line.size);
+        boot_command_line((const char *)line.value, line.size);
     uint64_t start = chosen_address(tree, chosen, "linux,initrd-start");
     uint64_t end = chosen_address(tree, chosen, "linux,initrd-end");
     if (start != 0 || end != 0)
@@ -186,7 +158,7 @@ static void parse_efi(void) {
     read_efi_map();
     if (boot_handoff.command_line != 0) {
         size_t room = sizeof boot_info.command_line + 1;
-        copy_command_line(paging_peek(boot_handoff.command_line, room), room);
+        boot_command_line(paging_peek(boot_handoff.command_line, room), room);
     }
     if (boot_handoff.initrd_size != 0)
         set_initrd(boot_handoff.initrd, boot_handoff.initrd + boot_handoff.initrd_size);

@@ -8,7 +8,9 @@
 #include <lib/string.h>
 
 // The flags say whether there was one.
-static bool random_word(uint64_t *word) {
+bool port_random_word(uint64_t *word) {
+    if (!arm64_features.rng)
+        return false;
     for (int i = 0; i < 10; i++) { // the generator may be busy for a moment
         bool ok;
         __asm__ volatile("mrs %0, s3_3_c2_c4_0\n\tcset %w1, ne" : "=r"(*word), "=r"(ok)::"cc");
@@ -18,27 +20,8 @@ static bool random_word(uint64_t *word) {
     return false;
 }
 
-size_t arch_random(void *to, size_t size) {
-    if (!arm64_features.rng)
-        return 0;
-    size_t done = 0;
-    while (done < size) {
-        uint64_t word;
-        if (!random_word(&word))
-            break;
-        size_t part = MIN(size - done, sizeof word);
-        memcpy((char *)to + done, &word, part);
-        done += part;
-    }
-    return done;
-}
-
-// What early.c gathered, stirred with the time that has passed since. Good enough to slide things about.
-uint64_t random_early(void) {
-    arm64_early_entropy = (arm64_early_entropy ^ sysreg_read(CNTVCT_EL0)) * 0x9e3779b97f4a7c15ull;
-    arm64_early_entropy ^= arm64_early_entropy >> 29;
-    uint64_t out = arm64_early_entropy * 0xbf58476d1ce4e5b9ull;
-    return out ^ (out >> 32);
+uint64_t port_counter(void) {
+    return sysreg_read(CNTVCT_EL0);
 }
 
 void random_seed_fill(void) {

@@ -3,6 +3,7 @@
 // Linux's bits and names. Those that we never offer (SVE, SME, tagging) are not in the table.
 #include "cpu/idregs.h"
 #include <arch/elf.h>
+#include <sched/spinlock.h>
 
 unsigned long arm64_hwcap, arm64_hwcap2;
 
@@ -36,8 +37,11 @@ static const struct hwcap hwcaps[] = {
     {"rpres", 1, 21, ID_ISAR2, 4, 1},     {"wfxt", 1, 31, ID_ISAR2, 0, 2},      {"ebf16", 1, 32, ID_ISAR1, 44, 2},
 };
 
+// Of several CPUs the last one to be let in finds what all have put in.
 void hwcaps_update(void) {
+    static struct spinlock lock = SPINLOCK_INIT;
     unsigned long caps[2] = {};
+    spin_lock(&lock);
     for (unsigned i = 0; i < ARRAY_SIZE(hwcaps); i++) {
         const struct hwcap *h = &hwcaps[i];
         if (h->id == ALWAYS || idregs_field(h->id, h->shift) >= h->least)
@@ -45,6 +49,7 @@ void hwcaps_update(void) {
     }
     arm64_hwcap = caps[0];
     arm64_hwcap2 = caps[1];
+    spin_unlock(&lock);
 }
 
 const char *hwcap_name(unsigned i, bool *present) {

@@ -3,7 +3,7 @@
 //
 // They are not readable in user mode; the trap is answered with a value made here. Fields that programs may build on
 // show what all CPUs have and we offer; all others show what says least. So there is no SVE and no SME, and of MTE only
-// its instructions. The table follows Linux's; hwcaps are computed from what it shows (hwcap.c).
+// its instructions. The table follows Linux's; hwcap.c computes from what it shows.
 #include "cpu/idregs.h"
 #include "arm64_priv.h"
 #include "cpu/cpu_priv.h"
@@ -91,7 +91,6 @@ static void values_merge(bool first) {
         uint64_t value = (values[i] & registers[i].visible) | registers[i].fixed;
         idregs.values[i] = first ? value : lesser(idregs.values[i], value, i);
     }
-    hwcaps_update();
 }
 
 uint32_t idregs_midr(unsigned cpu) {

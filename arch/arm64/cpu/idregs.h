@@ -29,7 +29,7 @@ int idregs_field(enum id_register id, unsigned shift);
 uint32_t idregs_midr(unsigned cpu);
 
 // --- hwcap.c ---
-// Computes AT_HWCAP and AT_HWCAP2 from the fields.
+// Computes AT_HWCAP and AT_HWCAP2 from the fields. Each CPU, once its registers are in the fields.
 void hwcaps_update(void);
 // The name in /proc/cpuinfo of capability `i`, in Linux's order, or nullptr beyond the last. *present: all CPUs have it
 // and we offer it. One of several ways to have a capability may have an empty name.

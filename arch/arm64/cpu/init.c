@@ -4,6 +4,7 @@
 #include "arm64_priv.h"
 #include "boot/boot_priv.h"
 #include "cpu/cpu_priv.h"
+#include "cpu/idregs.h"
 #include "cpu/sysreg.h"
 #include <arch/cpu.h>
 #include <common/extable.h>
@@ -38,6 +39,7 @@ __attribute__((target("branch-protection=bti"))) void arm64_cpu_init(void) {
         idregs_init();
     }
     idregs_init_cpu();
+    hwcaps_update();
     vector_init_cpu();
     if (arm64_features.pauth) {
         pauth_init_cpu();

@@ -4,6 +4,7 @@
 
 #include <arch/boot.h>
 #include <arch/cpu.h>
+#include <common/boot.h>
 #include <lib/acpi.h>
 #include <lib/types.h>
 
@@ -76,4 +77,3 @@ void power_init(void);
 
 // --- random.c: boot_info.random_seed ---
 void random_seed_fill(void);
-uint64_t random_early(void);

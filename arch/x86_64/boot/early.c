@@ -10,6 +10,7 @@
 #include "boot/page_bits.h"
 #include "boot/port_io.h"
 #include "x86_64_priv.h"
+#include <common/boot.h>
 
 #define SLIDE_RANGE (768ul << 20) // the image stays within the first GiB above KERNEL_LINK_BASE
 #define IMAGE_TABLES 12           // page tables for the image: 24 MiB less its alignment
@@ -20,7 +21,7 @@ static uint64_t image_pt[IMAGE_TABLES][512] __attribute__((section(".bss.pages")
 extern uint64_t relr_start[], relr_end[];
 
 uintptr_t __stack_chk_guard;
-uint64_t x86_early_entropy;
+uint64_t early_entropy;
 
 static bool has_word(const char *text, size_t max, const char *word) {
     size_t length = 0;
@@ -131,7 +132,7 @@ static void map_range(uint64_t slide, const char *start, const char *end, uint64
 __attribute__((no_stack_protector)) uint64_t early_main(uint32_t magic, uint32_t info) {
     check_overlap(magic, info);
     uint64_t random = entropy();
-    x86_early_entropy = mix(random + 1);
+    early_entropy = mix(random + 1);
     __stack_chk_guard = mix(random + 2) & ~0xfful; // a zero byte stops string overruns
     uint64_t slide = kaslr_refused(magic, info) ? 0 : ALIGN_DOWN(random % SLIDE_RANGE, PAGE_SIZE);
 

@@ -29,36 +29,6 @@ static bool in_identity(uint64_t address, uint64_t size) {
     return address != 0 && address < IDENTITY_LIMIT && size <= IDENTITY_LIMIT - address;
 }
 
-// Copies the command line. Control characters and bytes beyond ASCII cannot be meant: they become '?'.
-static void copy_command_line(const char *text, size_t max) {
-    char *to = boot_info.command_line;
-    size_t room = sizeof boot_info.command_line - 1;
-    size_t length = strnlen(text, max);
-    size_t odd = 0;
-    if (length > room) {
-        klog(LOG_WARNING, "command line is longer than %zu bytes: the rest is ignored", room);
-        length = room;
-    }
-    for (size_t i = 0; i < length; i++) {
-        bool good = text[i] == '\t' || (text[i] >= ' ' && text[i] <= '~');
-        odd += !good;
-        to[i] = good ? text[i] : '?';
-    }
-    to[length] = '\0';
-    if (odd != 0)
-        klog(LOG_WARNING, "command line holds %zu bytes that are not text: replaced by '?'", odd);
-}
-
-static void set_range(uint64_t start, uint64_t end, enum boot_memory_type type) {
-    if (boot_map_set(&boot_info, start, end, type))
-        return;
-    // Without this one memory is only lost; without any other, memory in use could be handed out.
-    if (type != BOOT_MEMORY_USABLE)
-        panic("memory map has more than %u ranges", BOOT_RANGES_MAX);
-    klog(LOG_WARNING, "memory map is full: 0x%llx-0x%llx is not used", (unsigned long long)start,
-         (unsigned long long)end);
-}
-
 static void copy_memory_map(const struct memory_entries *entries) {
     size_t count = entries->count;
     if (count > MEMORY_ENTRIES_MAX) {
@@ -73,7 +43,8 @@ static void copy_memory_map(const struct memory_entries *entries) {
             bool usable = entry.type == E820_USABLE;
             if (usable != (pass == 0) || entry.size == 0 || entry.address > UINT64_MAX - entry.size)
                 continue;
-            set_range(entry.address, entry.address + entry.size, usable ? BOOT_MEMORY_USABLE : BOOT_MEMORY_RESERVED);
+            boot_memory_set(entry.address, entry.address + entry.size,
+                            usable ? BOOT_MEMORY_USABLE : BOOT_MEMORY_RESERVED);
         }
     }
 }
@@ -96,7 +67,7 @@ static uint64_t parse_pvh(uint32_t info) {
     if (start->magic != HVM_START_MAGIC || start->version < 1)
         panic("boot: the loader's information is damaged (is the command line longer than 4 KiB?)");
     if (in_identity(start->command_line, 1))
-        copy_command_line((const char *)start->command_line, IDENTITY_LIMIT - start->command_line);
+        boot_command_line((const char *)start->command_line, IDENTITY_LIMIT - start->command_line);
     struct memory_entries entries = {(const uint8_t *)start->memory_map, sizeof(struct hvm_memory),
                                      start->memory_map_entries};
     if (!in_identity(start->memory_map, entries.count * entries.stride))
@@ -123,7 +94,7 @@ static void parse_memory_tag(const struct multiboot_tag *tag) {
 static void parse_tag(const struct multiboot_tag *tag, uint64_t *rsdp) {
     switch (tag->type) {
     case MULTIBOOT_TAG_COMMAND_LINE:
-        copy_command_line((const char *)(tag + 1), tag->size - sizeof *tag);
+        boot_command_line((const char *)(tag + 1), tag->size - sizeof *tag);
         break;
     case MULTIBOOT_TAG_MEMORY_MAP:
         parse_memory_tag(tag);
@@ -165,10 +136,10 @@ uint64_t loader_parse(uint32_t magic, uint32_t info) {
     uint64_t image = image_phys(kernel_start);
     if (!boot_map_is_usable(&boot_info, image, ALIGN_UP((uint64_t)(image_phys(kernel_end)), PAGE_SIZE)))
         panic("boot: too little memory, or a memory map that leaves no room for the kernel");
-    set_range(0, PAGE_SIZE, BOOT_MEMORY_RESERVED); // so that address 0 is nobody's
-    set_range(LEGACY_LOW, LEGACY_HIGH, BOOT_MEMORY_RESERVED);
-    set_range(image, image_phys(kernel_end), BOOT_MEMORY_KERNEL);
+    boot_memory_set(0, PAGE_SIZE, BOOT_MEMORY_RESERVED); // so that address 0 is nobody's
+    boot_memory_set(LEGACY_LOW, LEGACY_HIGH, BOOT_MEMORY_RESERVED);
+    boot_memory_set(image, image_phys(kernel_end), BOOT_MEMORY_KERNEL);
     if (boot_info.initrd_end != 0)
-        set_range(boot_info.initrd_start, boot_info.initrd_end, BOOT_MEMORY_INITRD);
+        boot_memory_set(boot_info.initrd_start, boot_info.initrd_end, BOOT_MEMORY_INITRD);
     return rsdp;
 }

@@ -18,8 +18,7 @@
 extern uint64_t boot_pml4[512];
 extern uint64_t boot_pdpt[512];
 extern uint64_t boot_pd[4 * 512];
-// early.c: the tables above the image; the canary that no attacker knows; randomness for boot_info.random_seed.
+// early.c: the tables above the image; the canary that no attacker knows.
 extern uint64_t image_pdpt[512];
 extern uintptr_t __stack_chk_guard;
-extern uint64_t x86_early_entropy;
 uint64_t early_main(uint32_t magic, uint32_t info);

@@ -13,6 +13,11 @@ ALWAYS_INLINE paddr_t image_phys(const void *address) {
     return (uintptr_t)address - image_offset;
 }
 
+// A random number of the processor's. False: it has none, or none yet after some tries.
+bool port_random_word(uint64_t *word);
+// Something that counts all the time.
+uint64_t port_counter(void);
+
 // user_copy.S: the number of bytes that were not copied. The range has been checked.
 size_t port_copy_from_user(void *to, const void *from, size_t size);
 size_t port_copy_to_user(void *to, const void *from, size_t size);
