@@ -3,11 +3,13 @@
 // these; what it has for the same purpose is in messages.c.
 #define _GNU_SOURCE
 #include "bench.h"
+#include "system_call.h"
 
 #include <abi/fipc.h>
 #include <abi/native.h>
+#include <abi/native_numbers.h>
 #include <abi/rights.h>
-#include <pthread.h>
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -17,7 +19,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DUPLICATE = 0x200, SIGNAL = 0x203, WAIT, CREATE = 0x220, MINT, SEND, RECEIVE, CALL, REPLY, REPLY_RECEIVE };
+// A call that cannot fail; what is left out is 0.
+#define native(...) native_(__VA_ARGS__, 0, 0, 0, 0, 0)
+#define native_(name, a, b, c, d, e, ...) checked(native_call(name, a, b, c, d, e), #name)
+#define native_call(name, a, b, c, d, e) \
+    system_call(NATIVE_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+static inline long checked(long result, const char *what) {
+    if (__builtin_expect(result < 0, 0)) {
+        errno = (int)-result;
+        must_(-1, what);
+    }
+    return result;
+}
 
 struct packet {
     struct fipc_message header;
@@ -26,16 +39,16 @@ struct packet {
 
 static long mint(long port) {
     struct port_right right = {.badge = 1, .rights = RIGHT_SEND | RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT};
-    return must(syscall(MINT, port, &right));
+    return native(port_mint, port, &right);
 }
 
 // Answers with as many bytes as it got, until the last right is gone.
 static void serve(long port) {
     struct packet p = {};
-    long status = syscall(RECEIVE, port, &p, sizeof p, FIPC_FOREVER);
+    long status = native_call(fipc_recv, port, &p, sizeof p, FIPC_FOREVER, 0);
     while (status == 0 && !(p.header.flags & FIPC_NOTE)) {
         p.header.flags = 0;
-        status = syscall(REPLY_RECEIVE, &p, port, &p, sizeof p, FIPC_FOREVER);
+        status = native_call(fipc_reply_recv, &p, port, &p, sizeof p, FIPC_FOREVER);
     }
     _exit(0);
 }
@@ -53,18 +66,18 @@ static void call_loop(long n, long right, uint32_t size) {
     struct packet p = {};
     for (int i = 0; i < 20; i++) {
         p.header = (struct fipc_message){.type = 1, .size = size};
-        must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+        native(fipc_call, right, &p, &p, sizeof p, FIPC_FOREVER);
     }
     begin();
     for (long i = 0; i < n; i++) // flags and handles came back as 0
-        must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+        native(fipc_call, right, &p, &p, sizeof p, FIPC_FOREVER);
     end();
 }
 
 // The client is on CPU 0.
 static void calls(long n, uint32_t size, int server_cpu) {
     struct port_options options = {.flags = PORT_NOTE_SENDERS};
-    long port = must(syscall(CREATE, &options));
+    long port = native(port_create, &options);
     on_cpu(0);
     pid_t child = start_server(port, server_cpu);
     long right = mint(port);
@@ -88,21 +101,21 @@ static void call_across(long n) {
 
 static void send_receive(long n) {
     struct packet p = {.header = {.size = 64}};
-    long port = must(syscall(CREATE, NULL)), right = mint(port);
+    long port = native(port_create, NULL), right = mint(port);
     begin();
     for (long i = 0; i < n; i++) {
-        must(syscall(SEND, right, &p, 0));
-        must(syscall(RECEIVE, port, &p, sizeof p, 0));
+        native(fipc_send, right, &p, 0);
+        native(fipc_recv, port, &p, sizeof p, 0);
     }
     end();
     close((int)right), close((int)port);
 }
 
 static void signal_alone(long n) {
-    long port = must(syscall(CREATE, NULL));
+    long port = native(port_create, NULL);
     begin();
     for (long i = 0; i < n; i++)
-        must(syscall(SIGNAL, port, 0, 1u << 24));
+        native(object_signal, port, 0, 1u << 24);
     end();
     close((int)port);
 }
@@ -111,21 +124,21 @@ static void signal_alone(long n) {
 static void take_turns(long n, long mine, long other) {
     struct wait_entry entry = {.handle = (int)mine, .wanted = 1u << 24};
     for (long i = 0; i < n; i++) {
-        must(syscall(SIGNAL, other, 0, 1u << 24));
-        must(syscall(WAIT, &entry, 1, FIPC_FOREVER));
-        must(syscall(SIGNAL, mine, 1u << 24, 0));
+        native(object_signal, other, 0, 1u << 24);
+        native(object_wait, &entry, 1, FIPC_FOREVER);
+        native(object_signal, mine, 1u << 24, 0);
     }
 }
 static void signal_and_wait(long n) {
-    long a = must(syscall(CREATE, NULL)), b = must(syscall(CREATE, NULL));
+    long a = native(port_create, NULL), b = native(port_create, NULL);
     on_cpu(0);
     pid_t child = (pid_t)must(fork());
     if (child == 0) {
         struct wait_entry entry = {.handle = (int)b, .wanted = 1u << 24};
-        syscall(WAIT, &entry, 1, FIPC_FOREVER);
-        syscall(SIGNAL, b, 1u << 24, 0);
+        native(object_wait, &entry, 1, FIPC_FOREVER);
+        native(object_signal, b, 1u << 24, 0);
         take_turns(n + 19, b, a);
-        syscall(SIGNAL, a, 0, 1u << 24);
+        native(object_signal, a, 0, 1u << 24);
         _exit(0);
     }
     take_turns(20, a, b);
@@ -137,10 +150,10 @@ static void signal_and_wait(long n) {
 }
 
 static void duplicate(long n) {
-    long port = must(syscall(CREATE, NULL));
+    long port = native(port_create, NULL);
     begin();
     for (long i = 0; i < n; i++)
-        close((int)must(syscall(DUPLICATE, port, RIGHT_WAIT, 0)));
+        close((int)native(handle_duplicate, port, RIGHT_WAIT, 0));
     end();
     close((int)port);
 }
@@ -168,11 +181,11 @@ static void client(struct crowd *crowd, long right, long n) {
     struct packet p = {.header = {.type = 1, .size = 64}};
     char c;
     close(crowd->start[1]), close(crowd->finish[1]);
-    must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+    native(fipc_call, right, &p, &p, sizeof p, FIPC_FOREVER);
     crowd->ready++;
     read(crowd->start[0], &c, 1);
     for (long i = 0; i < n; i++)
-        must(syscall(CALL, right, &p, &p, sizeof p, FIPC_FOREVER));
+        native(fipc_call, right, &p, &p, sizeof p, FIPC_FOREVER);
     if (--crowd->left == 0)
         write(crowd->done[1], "", 1);
     read(crowd->finish[0], &c, 1);
@@ -184,7 +197,7 @@ static void clients(long n, int count) {
     static pid_t members[CLIENTS];
     struct crowd *crowd = mmap(NULL, sizeof *crowd, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct port_options options = {.flags = PORT_NOTE_SENDERS, .messages = CLIENTS, .bytes = 1 << 20};
-    long port = must(syscall(CREATE, &options));
+    long port = native(port_create, &options);
     char c;
     on_cpu(0);
     pid_t server = start_server(port, 0); // before the pipes, which must not stay open in it
@@ -224,12 +237,12 @@ static void ports(long n, int count) {
     struct packet p = {.header = {.size = 64}};
     raise_limit();
     for (int i = 0; i < count; i++)
-        ports[i] = must(syscall(CREATE, NULL)), rights[i] = mint(ports[i]);
+        ports[i] = native(port_create, NULL), rights[i] = mint(ports[i]);
     begin();
     for (long i = 0; i < n; i++) {
         long k = i * 7919 % count;
-        must(syscall(SEND, rights[k], &p, 0));
-        must(syscall(RECEIVE, ports[k], &p, sizeof p, 0));
+        native(fipc_send, rights[k], &p, 0);
+        native(fipc_recv, ports[k], &p, sizeof p, 0);
     }
     end();
     close_all();
@@ -249,13 +262,13 @@ static void handles(long n, int count) {
     static int rights[HANDLES];
     struct packet p = {.header = {.size = 64}};
     raise_limit();
-    long port = must(syscall(CREATE, NULL)), right = mint(port);
+    long port = native(port_create, NULL), right = mint(port);
     for (int i = 0; i < count; i++)
-        rights[i] = (int)must(syscall(DUPLICATE, right, ~0u, 0));
+        rights[i] = (int)native(handle_duplicate, right, ~0u, 0);
     begin();
     for (long i = 0; i < n; i++) {
-        must(syscall(SEND, rights[i * 7919 % count], &p, 0));
-        must(syscall(RECEIVE, port, &p, sizeof p, 0));
+        native(fipc_send, rights[i * 7919 % count], &p, 0);
+        native(fipc_recv, port, &p, sizeof p, 0);
     }
     end();
     close_all();
