@@ -37,7 +37,7 @@ static void wait_at(const int from[2]) {
 }
 
 static struct packet out, in;
-static int right, other_right;
+static int right;
 
 // Tells when it has a call 'a', and holds it until it is let go; 'r' it holds for as long as it does not get the CPU.
 static void serve(int port) {
@@ -55,10 +55,10 @@ static void serve(int port) {
     _exit(0);
 }
 
-static pid_t caller(int priority, int through, char name) {
+static pid_t caller(int priority, char name) {
     return start_child({
         be_fifo(priority);
-        if (fipc_call(through, packet_with(&out, (uint32_t)name, "", 0), &in, PACKET_ROOM, FIPC_FOREVER) == 0)
+        if (fipc_call(right, packet_with(&out, (uint32_t)name, "", 0), &in, PACKET_ROOM, FIPC_FOREVER) == 0)
             happened(name);
     });
 }
@@ -85,33 +85,33 @@ static void let_go(const pid_t *children, unsigned count, const char *expected, 
 }
 
 static void blocked_server(void) {
-    pid_t low = caller(LOW, right, 'a'); // the server has it …
-    wait_at(told);                       // … now
+    pid_t low = caller(LOW, 'a'); // the server has it …
+    wait_at(told);                // … now
     pid_t middle = computer();
     let_go((pid_t[]){low, middle}, 2, "mAa", "a server runs at its own priority or its caller's");
 
-    low = caller(LOW, right, 'a'), wait_at(told);
+    low = caller(LOW, 'a'), wait_at(told);
     middle = computer();
-    pid_t high = caller(HIGH, right, 'h');
+    pid_t high = caller(HIGH, 'h');
     sleeps(high);
     let_go((pid_t[]){low, middle, high}, 3, "AHhma", "a caller that waits for a busy server lends it its priority");
 
-    low = caller(LOW, right, 'a'), wait_at(told);
+    low = caller(LOW, 'a'), wait_at(told);
     middle = computer();
     let_go((pid_t[]){low, middle}, 2, "mAa", "and has it back afterwards");
 
-    low = caller(LOW, right, 'a'), wait_at(told);
+    low = caller(LOW, 'a'), wait_at(told);
     middle = computer();
-    pid_t above = caller(ABOVE, right, 'l');
+    pid_t above = caller(ABOVE, 'l');
     sleeps(above);
-    high = caller(HIGH, other_right, 'h');
+    high = caller(HIGH, 'h');
     sleeps(high);
     let_go((pid_t[]){low, middle, above, high}, 4, "ALHhmla",
-           "of several the highest counts, also while another's turn comes first");
+           "of several the highest counts, also while one that came before it is served");
 
-    low = caller(LOW, right, 'a'), wait_at(told);
+    low = caller(LOW, 'a'), wait_at(told);
     middle = computer();
-    high = caller(HIGH, right, 'h');
+    high = caller(HIGH, 'h');
     sleeps(high);
     kill(high, SIGKILL), wait_status(high);
     let_go((pid_t[]){low, middle}, 2, "mAa", "a caller that has given up lends nothing");
@@ -119,7 +119,7 @@ static void blocked_server(void) {
 
 // The server is on its CPU's queue when the others call.
 static void ready_server(void) {
-    pid_t low = caller(LOW, right, 'r');
+    pid_t low = caller(LOW, 'r');
     wait_at(told); // which takes the CPU from the server
     pid_t middle = computer();
     pid_t high = start_child({
@@ -141,7 +141,7 @@ int main(void) {
     order = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pipe(server_gate), pipe(middle_gate), pipe(told);
     int port = port_create(NULL);
-    right = mint(port, 1, 4), other_right = mint(port, 2, 4);
+    right = mint(port, 1, 4);
     pid_t server = start_child(serve(port));
     sleeps(server);
     blocked_server();
