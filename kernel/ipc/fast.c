@@ -19,40 +19,83 @@ ALWAYS_INLINE uint32_t size_of(type_and_size what) {
     return (uint32_t)(what >> 32);
 }
 
-// Header and data of a message that may go this way: no handles, no flags, little data.
-ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, void *data) {
-    const uint64_t __user *words = message;
+// Header and data of a message in user memory, with the window to it open once. False: no such message, one close to
+// the end of user space, or a fault that stays one; the slow path tells them apart.
+#define PACKET_MAX (HEADER_SIZE + FIPC_FAST_MAX)
+#define LOAD(word, at, offset) ARCH_USER_LOAD(ARCH_USER_64, word, at, offset, bad)
+#define STORE(word, at, offset) ARCH_USER_STORE(ARCH_USER_64, word, at, offset, bad)
+#define FIRST_HALF(ACCESS)       \
+    do {                         \
+        ACCESS(data[0], at, 32); \
+        ACCESS(data[1], at, 40); \
+        ACCESS(data[2], at, 48); \
+        ACCESS(data[3], at, 56); \
+    } while (0)
+#define SECOND_HALF(ACCESS)      \
+    do {                         \
+        ACCESS(data[4], at, 64); \
+        ACCESS(data[5], at, 72); \
+        ACCESS(data[6], at, 80); \
+        ACCESS(data[7], at, 88); \
+    } while (0)
+
+// One that may go this way: no handles, no flags, little data.
+ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, uint64_t *data) {
+    uintptr_t at = (uintptr_t)message;
+    type_and_size head;
     uint64_t count_and_flags;
-    if (get_user(*what, &words[0]) != 0 || get_user(count_and_flags, &words[3]) != 0 || count_and_flags != 0)
+    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
         return false;
-    uint32_t size = size_of(*what);
-    if (LIKELY(size == 64))
-        return copy_from_user(data, &words[4], 64) == 0;
-    if (LIKELY(size == 0))
-        return true;
-    if (LIKELY(size == 32))
-        return copy_from_user(data, &words[4], 32) == 0;
-    return size < 64 && copy_from_user(data, &words[4], size) == 0;
+    ARCH_USER_OPEN;
+    LOAD(head, at, 0);
+    LOAD(count_and_flags, at, 24);
+    uint32_t size = size_of(head);
+    if (LIKELY(size == 64) || LIKELY(size == 32)) {
+        FIRST_HALF(LOAD);
+        if (LIKELY(size == 64))
+            SECOND_HALF(LOAD);
+        size = 0;
+    }
+    ARCH_USER_CLOSE;
+    *what = head;
+    return LIKELY(count_and_flags == 0) &&
+           (LIKELY(size == 0) || (size < 64 && copy_from_user(data, message_data(message), size) == 0));
+bad:
+    return false;
 }
 
-ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, uint64_t count_and_flags, const void *data) {
-    uint64_t __user *words = message;
-    if (put_user(what, &words[0]) != 0 || put_user(count_and_flags, &words[3]) != 0)
-        return false;
+// badge: null: an answer, which has none.
+ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const uint64_t *badge,
+                               uint64_t count_and_flags, const uint64_t *data) {
+    uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
-    if (LIKELY(size == 64))
-        return copy_to_user(&words[4], data, 64) == 0;
-    if (LIKELY(size == 0))
-        return true;
-    if (LIKELY(size == 32))
-        return copy_to_user(&words[4], data, 32) == 0;
-    return copy_to_user(&words[4], data, size) == 0;
+    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
+        return false;
+    ARCH_USER_OPEN;
+    STORE(what, at, 0);
+    if (badge)
+        STORE(*badge, at, 8);
+    STORE(count_and_flags, at, 24);
+    if (LIKELY(size == 64) || LIKELY(size == 32)) {
+        FIRST_HALF(STORE);
+        if (LIKELY(size == 64))
+            SECOND_HALF(STORE);
+        size = 0;
+    }
+    ARCH_USER_CLOSE;
+    return LIKELY(size == 0) || copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
+bad:
+    return false;
 }
 
 // Between kernel buffers, whole words: what lies behind the last byte is the sender's own.
 ALWAYS_INLINE void copy_small(void *to, const void *from, uint32_t size) {
     if (LIKELY(size == 64)) {
         __builtin_memcpy_inline(to, from, 64);
+        return;
+    }
+    if (LIKELY(size == 32)) {
+        __builtin_memcpy_inline(to, from, 32);
         return;
     }
     for (uint32_t i = 0; i < size; i += 8)
@@ -107,7 +150,7 @@ ALWAYS_INLINE long try_call(struct send_right *right, const void __user *message
     type_and_size what;
     uint32_t handle_room = 0;
     if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) ||
-        UNLIKELY(!read_small(message, &what, self->call.data)))
+        UNLIKELY(!read_small(message, &what, (uint64_t *)(void *)self->call.data)))
         return NOT_FAST;
     if (reply != message &&
         (get_user(handle_room, &((struct fipc_message __user *)reply)->handle_count) != 0 || handle_room != 0))
@@ -121,7 +164,7 @@ ALWAYS_INLINE long try_call(struct send_right *right, const void __user *message
     }
     status_t status = thread_switch_to(next);
     if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
-        LIKELY(write_small(reply, call->what, 0, call->reply)))
+        LIKELY(write_small(reply, call->what, nullptr, 0, (const uint64_t *)(const void *)call->reply)))
         return 0;
     return finish_call(right, call, status, reply);
 }
@@ -193,8 +236,7 @@ ALWAYS_INLINE long try_reply_recv(const void __user *reply, struct port *port, v
     status_t status = LIKELY(claimed) ? thread_switch_to(caller) : thread_block(NSEC_NEVER);
     const struct inbox *inbox = &self->inbox;
     if (LIKELY(inbox->right != nullptr) &&
-        LIKELY(put_user(inbox->badge, &((struct fipc_message __user *)message)->badge) == 0) &&
-        LIKELY(write_small(message, inbox->what, (uint64_t)FIPC_CALL << 32, inbox->data)))
+        LIKELY(write_small(message, inbox->what, &inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data)))
         return 0;
     return go_on_receiving(self, port, message, room, status);
 }

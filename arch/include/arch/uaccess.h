@@ -7,10 +7,7 @@
 
 #include <lib/types.h>
 
-#include <port/uaccess.h>
-#ifdef ARCH_USER_LOAD
 #include <arch/user_access.h>
-#endif
 
 // The number of bytes that could not be copied: for read and write, which report partial success.
 MUST_USE size_t copy_from_user_partial(void *to, const void __user *from, size_t size);
@@ -33,7 +30,7 @@ MUST_USE ALWAYS_INLINE status_t copy_to_user(void __user *to, const void *from, 
     return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
 }
 
-// Single values, 1, 2, 4 or 8 bytes; 0 or -EFAULT. The port's, or arch/user_access.h's. `ptr` is a typed __user
+// Single values, 1, 2, 4 or 8 bytes; 0 or -EFAULT. `ptr` is a typed __user
 // pointer:
 //   get_user(value, ptr)   put_user(value, ptr)
 

@@ -12,28 +12,22 @@ extern uintptr_t host_fault_start, host_fault_end;
 // How many bytes from `address` on can be accessed before a fault.
 size_t host_user_accessible(uintptr_t address, size_t size);
 
-#define get_user(value, ptr)                                                                                    \
-    ({                                                                                                          \
-        __auto_type ptr_ = (ptr);                                                                               \
-        status_t status_ = host_user_accessible((uintptr_t)ptr_, sizeof(*ptr_)) == sizeof(*ptr_) ? 0 : -EFAULT; \
-        if (status_ == 0)                                                                                       \
-            (value) = (typeof(value))*ptr_;                                                                     \
-        status_;                                                                                                \
-    })
-#define put_user(value, ptr)                                                                                    \
-    ({                                                                                                          \
-        __auto_type ptr_ = (ptr);                                                                               \
-        status_t status_ = host_user_accessible((uintptr_t)ptr_, sizeof(*ptr_)) == sizeof(*ptr_) ? 0 : -EFAULT; \
-        if (status_ == 0)                                                                                       \
-            *ptr_ = (typeof(*ptr_))(value);                                                                     \
-        status_;                                                                                                \
-    })
-
-// None.
-#define ARCH_COPY_INLINE_MAX 0
-ALWAYS_INLINE status_t arch_copy_from_user_inline(void *to, const void __user *from, size_t size) {
-    return -EFAULT;
-}
-ALWAYS_INLINE status_t arch_copy_to_user_inline(void __user *to, const void *from, size_t size) {
-    return -EFAULT;
-}
+#define ARCH_USER_REFUSES(address, size) false
+#define ARCH_USER_OPEN ((void)0)
+#define ARCH_USER_CLOSE ((void)0)
+#define ARCH_USER_8 uint8_t
+#define ARCH_USER_16 uint16_t
+#define ARCH_USER_32 uint32_t
+#define ARCH_USER_64 uint64_t
+#define ARCH_USER_LOAD(type, word, address, at, bad)                               \
+    do {                                                                           \
+        if (host_user_accessible((address) + (at), sizeof(type)) != sizeof(type))  \
+            goto bad;                                                              \
+        __builtin_memcpy(&(word), (const void *)((address) + (at)), sizeof(type)); \
+    } while (0)
+#define ARCH_USER_STORE(type, word, address, at, bad)                             \
+    do {                                                                          \
+        if (host_user_accessible((address) + (at), sizeof(type)) != sizeof(type)) \
+            goto bad;                                                             \
+        __builtin_memcpy((void *)((address) + (at)), &(word), sizeof(type));      \
+    } while (0)

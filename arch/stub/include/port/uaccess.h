@@ -11,22 +11,22 @@
 // 0 or -EFAULT. Here: always the latter.
 status_t stub_user_access(uintptr_t address, size_t size);
 
-#define get_user(value, ptr)                                \
-    ({                                                      \
-        (value) = (typeof(value))0;                         \
-        stub_user_access((uintptr_t)(ptr), sizeof(*(ptr))); \
-    })
-#define put_user(value, ptr)                                \
-    ({                                                      \
-        (void)(value);                                      \
-        stub_user_access((uintptr_t)(ptr), sizeof(*(ptr))); \
-    })
-
-// None.
-#define ARCH_COPY_INLINE_MAX 0
-ALWAYS_INLINE status_t arch_copy_from_user_inline(void *to, const void __user *from, size_t size) {
-    return -EFAULT;
-}
-ALWAYS_INLINE status_t arch_copy_to_user_inline(void __user *to, const void *from, size_t size) {
-    return -EFAULT;
-}
+#define ARCH_USER_REFUSES(address, size) ((address) > ARCH_USER_TOP - (size))
+#define ARCH_USER_OPEN ((void)0)
+#define ARCH_USER_CLOSE ((void)0)
+#define ARCH_USER_8 uint8_t
+#define ARCH_USER_16 uint16_t
+#define ARCH_USER_32 uint32_t
+#define ARCH_USER_64 uint64_t
+#define ARCH_USER_LOAD(type, word, address, at, bad)               \
+    do {                                                           \
+        (word) = 0;                                                \
+        if (stub_user_access((address) + (at), sizeof(type)) != 0) \
+            goto bad;                                              \
+    } while (0)
+#define ARCH_USER_STORE(type, word, address, at, bad)              \
+    do {                                                           \
+        (void)(word);                                              \
+        if (stub_user_access((address) + (at), sizeof(type)) != 0) \
+            goto bad;                                              \
+    } while (0)
