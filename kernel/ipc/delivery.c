@@ -93,8 +93,10 @@ static void put_back(struct port *port, struct fipc_thread *self, struct taken *
     port_lend_locked(port);
     spin_unlock(&port->lock);
     message_departed(locked);
-    if (lost && taken->block)
+    if (lost && taken->block) {
         message_free(taken->block);
+        flight_collect(nullptr);
+    }
 }
 
 static status_t deliver_handles(struct taken *taken, const void __user *message, struct arrival *arrival) {

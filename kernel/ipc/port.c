@@ -237,8 +237,10 @@ static void port_closed(struct object *object) {
     }
     spin_unlock(&port->lock);
     flight_unlock();
+    bool nested = thread_current()->dead_messages != nullptr; // of a chain of ports the first one collects, once
     messages_free(&dead);
-    flight_collect(nullptr);
+    if (!nested)
+        flight_collect(nullptr);
 }
 
 static void port_handle_closed(struct object *object, struct task *task) {
