@@ -283,7 +283,7 @@ static pte_t protected_pte(const struct region *region, pte_t pte, unsigned leve
         bool was = arch_pte_is_present(pte) && arch_pte_is_writable(pte);
         bool sole = region_is_private(region) && page != page_zero &&
                     (level == 1 ? huge_is_sole(page) : refcount_value(&page->ref) == 1);
-        bool free_to_write = !region_is_private(region) && !region->vmo->pager;
+        bool free_to_write = !region_is_private(region) && !region->vmo->traps_writes;
         if (was || sole || free_to_write)
             prot |= PROT_MAP_WRITE;
     }

@@ -161,22 +161,27 @@ static status_t copy_on_write(struct region *region, pte_slot_t *slot, pte_t pte
     return 0;
 }
 
-// A write to a present, read-only page of a shared region: it was clean.
+// A write to a present, read-only page of a shared region: it was clean, or is shared with a clone. Marks and the right
+// go together, in one hold of the lock, as they are taken away.
 static status_t make_dirty(struct region *region, pte_slot_t *slot, pte_t pte, vaddr_t address) {
     struct vmo *vmo = region->vmo;
-    if (vmo->pager) {
-        if (vmo->pager->make_writable)
-            return -EAGAIN; // may block
-        // In one hold of the lock, as the pager takes the mark away and the right with it in one.
-        spin_lock(&vmo->lock);
-        atomic_fetch_or_explicit(&pte_page(pte)->flags, PAGE_DIRTY, memory_order_relaxed);
-        slot_replace(slot, pte, arch_pte_set_write(pte));
-        spin_unlock(&vmo->lock);
+    struct page *page = pte_page(pte);
+    status_t status = 0;
+    if (vmo->pager && vmo->pager->make_writable)
+        return -EAGAIN; // may block
+    spin_lock(&vmo->lock);
+    if (slot_load(slot) != pte) {
+        // The page is gone, or another thread was faster.
+    } else if (page_is_shared(page)) {
+        status = vmo_own_locked(vmo, region_offset_of(region, address) >> PAGE_SHIFT, &page); // comes again
     } else {
+        if (vmo->pager)
+            atomic_fetch_or_explicit(&page->flags, PAGE_DIRTY, memory_order_relaxed);
         slot_replace(slot, pte, arch_pte_set_write(pte));
     }
+    spin_unlock(&vmo->lock);
     arch_tlb_flush_local(address);
-    return 0;
+    return status;
 }
 
 // Fills an empty slot; false: it was not empty.
@@ -192,8 +197,8 @@ ALWAYS_INLINE bool map_neighbour(pte_slot_t *slot, struct page *page, unsigned p
 
 // Maps what is resident around the address, empty slots only. The slot's table is the faulting one's.
 static void map_around(struct vmo *vmo, struct region *region, pte_slot_t *slot, vaddr_t address) REQUIRES(&vmo->lock) {
-    // Without a pager nobody asks which pages of a shared mapping are dirty: writable at once.
-    bool writable = !region_is_private(region) && !vmo->pager;
+    // Mostly nobody asks which pages of a shared mapping are written to: writable at once.
+    bool writable = !region_is_private(region) && !vmo->traps_writes;
     unsigned prot = region_prot_read(region) | (writable ? region->flags & REGION_WRITE : 0);
     vaddr_t window = ALIGN_DOWN(address, FAULT_AROUND * PAGE_SIZE);
     vaddr_t at = MAX(window, region->start), end = MIN(window + FAULT_AROUND * PAGE_SIZE, region->end);

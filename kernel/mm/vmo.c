@@ -32,6 +32,7 @@ struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, v
     refcount_init(&vmo->ref, 1);
     charge_init(&vmo->memory, pager ? nullptr : account_current());
     vmo->pager = pager;
+    vmo->traps_writes = pager;
     vmo->pager_context = context;
     list_init(&vmo->mappings);
     atomic_store_explicit(&vmo->size, size, memory_order_relaxed);
@@ -55,8 +56,7 @@ void vmo_put(struct vmo *vmo) {
     slab_free(&vmo_cache, vmo);
 }
 
-// One more page: within the quota?
-static bool charge(struct vmo *vmo) {
+bool vmo_charge_quota(struct vmo *vmo) {
     if (!vmo->charge)
         return true;
     if (atomic_fetch_add_explicit(vmo->charge, 1, memory_order_relaxed) < vmo->charge_limit)
@@ -65,15 +65,19 @@ static bool charge(struct vmo *vmo) {
     return false;
 }
 
+void vmo_uncharge_quota(struct vmo *vmo) {
+    if (vmo->charge)
+        atomic_fetch_sub_explicit(vmo->charge, 1, memory_order_relaxed);
+}
+
 status_t vmo_add_page(struct vmo *vmo, uint64_t index, struct page *page) {
     int64_t used = (int64_t)atomic_load_explicit(&vmo->resident, memory_order_relaxed) + 1;
     if (!charge_cover(&vmo->memory, used))
         return -ENOMEM;
-    if (!charge(vmo))
+    if (!vmo_charge_quota(vmo))
         return -ENOSPC;
     if (radix_set(&vmo->pages, index, page) < 0) {
-        if (vmo->charge)
-            atomic_fetch_sub_explicit(vmo->charge, 1, memory_order_relaxed);
+        vmo_uncharge_quota(vmo);
         return -ENOMEM;
     }
     page->vmo = vmo;
@@ -190,7 +194,22 @@ static status_t make_writable(struct vmo *vmo, uint64_t index, struct page *page
     return status;
 }
 
+// Of an object that was cloned: a page that is nobody else's.
+static status_t get_own_page(struct vmo *vmo, uint64_t index, struct page **out) {
+    for (;;) {
+        status_t status = vmo_get_own_page(vmo, index, out);
+        if (status < 0 || *out)
+            return status;
+        status = make_page(vmo, index, true, out);
+        if (status < 0)
+            return status;
+        page_put(*out); // cloned since, perhaps
+    }
+}
+
 status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **out) {
+    if (!vmo->pager && vmo->traps_writes)
+        return get_own_page(vmo, index, out);
     *out = vmo_find_page(vmo, index);
     status_t status = *out ? 0 : make_page(vmo, index, true, out);
     if (status < 0)
@@ -218,6 +237,12 @@ static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio) 
     page_get(page);
     status_t status = insert_or_find(vmo, index, &found);
     if (status == 0) {
+        if (found != page && page_is_shared(found)) { // another writer was faster, and somebody has cloned that
+            page_put(found);
+            status = get_own_page(vmo, index, &found);
+        }
+    }
+    if (status == 0) {
         if (found != page) // another writer was faster: his page takes our bytes
             memcpy(page_to_virt(found), to, copied);
         page_was_written(found);
@@ -229,8 +254,8 @@ static ssize_t write_new_page(struct vmo *vmo, uint64_t index, struct uio *uio) 
 
 static ssize_t write_part(struct vmo *vmo, uint64_t offset, struct uio *uio, size_t size) {
     size_t inner = offset & PAGE_MASK;
-    struct page *page = vmo->pager ? nullptr : vmo_find_page(vmo, offset >> PAGE_SHIFT);
-    if (!page && size == PAGE_SIZE && !vmo->pager)
+    struct page *page = vmo->traps_writes ? nullptr : vmo_find_page(vmo, offset >> PAGE_SHIFT);
+    if (!page && size == PAGE_SIZE && !vmo->traps_writes)
         return write_new_page(vmo, offset >> PAGE_SHIFT, uio);
     status_t status = page ? 0 : vmo_get_page_for_write(vmo, offset >> PAGE_SHIFT, &page);
     if (status < 0)

@@ -15,6 +15,21 @@ ALWAYS_INLINE struct page *const *vmo_peek_many(struct vmo *vmo, uint64_t index,
 MUST_USE status_t vmo_get_page_for_write(struct vmo *vmo, uint64_t index, struct page **page);
 // Puts a new page in, which counts against quota and account; the tree takes over the caller's reference on success.
 MUST_USE status_t vmo_add_page(struct vmo *vmo, uint64_t index, struct page *page) REQUIRES(&vmo->lock);
+// The quota of a tmpfs: false: it is used up.
+MUST_USE bool vmo_charge_quota(struct vmo *vmo);
+void vmo_uncharge_quota(struct vmo *vmo);
+// --- vmo_clone.c ---
+ALWAYS_INLINE bool page_is_shared(const struct page *page) {
+    return atomic_load_explicit(&page->flags, memory_order_relaxed) & PAGE_SHARED;
+}
+// The page at `index`, now the object's own and not mapped where it was shared; null: there is none. -ENOMEM.
+MUST_USE status_t vmo_own_locked(struct vmo *vmo, uint64_t index, struct page **page) REQUIRES(&vmo->lock);
+// The same, with a reference.
+MUST_USE status_t vmo_get_own_page(struct vmo *vmo, uint64_t index, struct page **page);
+// A shared page leaves the tree, with what its object says of who pays. True: it was in no other. Its place in the
+// counters is the caller's affair.
+bool vmo_leave_shared(struct vmo *vmo, struct page *page) REQUIRES(&vmo->lock);
+
 // The page if it is there, with a reference.
 struct page *vmo_find_page(struct vmo *vmo, uint64_t index);
 // Takes the first page of [*index, end) out, its reference going to the caller, and its place into *index; null: none.

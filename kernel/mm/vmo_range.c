@@ -27,7 +27,12 @@ static struct page *take_page(struct vmo *vmo, uint64_t *index, uint64_t end) RE
     if (!page || *index >= end)
         return nullptr;
     radix_remove(&vmo->pages, *index);
-    page->vmo = nullptr;
+    if (UNLIKELY(page_is_shared(page))) {
+        if (!vmo_leave_shared(vmo, page))
+            this_cpu(page_counters).cached++; // uncount_pages takes away what others have still
+    } else {
+        page->vmo = nullptr;
+    }
     return page;
 }
 
@@ -88,7 +93,7 @@ static status_t zero_part(struct vmo *vmo, uint64_t from, uint64_t to) {
         return 0;
     struct page *page = vmo_find_page(vmo, from >> PAGE_SHIFT);
     status_t status = 0;
-    if (vmo->pager && (page || !vmo->pager->request)) {
+    if (vmo->traps_writes && (page || (vmo->pager && !vmo->pager->request))) {
         if (page)
             page_put(page);
         status = vmo_get_page_for_write(vmo, from >> PAGE_SHIFT, &page);
@@ -217,33 +222,4 @@ status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end) {
         sched_preempt_point();
     }
     return result;
-}
-
-// The next page at or after *index, with a reference.
-static struct page *next_page(struct vmo *vmo, uint64_t *index) {
-    spin_lock(&vmo->lock);
-    struct page *page = radix_next(&vmo->pages, index);
-    if (page)
-        page_get(page);
-    spin_unlock(&vmo->lock);
-    return page;
-}
-
-status_t vmo_copy(struct vmo *to, struct vmo *from) {
-    struct page *page;
-    status_t status = 0;
-    atomic_store_explicit(&to->size, atomic_load_explicit(&from->size, memory_order_relaxed), memory_order_relaxed);
-    for (uint64_t index = 0; status == 0 && (page = next_page(from, &index)) != nullptr; index++) {
-        struct page *copy = page_alloc_one(ALLOC_USER);
-        if (copy)
-            memcpy(page_to_virt(copy), page_to_virt(page), PAGE_SIZE);
-        page_put(page);
-        status = copy ? vmo_insert_page(to, index, copy) : -ENOMEM;
-        if (copy && status != 0)
-            page_put(copy);
-        sched_preempt_point();
-        if (thread_is_killed())
-            status = -EINTR;
-    }
-    return status;
 }

@@ -37,7 +37,7 @@ status_t memory_file_snapshot(struct object *object, struct object **copy) {
     status_t status = vfs_make_memory_file("memfd:snapshot", O_RDWR | O_LARGEFILE, copy);
     if (status != 0)
         return status;
-    status = vmo_copy(file_of(*copy)->vnode->data, vnode->data);
+    status = vmo_clone(file_of(*copy)->vnode->data, vnode->data);
     if (status != 0)
         object_put(*copy);
     return status;

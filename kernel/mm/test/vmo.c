@@ -220,6 +220,123 @@ static void test_supply(void) {
     vmo_put(vmo), vmo_put(donor);
 }
 
+// Clones against byte arrays: four objects, each written to, cut, and replaced by a clone of another.
+enum { CLONES = 4, CLONE_SIZE = 8 * PAGE_SIZE };
+static unsigned char clone_model[CLONES][CLONE_SIZE];
+static uint64_t clone_size[CLONES];
+
+static bool clone_step(struct vmo **vmos) {
+    unsigned at = (unsigned)random() % CLONES, from = (unsigned)random() % CLONES;
+    uint64_t start = (uint64_t)random() % CLONE_SIZE, size = (uint64_t)random() % (2 * PAGE_SIZE);
+    size = MIN(size, CLONE_SIZE - start);
+    switch (random() % 5) {
+    case 0:
+        if (at == from)
+            return true;
+        vmo_put(vmos[at]);
+        vmos[at] = vmo_create(0);
+        memcpy(clone_model[at], clone_model[from], CLONE_SIZE);
+        clone_size[at] = clone_size[from];
+        return vmo_clone(vmos[at], vmos[from]) == 0;
+    case 1:
+        memset(clone_model[at] + start, 0, CLONE_SIZE - start);
+        clone_size[at] = start;
+        return vmo_resize(vmos[at], start) == 0;
+    case 2:
+        memset(clone_model[at] + start, 0, size);
+        return vmo_punch(vmos[at], start, start + size) == 0;
+    default:
+        for (uint64_t i = 0; i < size; i++)
+            clone_model[at][start + i] = (unsigned char)random();
+        if (size && start + size > clone_size[at])
+            clone_size[at] = start + size;
+        return put(vmos[at], start, clone_model[at] + start, size) == (ssize_t)size;
+    }
+}
+
+static bool clones_same(struct vmo **vmos) {
+    static unsigned char read[CLONE_SIZE];
+    for (unsigned i = 0; i < CLONES; i++)
+        if (vmos[i]->size != clone_size[i] || get(vmos[i], 0, read, clone_size[i]) != (ssize_t)clone_size[i] ||
+            memcmp(read, clone_model[i], clone_size[i]) != 0)
+            return false;
+    return true;
+}
+
+static void test_clones(void) {
+    struct vmo *vmos[CLONES];
+    bool good = true;
+    for (unsigned i = 0; i < CLONES; i++)
+        vmos[i] = vmo_create(0);
+    for (unsigned step = 0; step < 20'000 && good; step++)
+        good = clone_step(vmos) && clones_same(vmos);
+    ok(good, "random clones, writes, truncations and holes agree with the model");
+    for (unsigned i = 0; i < CLONES; i++)
+        vmo_put(vmos[i]);
+}
+
+static void account_gone(struct memory_account *account) {}
+
+static struct vmo *vmo_paid_by(struct memory_account *account, uint64_t size) {
+    struct vmo *vmo = vmo_create(size);
+    charge_init(&vmo->memory, account);
+    return vmo;
+}
+
+// What is charged, but for what holders keep ahead.
+static int64_t owed(struct memory_account *account, struct vmo *vmo) {
+    int64_t ahead = vmo ? vmo->memory.charged - (int64_t)vmo->resident : 0;
+    return account->pages - ahead;
+}
+
+static void test_clone_costs(void) {
+    struct memory_account payers[3];
+    for (unsigned i = 0; i < 3; i++) {
+        account_init(&payers[i], nullptr);
+        payers[i].release = account_gone;
+    }
+    static char bytes[64 * PAGE_SIZE];
+    struct vmo *first = vmo_paid_by(&payers[0], 0), *second = vmo_paid_by(&payers[1], 0);
+    struct vmo *third = vmo_paid_by(&payers[2], 0);
+    put(first, 0, bytes, sizeof bytes);
+    struct page_stats before, after;
+    page_stats(&before);
+    ok(vmo_clone(second, first) == 0 && vmo_clone(third, second) == 0, "a clone and a clone of it");
+    page_stats(&after);
+    is(after.cached, before.cached, "need no pages");
+    ok(second->resident == 64 && payers[1].pages == 0 && payers[2].pages == 0, "and cost nothing");
+    is(owed(&payers[0], first), 64, "who made the first one pays");
+    put(second, 0, "x", 1);
+    is(owed(&payers[1], second), 1, "a page that is written to costs its writer");
+    put(first, 0, "y", 1);
+    is(owed(&payers[0], first), 65, "who wrote and whose page others have pays for both");
+    vmo_put(second);
+    is(payers[1].pages, 0, "the end of one gives back what it had");
+    vmo_put(first);
+    is(payers[0].pages, 64, "pages that others have are still paid for");
+    put(third, 0, bytes, 2 * PAGE_SIZE);
+    is(payers[0].pages, 62, "until the last one takes them over");
+    is(owed(&payers[2], third), 2, "and pays");
+    payers[2].limit = payers[2].pages;
+    ssize_t done = put(third, 2 * PAGE_SIZE, bytes, 60 * PAGE_SIZE);
+    ok(done < (ssize_t)(60 * PAGE_SIZE) && payers[2].pages == payers[2].limit, "as much as it may");
+    vmo_put(third);
+    ok(payers[0].pages == 0 && payers[2].pages == 0, "nothing is left");
+}
+
+// A page that somebody may still write to is copied at once.
+static void test_clone_pinned(void) {
+    struct vmo *from = vmo_create(0), *to = vmo_create(0);
+    struct page *pinned;
+    char byte;
+    put(from, 0, "a", 1);
+    ok(vmo_get_page(from, 0, false, &pinned) == 0 && vmo_clone(to, from) == 0, "clone while a page is in use");
+    *(char *)page_to_virt(pinned) = 'b';
+    page_put(pinned);
+    ok(get(from, 0, &byte, 1) == 1 && byte == 'b' && get(to, 0, &byte, 1) == 1 && byte == 'a', "the clone has its own");
+    vmo_put(from), vmo_put(to);
+}
+
 static void test_failure(void) {
     static char bytes[3 * PAGE_SIZE];
     bool good = true;
@@ -232,6 +349,19 @@ static void test_failure(void) {
         vmo_put(vmo);
     }
     ok(good, "failing allocations give short writes or ENOMEM");
+    struct vmo *from = vmo_create(0);
+    put(from, 0, bytes, sizeof(bytes)), put(from, 1ull << 30, bytes, sizeof(bytes));
+    for (unsigned interval = 1; interval < 8; interval++) {
+        struct vmo *to = vmo_create(0);
+        alloc_fail_every(interval);
+        status_t status = vmo_clone(to, from);
+        ssize_t done = put(from, 0, bytes, 1);
+        alloc_fail_every(0);
+        good = good && (status == 0 || status == -ENOMEM) && (done == 1 || done == -ENOMEM);
+        vmo_put(to);
+    }
+    ok(good, "and clones that are there or not");
+    vmo_put(from);
 }
 
 int main(void) {
@@ -242,6 +372,9 @@ int main(void) {
     test_seals();
     test_pager();
     test_supply();
+    test_clones();
+    test_clone_costs();
+    test_clone_pinned();
     test_failure();
     mm_test_no_leak(before, "memory objects");
     return tap_done();

@@ -42,6 +42,11 @@ void charge_init(struct memory_charge *charge, struct memory_account *account);
 void charge_fini(struct memory_charge *charge);
 // Charges so much that `used` pages are covered. False: a limit is reached.
 MUST_USE bool charge_grow(struct memory_charge *charge, int64_t used);
+// So many pages of those used are paid for by others, or (negative) no longer.
+ALWAYS_INLINE void charge_waive(struct memory_charge *charge, int64_t pages) {
+    if (charge->account)
+        atomic_fetch_add_explicit(&charge->charged, pages, memory_order_relaxed);
+}
 // Less is used: gives back what is far more than needed.
 void charge_shrink(struct memory_charge *charge, int64_t used);
 ALWAYS_INLINE bool charge_cover(struct memory_charge *charge, int64_t used) {

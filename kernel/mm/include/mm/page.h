@@ -6,6 +6,7 @@
 #include <lib/list.h>
 #include <lib/refcount.h>
 
+struct memory_account;
 struct vmo;
 
 enum page_flags {
@@ -20,6 +21,7 @@ enum page_flags {
     PAGE_ANONYMOUS = 256, // private memory of processes (counted)
     PAGE_CODE = 512,      // instruction fetches see what it holds
     PAGE_WRITING = 1024,  // page cache: it was dirty, and its pager is storing it
+    PAGE_SHARED = 2048,   // in several memory objects (vmo_clone.c): not to be written to
 };
 
 // One per page frame, 32 bytes. A page that is mapped by an entry, or sits in a VMO, holds one reference
@@ -34,6 +36,10 @@ struct page {
         struct {
             struct vmo *vmo; // page cache: whose page …
             uint64_t index;  // … and which one
+        };
+        struct {
+            struct memory_account *payer; // PAGE_SHARED: who pays for it (one reference) …
+            _Atomic uint64_t holders;     // … and how many objects have it
         };
         struct {
             void *slab; // PAGE_SLAB: the slab's own

@@ -36,6 +36,8 @@ struct vmo {
     uint32_t seals;                    // F_SEAL_*
     const struct vmo_pager_ops *pager; // null: anonymous
     void *pager_context;
+    bool traps_writes; // it has a pager, or was cloned: pages are mapped read-only at first. Set for good, under the
+                       // lock
     struct spinlock lock;
     struct radix pages GUARDED_BY(&lock);        // index -> struct page *, one reference each
     struct list_node mappings GUARDED_BY(&lock); // struct region.vmo_node: for truncation
@@ -76,9 +78,10 @@ MUST_USE status_t vmo_commit(struct vmo *vmo, uint64_t start, uint64_t end);
 loff_t vmo_seek(struct vmo *vmo, uint64_t offset, bool data);
 // fcntl(F_ADD_SEALS). -EPERM: sealed against seals. -EBUSY: F_SEAL_WRITE with writable mappings.
 MUST_USE status_t vmo_add_seals(struct vmo *vmo, uint32_t seals);
-// Puts a copy of each page of `from` into the empty anonymous `to`, which gets its size: what others write meanwhile is
-// in it or not, page by page. -ENOMEM, -ENOSPC, -EINTR (killed).
-MUST_USE status_t vmo_copy(struct vmo *to, struct vmo *from);
+// The empty anonymous `to` gets the size and the contents of the anonymous `from`, copied when either is written to:
+// what others write meanwhile is in it or not, page by page. -ENOMEM, -ENOSPC, -EINTR (killed): what is there is
+// incomplete.
+MUST_USE status_t vmo_clone(struct vmo *to, struct vmo *from);
 // Writes dirty pages in the range back. 0 for anonymous ones.
 MUST_USE status_t vmo_sync(struct vmo *vmo, uint64_t start, uint64_t end);
 
