@@ -344,8 +344,8 @@ int main(void) {
     several();
     unreceived();
     cycles();
-    chain(SOCK_STREAM, 600);
-    chain(SOCK_DGRAM, 400);
+    chain(SOCK_STREAM, 150);
+    chain(SOCK_DGRAM, 150);
     flying_limit();
     credentials();
     hostile();
