@@ -13,7 +13,7 @@ struct thread;
 struct arch_frame;  // user registers, defined by the port
 struct arch_thread; // embedded in struct thread as `arch`, defined by the port
 
-#include <port/thread.h>
+#include <port/thread.h> // also SAVES_NOTHING: see arch_thread_switch
 
 // The running thread. One load.
 ALWAYS_INLINE struct thread *arch_current(void);
@@ -29,6 +29,8 @@ void arch_thread_fini(struct thread *thread);
 // Switches kernel stacks, vector state (only of threads that used it) and TLS base; makes `next`
 // arch_current(). Returns the thread that ran on this CPU just before, when `prev` runs again.
 // Interrupts off. Address spaces are switched by the caller (arch/mmu.h).
+// SAVES_NOTHING: the port's word, if it has one, for a function that saves no register for its caller. The switch loses
+// them all, so whoever calls it keeps what it needs, once, instead of each function on the way saving the same ones.
 SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
 
 // --- user registers ---

@@ -27,13 +27,6 @@ typedef int64_t loff_t;    // a position in a file, bytes
 
 #define MUST_USE [[nodiscard]]
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-// A function that saves no register for its caller: for one that ends in a switch to another stack, which would save
-// them all again.
-#if __has_attribute(preserve_none) // not for every processor
-#define SAVES_NOTHING __attribute__((preserve_none))
-#else
-#define SAVES_NOTHING
-#endif
 #define NOINLINE __attribute__((noinline))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)

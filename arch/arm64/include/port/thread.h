@@ -6,6 +6,10 @@
 
 struct thread;
 
+// preserve_none would give up D8-D15 too: callers would store and load them around the switch, kernel or not, and so
+// overwrite half of the vector registers of the thread they return to.
+#define SAVES_NOTHING
+
 // The user registers at the top of the kernel stack. All but the last two is Linux's user_pt_regs, so that ptrace and
 // core dumps get a copy.
 struct arch_frame {

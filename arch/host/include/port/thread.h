@@ -15,6 +15,8 @@ struct arch_thread {
 };
 
 struct thread;
+
+#define SAVES_NOTHING
 extern struct thread *host_current;
 
 ALWAYS_INLINE struct thread *arch_current(void) {

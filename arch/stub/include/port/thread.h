@@ -6,6 +6,9 @@
 
 struct thread;
 
+// Nothing is always right.
+#define SAVES_NOTHING
+
 // All user registers, saved at the top of the kernel stack on every entry from user mode, in the order of Linux's
 // user_regs_struct for this architecture if entry code can produce it.
 struct arch_frame {

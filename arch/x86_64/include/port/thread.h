@@ -4,6 +4,8 @@
 
 #include <port/percpu.h>
 
+#define SAVES_NOTHING __attribute__((preserve_none))
+
 // The user registers at the top of the kernel stack: Linux's order, so that user_regs_struct of
 // ptrace and core dumps is a copy. The processor pushes the last five on a trap; the entry code the rest.
 struct arch_frame {
