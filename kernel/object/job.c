@@ -168,13 +168,23 @@ struct job *job_next(struct job *after) {
 
 // --- charging ---
 
+// Never above the limit, not even for a moment: others look at the counter.
+static bool charge_one(_Atomic uint64_t *used, const _Atomic uint64_t *most, uint64_t count) {
+    uint64_t before = atomic_load_explicit(used, memory_order_relaxed);
+    do {
+        if (before + count > atomic_load_explicit(most, memory_order_relaxed))
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(used, &before, before + count, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
 static bool charge_up(struct job *job, uint64_t count, size_t counter, size_t limit) {
     for (struct job *at = job; at; at = at->parent) {
         _Atomic uint64_t *used = (void *)((char *)at + counter), *most = (void *)((char *)at + limit);
-        uint64_t before = atomic_fetch_add_explicit(used, count, memory_order_relaxed);
-        if (before + count <= atomic_load_explicit(most, memory_order_relaxed))
+        if (charge_one(used, most, count))
             continue;
-        for (struct job *undo = job; undo != at->parent; undo = undo->parent)
+        for (struct job *undo = job; undo != at; undo = undo->parent)
             atomic_fetch_sub_explicit((_Atomic uint64_t *)(void *)((char *)undo + counter), count,
                                       memory_order_relaxed);
         return false;
