@@ -171,6 +171,7 @@ static void beside(void *(*hostile)(void *), const char *what, int rounds) {
     uint8_t *pages = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct fipc_message *m = (void *)(pages + PAGE - 48); // the header in one page, data in the next
     shared.handles = (void *)pages;
+    memset(pages, 0xff, PAGE / 2); // further handles are none: zeros would move descriptor 0 away
     shared.stop = false;
     unsigned first_free = (unsigned)dup(shared.event);
     close((int)first_free);
