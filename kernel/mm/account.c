@@ -15,7 +15,7 @@ void account_init(struct memory_account *account, struct memory_account *above) 
     if (above)
         account_get(above);
     atomic_init(&account->pages, 0);
-    atomic_init(&account->limit, ACCOUNT_UNLIMITED);
+    atomic_init(&account->limit, COUNTER_UNLIMITED);
 }
 
 // Not by recursion: an account may be the last that holds those above it.
@@ -34,10 +34,9 @@ static void uncharge_to(struct memory_account *from, const struct memory_account
 
 bool account_charge(struct memory_account *account, int64_t pages) {
     for (struct memory_account *at = account; at; at = at->above) {
-        int64_t before = atomic_fetch_add_explicit(&at->pages, pages, memory_order_relaxed);
-        if (LIKELY(before + pages <= atomic_load_explicit(&at->limit, memory_order_relaxed)))
+        if (LIKELY(counter_raise(&at->pages, &at->limit, pages)))
             continue;
-        uncharge_to(account, at->above, pages);
+        uncharge_to(account, at, pages);
         return false;
     }
     return true;

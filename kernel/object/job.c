@@ -63,7 +63,7 @@ static void init(struct job *job, struct job *parent, const char *name, uint32_t
     job->flags = flags | (parent ? parent->flags & ~(uint32_t)(JOB_OOM_JOB | JOB_OOM_FAULT) : 0);
     job->scope = flags & JOB_NO_SIGNALS ? job : parent ? parent->scope : nullptr;
     string_copy(job->name, name, sizeof job->name);
-    job->threads_limit = job->handles_limit = JOB_NO_LIMIT;
+    job->threads_limit = job->handles_limit = COUNTER_UNLIMITED;
     list_init(&job->all);
 }
 
@@ -104,19 +104,28 @@ uint64_t job_scope_current(void) {
 // --- limits ---
 
 static uint64_t bytes_of(int64_t pages) {
-    return pages == ACCOUNT_UNLIMITED ? JOB_NO_LIMIT : (uint64_t)MAX(pages, (int64_t)0) << PAGE_SHIFT;
+    return pages == COUNTER_UNLIMITED ? JOB_NO_LIMIT : (uint64_t)MAX(pages, (int64_t)0) << PAGE_SHIFT;
 }
 
 static int64_t pages_of(uint64_t bytes) {
-    return bytes >> PAGE_SHIFT >= (uint64_t)INT64_MAX >> PAGE_SHIFT ? ACCOUNT_UNLIMITED
+    return bytes >> PAGE_SHIFT >= (uint64_t)INT64_MAX >> PAGE_SHIFT ? COUNTER_UNLIMITED
                                                                     : (int64_t)(bytes >> PAGE_SHIFT);
+}
+
+// Between abi/job.h's numbers and counters.
+static uint64_t number_of(int64_t count) {
+    return count == COUNTER_UNLIMITED ? JOB_NO_LIMIT : (uint64_t)count;
+}
+
+static int64_t count_of(uint64_t number) {
+    return number >= (uint64_t)COUNTER_UNLIMITED ? COUNTER_UNLIMITED : (int64_t)number;
 }
 
 static void limits_of(struct job *job, struct job_limits *out) {
     uint32_t weight = atomic_load(&job->share.weight);
     *out = (struct job_limits){.memory = bytes_of(atomic_load(&job->memory.limit)),
-                               .handles = atomic_load(&job->handles_limit),
-                               .threads = atomic_load(&job->threads_limit),
+                               .handles = number_of(atomic_load(&job->handles_limit)),
+                               .threads = number_of(atomic_load(&job->threads_limit)),
                                .cpu_share = weight ? weight : JOB_NO_LIMIT};
 }
 
@@ -130,8 +139,8 @@ status_t job_change_limits(struct job *job, const struct job_limits *limits, boo
                   limits->cpu_share > old.cpu_share;
     if (may_raise || !raised) {
         atomic_store(&job->memory.limit, pages_of(limits->memory));
-        atomic_store(&job->handles_limit, limits->handles);
-        atomic_store(&job->threads_limit, limits->threads);
+        atomic_store(&job->handles_limit, count_of(limits->handles));
+        atomic_store(&job->threads_limit, count_of(limits->threads));
         atomic_store(&job->share.weight, limits->cpu_share == JOB_NO_LIMIT ? 0 : (uint32_t)limits->cpu_share);
     }
     spin_unlock(&jobs.lock);
@@ -147,8 +156,8 @@ void job_describe(struct job *job, struct job_info *out) {
     out->tasks = job->tasks;
     spin_unlock(&jobs.lock);
     out->used = (struct job_limits){.memory = bytes_of(atomic_load(&job->memory.pages)),
-                                    .handles = atomic_load(&job->handles),
-                                    .threads = atomic_load(&job->threads)};
+                                    .handles = number_of(atomic_load(&job->handles)),
+                                    .threads = number_of(atomic_load(&job->threads))};
 }
 
 struct job *job_next(struct job *after) {
@@ -168,25 +177,12 @@ struct job *job_next(struct job *after) {
 
 // --- charging ---
 
-// Never above the limit, not even for a moment: others look at the counter.
-static bool charge_one(_Atomic uint64_t *used, const _Atomic uint64_t *most, uint64_t count) {
-    uint64_t before = atomic_load_explicit(used, memory_order_relaxed);
-    do {
-        if (before + count > atomic_load_explicit(most, memory_order_relaxed))
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(used, &before, before + count, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    return true;
-}
-
-static bool charge_up(struct job *job, uint64_t count, size_t counter, size_t limit) {
+static bool charge_up(struct job *job, int64_t count, size_t counter, size_t limit) {
     for (struct job *at = job; at; at = at->parent) {
-        _Atomic uint64_t *used = (void *)((char *)at + counter), *most = (void *)((char *)at + limit);
-        if (charge_one(used, most, count))
+        if (counter_raise((void *)((char *)at + counter), (void *)((char *)at + limit), count))
             continue;
         for (struct job *undo = job; undo != at; undo = undo->parent)
-            atomic_fetch_sub_explicit((_Atomic uint64_t *)(void *)((char *)undo + counter), count,
-                                      memory_order_relaxed);
+            atomic_fetch_sub_explicit((_Atomic int64_t *)(void *)((char *)undo + counter), count, memory_order_relaxed);
         return false;
     }
     return true;
@@ -196,33 +192,33 @@ static bool charge_up(struct job *job, uint64_t count, size_t counter, size_t li
 enum { THREAD_PAGES = KERNEL_STACK_SIZE / PAGE_SIZE + 2 };
 
 status_t job_charge_threads(struct job *job, uint64_t count) {
-    if (!charge_up(job, count, offsetof(struct job, threads), offsetof(struct job, threads_limit)))
+    if (!charge_up(job, (int64_t)count, offsetof(struct job, threads), offsetof(struct job, threads_limit)))
         return -EAGAIN;
     if (account_charge(&job->memory, (int64_t)count * THREAD_PAGES))
         return 0;
     for (; job; job = job->parent)
-        atomic_fetch_sub_explicit(&job->threads, count, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&job->threads, (int64_t)count, memory_order_relaxed);
     return -ENOMEM;
 }
 
 void job_uncharge_threads(struct job *job, uint64_t count) {
     account_uncharge(&job->memory, (int64_t)count * THREAD_PAGES);
     for (; job; job = job->parent)
-        atomic_fetch_sub_explicit(&job->threads, count, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&job->threads, (int64_t)count, memory_order_relaxed);
 }
 
 bool job_charge_handles(struct job *job, uint64_t count) {
-    return charge_up(job, count, offsetof(struct job, handles), offsetof(struct job, handles_limit));
+    return charge_up(job, (int64_t)count, offsetof(struct job, handles), offsetof(struct job, handles_limit));
 }
 
 void job_uncharge_handles(struct job *job, uint64_t count) {
     for (; job; job = job->parent)
-        atomic_fetch_sub_explicit(&job->handles, count, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&job->handles, (int64_t)count, memory_order_relaxed);
 }
 
 bool job_handles_are_unlimited(const struct job *job) {
     for (; job; job = job->parent)
-        if (atomic_load_explicit(&job->handles_limit, memory_order_relaxed) != JOB_NO_LIMIT)
+        if (atomic_load_explicit(&job->handles_limit, memory_order_relaxed) != COUNTER_UNLIMITED)
             return false;
     return true;
 }

@@ -6,17 +6,17 @@
 // limit is exact but for what other holders have kept.
 #pragma once
 
+#include <lib/counter.h>
 #include <lib/refcount.h>
 #include <lib/types.h>
 
 struct memory_account {
     struct memory_account *above; // one reference; null: the top
     _Atomic int64_t pages;        // charged, those below included
-    _Atomic int64_t limit;        // pages; INT64_MAX: none
+    _Atomic int64_t limit;        // pages; COUNTER_UNLIMITED: none
     struct refcount ref;
     void (*release)(struct memory_account *account); // the last reference is gone
 };
-#define ACCOUNT_UNLIMITED INT64_MAX
 
 // One reference. Takes one on `above` (may be null).
 void account_init(struct memory_account *account, struct memory_account *above);

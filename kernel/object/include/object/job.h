@@ -28,8 +28,8 @@ struct job {
     unsigned depth;
     uint32_t flags; // JOB_*: its own and its parents'
     char name[32];
-    _Atomic uint64_t threads, threads_limit;
-    _Atomic uint64_t handles, handles_limit;
+    _Atomic int64_t threads, threads_limit; // limits: COUNTER_UNLIMITED is none
+    _Atomic int64_t handles, handles_limit;
     // Under the lock of the tree (job.c).
     struct list_node all; // every job there is, in order of making
     uint32_t tasks;       // of it and those below
