@@ -42,38 +42,31 @@ struct outcome {
     uint64_t used, after;
 };
 
-static struct outcome fill_pipes(size_t piece, int flags) {
+// Pairs of descriptors, the second of each written until it blocks. `type` 0: pipes with the flags, else sockets.
+static struct outcome fill_pairs(int type, int flags, size_t piece) {
     struct outcome o = {};
     static int ends[HANDLES][2];
     int count = 0;
-    for (; count < HANDLES / 2 && pipe2(ends[count], flags) == 0; count++) {
-        o.bytes += fill(ends[count][1], piece);
+    while (count < HANDLES / 2 &&
+           (type ? socketpair(AF_UNIX, type | flags, 0, ends[count]) : pipe2(ends[count], flags)) == 0) {
+        o.bytes += fill(ends[count++][1], piece);
         o.error = errno;
         if (o.error != EAGAIN)
             break;
     }
     o.used = used_by(-1);
-    for (int i = 0; i <= count && i < HANDLES / 2; i++)
+    for (int i = 0; i < count; i++)
         close(ends[i][0]), close(ends[i][1]);
     o.after = used_by(-1);
     return o;
 }
 
+static struct outcome fill_pipes(size_t piece, int flags) {
+    return fill_pairs(0, flags, piece);
+}
+
 static struct outcome fill_sockets(int type, size_t piece) {
-    struct outcome o = {};
-    static int ends[HANDLES][2];
-    int count = 0;
-    for (; count < HANDLES / 2 && socketpair(AF_UNIX, type, 0, ends[count]) == 0; count++) {
-        o.bytes += fill(ends[count][1], piece);
-        o.error = errno;
-        if (o.error != EAGAIN)
-            break;
-    }
-    o.used = used_by(-1);
-    for (int i = 0; i <= count && i < HANDLES / 2; i++)
-        close(ends[i][0]), close(ends[i][1]);
-    o.after = used_by(-1);
-    return o;
+    return fill_pairs(type, 0, piece);
 }
 
 static struct outcome fill_ports(uint32_t size) {

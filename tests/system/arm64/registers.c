@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// arm64: registers are a program's own. Across calls, interrupts, faults, switches, signals and fork, general and
-// vector alike.
+// arm64: the general registers and the thread pointer are a program's own. Across calls, interrupts, faults, signals
+// and fork. (vectors.c: the vector registers.)
 #include "sys.h"
 
 #include <pthread.h>
@@ -98,106 +98,6 @@ static void faults(void) {
     ok(good, "interrupts keep all registers");
 }
 
-// --- vector registers ---
-
-struct vectors {
-    uint64_t fpsr, fpcr;
-    uint64_t q[32][2];
-};
-
-#define Q_CLOBBER                                                                                                \
-    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", \
-        "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31"
-
-// Loads all vector registers, makes the call with up to two arguments, stores them all.
-static long vectors_over_call(long number, long a, long b, const struct vectors *in, struct vectors *out) {
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register const void *from __asm__("x20") = in;
-    register void *to __asm__("x21") = out;
-    __asm__ volatile("mov x9, %[from]\n\t"
-                     "ldp x10, x11, [x9], #16\n\tmsr fpsr, x10\n\tmsr fpcr, x11\n\t"
-                     "ldp q0, q1, [x9]\n\tldp q2, q3, [x9, #32]\n\tldp q4, q5, [x9, #64]\n\tldp q6, q7, [x9, #96]\n\t"
-                     "ldp q8, q9, [x9, #128]\n\tldp q10, q11, [x9, #160]\n\tldp q12, q13, [x9, #192]\n\t"
-                     "ldp q14, q15, [x9, #224]\n\tldp q16, q17, [x9, #256]\n\tldp q18, q19, [x9, #288]\n\t"
-                     "ldp q20, q21, [x9, #320]\n\tldp q22, q23, [x9, #352]\n\tldp q24, q25, [x9, #384]\n\t"
-                     "ldp q26, q27, [x9, #416]\n\tldp q28, q29, [x9, #448]\n\tldp q30, q31, [x9, #480]\n\t"
-                     "svc #0\n\t"
-                     "add x9, %[to], #16\n\t"
-                     "stp q0, q1, [x9]\n\tstp q2, q3, [x9, #32]\n\tstp q4, q5, [x9, #64]\n\tstp q6, q7, [x9, #96]\n\t"
-                     "stp q8, q9, [x9, #128]\n\tstp q10, q11, [x9, #160]\n\tstp q12, q13, [x9, #192]\n\t"
-                     "stp q14, q15, [x9, #224]\n\tstp q16, q17, [x9, #256]\n\tstp q18, q19, [x9, #288]\n\t"
-                     "stp q20, q21, [x9, #320]\n\tstp q22, q23, [x9, #352]\n\tstp q24, q25, [x9, #384]\n\t"
-                     "stp q26, q27, [x9, #416]\n\tstp q28, q29, [x9, #448]\n\tstp q30, q31, [x9, #480]\n\t"
-                     "mrs x10, fpsr\n\tmrs x11, fpcr\n\tstp x10, x11, [x9, #-16]\n\tmsr fpcr, xzr"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), [from] "r"(from), [to] "r"(to)
-                     : "x9", "x10", "x11", "memory", Q_CLOBBER);
-    return x0;
-}
-
-static struct vectors vector_pattern(uint64_t seed) {
-    struct vectors v = {.fpsr = 0x0800'0000 | (seed & 0x1f), .fpcr = (seed & 3) << 22}; // QC, flags; rounding
-    for (uint64_t i = 0; i < 32; i++) {
-        v.q[i][0] = seed * 0x1'0001 + i;
-        v.q[i][1] = ~seed * 0x1234'5678 + i;
-    }
-    return v;
-}
-
-static void crowd(void) {
-    enum { CHILDREN = 6 };
-    pid_t children[CHILDREN];
-    for (uint64_t i = 0; i < CHILDREN; i++) {
-        children[i] = start_child({
-            bool good = true;
-            for (uint64_t round = 0; round < 2000 && good; round++) {
-                struct vectors in = vector_pattern(i * 0x10001 + round), out;
-                vectors_over_call(SYS_sched_yield, 0, 0, &in, &out);
-                good = !memcmp(&in, &out, sizeof in);
-            }
-            _exit(!good);
-        });
-    }
-    int good = 0;
-    for (int i = 0; i < CHILDREN; i++)
-        good += wait_status(children[i]) == 0;
-    is(good, CHILDREN, "%d processes each keep their own vector registers, FPSR and FPCR", CHILDREN);
-}
-
-static void children(void) {
-    struct vectors in = vector_pattern(0x1234'5678), out;
-    long child = vectors_over_call(SYS_clone, SIGCHLD, 0, &in, &out);
-    bool same = !memcmp(&in, &out, sizeof in);
-    if (child == 0)
-        _exit(!same);
-    ok(same, "fork leaves the parent's vector registers");
-    exited(wait_status((pid_t)child), 0, "and gives the child the same");
-}
-
-static volatile uint64_t q9_in_frame, fpcr_in_frame;
-static void vector_handler(int signal, siginfo_t *info, void *context) {
-    (void)signal, (void)info;
-    struct fpsimd_context *state = (void *)((ucontext_t *)context)->uc_mcontext.__reserved;
-    if (state->head.magic == FPSIMD_MAGIC) {
-        q9_in_frame = (uint64_t)state->vregs[9];
-        fpcr_in_frame = state->fpcr;
-    }
-    struct vectors other = vector_pattern(0x5555), out;
-    vectors_over_call(SYS_getppid, 0, 0, &other, &out);
-}
-
-static void signals(void) {
-    struct sigaction action = {.sa_sigaction = vector_handler, .sa_flags = SA_SIGINFO};
-    sigaction(SIGUSR1, &action, NULL);
-    struct vectors in = vector_pattern(0x4321'0003), out;
-    vectors_over_call(SYS_kill, getpid(), SIGUSR1, &in, &out);
-    ok(!memcmp(&in, &out, sizeof in), "a signal handler's vector registers are its own");
-    is(q9_in_frame, in.q[9][0], "the interrupted ones are in its frame");
-    is(fpcr_in_frame, in.fpcr, "rounding too");
-}
-
 static volatile uint64_t frame_registers[31];
 static void register_handler(int signal, siginfo_t *info, void *context) {
     (void)signal, (void)info;
@@ -286,9 +186,6 @@ static void threads(void) {
 int main(void) {
     calls();
     faults();
-    crowd();
-    children();
-    signals();
     signal_registers();
     breakpoints();
     emulated();

@@ -75,14 +75,15 @@ static void calls(void) {
 
 // One thread or process of a crowd: its registers stay its own while others use theirs.
 static bool keeps_its_own(uint64_t seed) {
-    uint32_t rounding = seed & 1 ? ROUND_UP : ROUND_DOWN;
-    fpcr_set(rounding);
     for (uint64_t round = 0; round < 2000; round++) {
         struct vectors in = pattern(seed * 10000 + round), out;
+        uint32_t control = (uint32_t)(seed + round) << 22 & ROUND_MASK, status = SATURATED | (seed * 7 + round) % 32;
+        fpcr_set(control);
+        fpsr_set(status);
         for (volatile int n = 0; n < (round % 64 ? 0 : 20000); n++)
             ;
         call_with(SYS_sched_yield, 0, 0, &in, &out);
-        if (!same(&in, &out) || (fpcr() & ROUND_MASK) != rounding)
+        if (!same(&in, &out) || fpcr() != control || fpsr() != status)
             return false;
     }
     return true;
@@ -96,7 +97,7 @@ static void crowd(void) {
         children[i] = start_child(_exit(!keeps_its_own(i + 1)));
     for (int i = 0; i < CHILDREN; i++)
         good += wait_status(children[i]) == 0;
-    is(good, CHILDREN, "%d processes each keep their own", CHILDREN);
+    is(good, CHILDREN, "%d processes each keep their own vector registers, FPSR and FPCR", CHILDREN);
 }
 
 static void *thread(void *seed) {
