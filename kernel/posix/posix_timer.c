@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-// timer_create and its family. A timer is a kernel timer that sends a signal; expiries while that signal is still
-// pending are counted as overruns. State is under the process's signal_lock; a timer's memory goes when its callback
-// can run no more (timer_cancel), which is why deletion first takes it off the list.
+// timer_create and its family. A timer is a kernel timer that sends a signal. While the signal is pending the timer
+// rests; when it is taken the clock says how many expiries have passed since, and these are its overruns. So none is
+// missed however late this CPU is, and a timer costs no more than its signals, whatever its interval. State is under
+// the process's signal_lock; a timer's memory goes when its callback can run no more (timer_cancel), which is why
+// deletion first takes it off the list.
 //
 // Timers on CPU-time clocks look at the clock again when as much real time has passed as they have CPU time to go.
 #include "posix_init.h"
@@ -23,13 +25,15 @@ struct posix_timer {
     int id, clock;
     bool realtime, cpu;
     bool absolute;
-    nsec_t expiry; // on the timer's clock; 0: not armed
+    nsec_t expiry; // on the timer's clock, the next or the one whose signal is queued; 0: not armed
     nsec_t interval;
     int notify, signal, tid;
     uint64_t value;
-    bool pending; // its signal was queued and not yet taken
-    int overrun, last_overrun;
+    bool queued; // its signal is, and when that is taken the timer goes on
+    int overrun; // of the signal taken last
 };
+// How soon a timer goes on whose signal nobody wants.
+#define UNWANTED_PERIOD ((nsec_t)4'000'000)
 
 static nsec_t now_on(const struct posix_timer *t) {
     nsec_t now = 0;
@@ -39,10 +43,24 @@ static nsec_t now_on(const struct posix_timer *t) {
 }
 
 static void arm(struct posix_timer *t) {
+    if (t->notify == SIGEV_NONE) // only looked at
+        return;
     nsec_t left = t->expiry - now_on(t);
     if (t->cpu)
         left = MAX(left, (nsec_t)1000000);
     timer_set(&t->timer, left > 0 ? deadline_after(left) : clock_now());
+}
+
+// Arms a periodic timer for its next expiry after `now`; a single one is over. Returns the expiries passed.
+static nsec_t go_on(struct posix_timer *t, nsec_t now) {
+    if (t->interval == 0)
+        t->expiry = 0;
+    if (t->expiry == 0)
+        return 0;
+    nsec_t passed = now < t->expiry ? 0 : (now - t->expiry) / t->interval + 1;
+    t->expiry += passed * t->interval;
+    arm(t);
+    return passed;
 }
 
 static bool signal_still_queued(struct process *process, struct posix_timer *t) REQUIRES(&process->signal_lock) {
@@ -61,44 +79,37 @@ static bool signal_still_queued(struct process *process, struct posix_timer *t) 
     return false;
 }
 
-static void send(struct process *process, struct posix_timer *t, int missed) REQUIRES(&process->signal_lock) {
-    if (t->notify == SIGEV_NONE)
-        return;
-    if (t->pending && signal_still_queued(process, t)) {
-        t->overrun += 1 + missed;
-        return;
-    }
-    t->last_overrun = t->overrun = missed;
+// Is its signal pending afterwards? Not if it is ignored, has no room, or its thread is gone.
+static bool send(struct process *process, struct posix_timer *t) REQUIRES(&process->signal_lock) {
+    if (signal_still_queued(process, t)) // sent before the timer was set anew
+        return true;
     struct signal_info info;
     signal_info_init(&info, t->signal, SI_TIMER);
     info.timer.timer = t->id;
-    info.timer.overrun = missed;
     info.timer.value = t->value;
     struct posix_thread *thread = nullptr;
     if (t->notify == SIGEV_THREAD_ID) {
         thread = thread_find(t->tid);
         if (!thread || thread->process != process)
-            return;
+            return false;
     }
-    t->pending = signal_generate(process, thread, t->signal, &info) == 0;
+    return signal_generate(process, thread, t->signal, &info) == 0 && signal_still_queued(process, t);
 }
 
 static void fired(struct timer *timer) {
     struct posix_timer *t = CONTAINER_OF(timer, struct posix_timer, timer);
     struct process *process = t->process;
     spin_lock(&process->signal_lock);
-    if (t->expiry == 0)
+    if (t->expiry == 0 || t->queued)
         goto out;
     nsec_t now = now_on(t);
     if (now < t->expiry) { // the clock was set back, or CPU time has not passed
         arm(t);
         goto out;
     }
-    nsec_t missed = t->interval > 0 ? (now - t->expiry) / t->interval : 0;
-    send(process, t, (int)MIN(missed, (nsec_t)INT32_MAX));
-    t->expiry = t->interval > 0 ? t->expiry + (missed + 1) * t->interval : 0;
-    if (t->expiry)
-        arm(t);
+    t->queued = send(process, t);
+    if (!t->queued)
+        go_on(t, now + UNWANTED_PERIOD);
 out:
     spin_unlock(&process->signal_lock);
 }
@@ -110,6 +121,26 @@ static struct posix_timer *find(struct process *process, int id) REQUIRES(&proce
             return t;
     }
     return nullptr;
+}
+
+void posix_timer_taken(struct process *process, struct signal_info *info) {
+    struct posix_timer *t = find(process, info->timer.timer);
+    if (!t || !t->queued) // gone, or set anew since
+        return;
+    t->queued = false;
+    nsec_t passed = go_on(t, now_on(t));
+    t->overrun = passed > 0 ? (int)MIN(passed - 1, (nsec_t)INT32_MAX) : 0;
+    info->timer.overrun = t->overrun;
+}
+
+void posix_timers_flushed(struct process *process) {
+    struct posix_timer *t;
+    LIST_FOR_EACH(t, &process->posix_timers, node) {
+        if (!t->queued || signal_still_queued(process, t))
+            continue;
+        t->queued = false;
+        go_on(t, now_on(t) + UNWANTED_PERIOD);
+    }
 }
 
 static status_t read_event(const void __user *from, struct posix_timer *t) {
@@ -188,7 +219,11 @@ fail:
 }
 
 static struct abi_itimerspec setting(struct process *process, struct posix_timer *t) REQUIRES(&process->signal_lock) {
-    nsec_t left = t->expiry ? MAX(t->expiry - now_on(t), (nsec_t)1) : 0;
+    nsec_t left = t->expiry ? t->expiry - now_on(t) : 0;
+    if (t->expiry != 0 && left <= 0) { // passed: the signal is pending or about to be
+        bool over = t->interval == 0 && (t->queued || t->notify == SIGEV_NONE);
+        left = over ? 0 : t->interval == 0 ? 1 : t->interval - -left % t->interval;
+    }
     return (struct abi_itimerspec){timespec_from_nsec(t->interval), timespec_from_nsec(left)};
 }
 
@@ -209,7 +244,8 @@ long sys_timer_settime(int id, int flags, const void __user *value, void __user 
         t->absolute = flags & TIMER_ABSTIME;
         t->interval = interval;
         t->expiry = 0;
-        t->overrun = t->last_overrun = 0;
+        t->queued = false;
+        t->overrun = 0;
         if (first != 0) {
             t->expiry = t->absolute ? MAX(first, (nsec_t)1) : now_on(t) + MIN(first, NSEC_NEVER - now_on(t));
             arm(t);

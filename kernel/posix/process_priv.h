@@ -103,4 +103,8 @@ void job_init(void);
 
 // --- timers, which end with the process (posix_timer.c, itimer.c) ---
 void posix_timers_delete_all(struct process *process);
+// A signal with SI_TIMER leaves the queue for whoever handles it: its overruns are known now, and its timer goes on.
+void posix_timer_taken(struct process *process, struct signal_info *info) REQUIRES(&process->signal_lock);
+// Signals were dropped: timers that waited for them to be taken go on.
+void posix_timers_flushed(struct process *process) REQUIRES(&process->signal_lock);
 void interval_timers_delete(struct process *process);

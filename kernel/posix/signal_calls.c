@@ -24,13 +24,8 @@ static void set_action(struct process *process, int signal, const struct signal_
     slot->mask &= ~SIGNALS_UNBLOCKABLE;
     bool ignored =
         slot->handler == SIG_IGN || (slot->handler == SIG_DFL && (SIGNAL_BIT(signal) & SIGNALS_IGNORED_BY_DEFAULT));
-    if (!ignored)
-        return;
-    struct posix_thread *thread;
-    signal_queue_flush(&process->pending, SIGNAL_BIT(signal));
-    LIST_FOR_EACH(thread, &process->threads, process_node) {
-        signal_queue_flush(&thread->pending, SIGNAL_BIT(signal));
-    }
+    if (ignored)
+        signal_flush(process, SIGNAL_BIT(signal));
 }
 
 long sys_rt_sigaction(int signal, const void __user *action, void __user *old, size_t mask_size) {

@@ -151,13 +151,14 @@ static void enter_handler(struct posix_thread *self, const struct delivery *d) {
         self->altstack_flags = SS_DISABLE;
 }
 
-static int take_signal(struct process *process, struct posix_thread *self, struct signal_info *info)
-    REQUIRES(&process->signal_lock) {
+int signal_take(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info) {
     int signal = 0;
-    if (self->pending.set & ~self->blocked)
-        signal = signal_queue_pop(&self->pending, ~self->blocked, info);
-    if (signal == 0 && (process->pending.set & ~self->blocked))
-        signal = signal_queue_pop(&process->pending, ~self->blocked, info);
+    if (self->pending.set & set)
+        signal = signal_queue_pop(&self->pending, set, info);
+    if (signal == 0 && (process->pending.set & set))
+        signal = signal_queue_pop(&process->pending, set, info);
+    if (UNLIKELY(signal != 0 && info->code == SI_TIMER))
+        posix_timer_taken(process, info);
     return signal;
 }
 
@@ -220,7 +221,7 @@ static bool next_handled(struct posix_thread *self, struct delivery *d) {
             stop_or_report(process, self);
             die_if_told(process, self);
         }
-        int signal = take_signal(process, self, &d->info);
+        int signal = signal_take(process, self, ~self->blocked, &d->info);
         if (signal == 0)
             break;
         struct signal_action *current = &process->actions->action[signal - 1];

@@ -19,6 +19,11 @@ bool signal_is_ignored_or_blocked(struct posix_thread *thread, int signal);
 // Puts a signal in a queue and wakes who should handle it. `thread` null: to the process.
 status_t signal_generate(struct process *process, struct posix_thread *thread, int signal,
                          const struct signal_info *info) REQUIRES(&process->signal_lock);
+// Takes the next pending signal of `set` that is for `self` or its process. Its number, or 0.
+int signal_take(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info)
+    REQUIRES(&process->signal_lock);
+// Drops what is pending of `set` for the process and its threads.
+void signal_flush(struct process *process, uint64_t set) REQUIRES(&process->signal_lock);
 // What the current thread has to handle it will handle at its exit to user mode; else it forgets that it was
 // interrupted. After any change of mask or queues of the current thread.
 void signal_recalculate(struct process *process, struct posix_thread *self) REQUIRES(&process->signal_lock);

@@ -118,19 +118,20 @@ static void wake_receiver(struct process *process, struct posix_thread *thread, 
 
 // --- stop and continue cancel each other ---
 
-static void flush_everywhere(struct process *process, uint64_t set) REQUIRES(&process->signal_lock) {
+void signal_flush(struct process *process, uint64_t set) {
     struct posix_thread *thread;
     signal_queue_flush(&process->pending, set);
     LIST_FOR_EACH(thread, &process->threads, process_node) {
         signal_queue_flush(&thread->pending, set);
     }
+    posix_timers_flushed(process);
 }
 
 static void before_queueing(struct process *process, int signal) REQUIRES(&process->signal_lock) {
     if (SIGNAL_BIT(signal) & SIGNALS_STOP) {
-        flush_everywhere(process, SIGNAL_BIT(SIGCONT));
+        signal_flush(process, SIGNAL_BIT(SIGCONT));
     } else if (signal == SIGCONT) {
-        flush_everywhere(process, SIGNALS_STOP);
+        signal_flush(process, SIGNALS_STOP);
         signal_stop_cancel(process, true);
     } else if (signal == SIGKILL) {
         signal_stop_cancel(process, false);

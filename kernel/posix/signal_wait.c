@@ -9,9 +9,7 @@
 
 static int dequeue_locked(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info)
     REQUIRES(&process->signal_lock) {
-    int signal = signal_queue_pop(&self->pending, set, info);
-    if (signal == 0)
-        signal = signal_queue_pop(&process->pending, set, info);
+    int signal = signal_take(process, self, set, info);
     if (signal != 0)
         signal_recalculate(process, self);
     return signal;
