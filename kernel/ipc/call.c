@@ -195,6 +195,13 @@ status_t call_end(struct send_right *right, struct fipc_call *call, nsec_t deadl
     return 0;
 }
 
+// The turns are the calling job's, unless another's messages are queued by the same right. False: no memory.
+static bool take_turns_as_caller(struct send_right *right) {
+    struct memory_account *account = sending_account();
+    return LIKELY(right->memory.account == account) || !sender_is_idle(&right->sender) ||
+           right_change_user(right, account);
+}
+
 // Puts the call into the queue; *receiver: to be woken, or null.
 static status_t enqueue(struct send_right *right, struct fipc_call *call, struct fipc_thread **receiver) {
     struct port *port = right->port;
@@ -202,7 +209,10 @@ static status_t enqueue(struct send_right *right, struct fipc_call *call, struct
     call->flight = message->has_flight;
     bool locked = message_departs(port, message);
     spin_lock(&port->lock);
-    status_t status = port->closed ? -EPIPE : right->once && right->used ? -EBADF : 0;
+    status_t status = port->closed                  ? -EPIPE
+                      : right->once && right->used  ? -EBADF
+                      : take_turns_as_caller(right) ? 0
+                                                    : -ENOMEM;
     if (status == 0) {
         uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
         right->used = true;

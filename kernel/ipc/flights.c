@@ -20,7 +20,9 @@ static struct port *of_flight(struct flight *flight) {
     return CONTAINER_OF(flight, struct port, flight);
 }
 
-static bool visit_message(const struct message *message, flight_visit *visit) {
+static bool visit_message(struct queued *queued, void *context) {
+    const struct message *message = CONTAINER_OF(queued, struct message, queued);
+    flight_visit *visit = *(flight_visit **)context;
     bool changed = false;
     for (unsigned i = 0; message->has_flight && i < message->handle_count; i++) {
         struct flight *flight = object_flight(message->handles[i].object);
@@ -30,22 +32,10 @@ static bool visit_message(const struct message *message, flight_visit *visit) {
     return changed;
 }
 
-static bool visit_senders(struct list_node *senders, flight_visit *visit) {
-    struct sender *sender;
-    struct queued *queued;
-    bool changed = false;
-    LIST_FOR_EACH(sender, senders, turn)
-    LIST_FOR_EACH(queued, &sender->messages, node)
-    changed |= visit_message(CONTAINER_OF(queued, struct message, queued), visit);
-    return changed;
-}
-
 static bool visit_queues(struct flight *flight, flight_visit *visit) {
     struct port *port = of_flight(flight);
     spin_lock(&port->lock);
-    bool changed = visit_senders(&port->turns.fresh, visit);
-    changed |= visit_senders(&port->turns.now, visit);
-    changed |= visit_senders(&port->turns.later, visit);
+    bool changed = port_for_each_queued(port, visit_message, &visit);
     spin_unlock(&port->lock);
     return changed;
 }

@@ -15,8 +15,9 @@
 #include <abi/posix_server.h>
 #include <arch/uaccess.h>
 #include <ipc/port.h>
+#include <lib/rbtree.h>
 #include <lib/status.h>
-#include <mm/account.h>
+#include <mm/aspace.h>
 #include <object/flight.h>
 #include <object/handle.h>
 #include <sched/thread.h>
@@ -49,7 +50,8 @@ struct port {
     struct spinlock lock; // protects the rest
     bool closed;
     bool note_senders;
-    struct turns turns;
+    struct turn_group turns;    // of the root job's rights, and of groups: groups.c
+    struct rb_tree groups;      // one for each other job that uses it
     struct credit credit;       // of all senders together
     struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
     struct list_node rights;    // send_right.port_node: open ones
@@ -70,7 +72,7 @@ struct send_right {
     bool used;                   // of a once right: it was
     struct sender sender;        // while messages are queued they have a reference to the right together
     uint32_t held, paid;         // bytes of the blocks that are queued; bytes that `memory` covers
-    struct memory_charge memory; // for these: the job that began to send pays until the queue is empty
+    struct memory_charge memory; // for these: the job that began to send pays, and has the turns, until none is queued
     struct list_node port_node;
     struct wait_queue senders; // for credit
     struct message note;       // NO_SENDERS
@@ -194,14 +196,28 @@ ALWAYS_INLINE struct send_right *message_right(const struct message *message) {
 ALWAYS_INLINE size_t message_bytes(const struct message *message) {
     return sizeof *message + message->handle_count * sizeof(struct message_handle) + message->size;
 }
-// The port is locked. Does the current job pay for the message, too, or the one that began to, as long as something is
-// queued?
+// The port is locked. The account of the job that sends now.
+ALWAYS_INLINE struct memory_account *sending_account(void) {
+    struct arch_aspace *aspace = thread_current()->aspace;
+    return LIKELY(aspace != nullptr) ? CONTAINER_OF(aspace, struct aspace, arch)->charge.account : nullptr;
+}
+// Likewise. Does the current job pay for the message, too, or the one that began to, as long as something is queued?
 bool right_pay(struct send_right *right, const struct message *message);
 // Likewise. Little is queued for what is paid.
 void right_pay_less(struct send_right *right);
 #define RIGHT_PAID_AHEAD (8 * (uint32_t)PAGE_SIZE)
 // The first sleeping receiver, taken off the list; null: none sleeps.
 struct fipc_thread *port_pop_receiver_locked(struct port *port) REQUIRES(&port->lock);
+
+// --- groups.c: all with the port locked ---
+// Nothing is queued through the right; this job sends next. False: no memory.
+MUST_USE bool right_change_user(struct send_right *right, struct memory_account *account);
+// Nothing is queued through the right, and nobody has it any more.
+void right_leave_group(struct send_right *right);
+// Is something queued that was sent through the right, or by the job through any?
+bool job_has_queued(struct port *port, const struct send_right *right, const struct memory_account *account);
+// True: a visit was.
+bool port_for_each_queued(struct port *port, bool (*visit)(struct queued *queued, void *context), void *context);
 
 // --- message.c ---
 // A block with what the user's message says; handles are taken out of the sender's table and their numbers kept, until

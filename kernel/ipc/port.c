@@ -34,11 +34,9 @@ static void count_paid(struct send_right *right) {
 }
 
 bool right_pay(struct send_right *right, const struct message *message) {
-    struct memory_account *payer = account_current();
-    if (right->memory.account != payer && sender_is_idle(&right->sender)) {
-        charge_fini(&right->memory);
-        charge_init(&right->memory, payer);
-    }
+    struct memory_account *payer = sending_account();
+    if (right->memory.account != payer && sender_is_idle(&right->sender) && !right_change_user(right, payer))
+        return false;
     bool paid = charge_cover(&right->memory, pages_of(right->held + message_bytes(message)));
     count_paid(right);
     return paid;
@@ -50,7 +48,8 @@ void right_pay_less(struct send_right *right) {
 }
 
 // Calls wait in their callers' memory and need no credit.
-static void charge(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+ALWAYS_INLINE void charge(struct port *port, struct send_right *right, const struct message *message)
+    REQUIRES(&port->lock) {
     if (message->call)
         levels_add(&port->waiting, message->call->level);
     if (message->flags & (FIPC_CALL | FIPC_NOTE))
@@ -71,8 +70,10 @@ static void uncharge(struct port *port, struct send_right *right, const struct m
         right_pay_less(right);
     credit_give(&right->sender.credit, message->size);
     credit_give(&port->credit, message->size);
-    wait_queue_wake_one(&right->senders);
-    wait_queue_wake_one(&port->senders);
+    if (UNLIKELY(!wait_queue_is_empty(&right->senders)))
+        wait_queue_wake_one(&right->senders);
+    if (UNLIKELY(!wait_queue_is_empty(&port->senders)))
+        wait_queue_wake_one(&port->senders);
     update_right(right);
 }
 
@@ -80,7 +81,7 @@ void port_put_locked(struct port *port, struct send_right *right, struct message
     if (sender_is_idle(&right->sender))
         object_get(&right->object);
     charge(port, right, message);
-    queue_put(&port->turns, &right->sender, &message->queued);
+    queue_put(&right->sender, &message->queued);
     object_signal(&port->object, 0, SIGNALS_READ);
 }
 
@@ -88,28 +89,32 @@ void port_put_back_locked(struct port *port, struct send_right *right, struct me
     if (sender_is_idle(&right->sender))
         object_get(&right->object);
     charge(port, right, message);
-    queue_put_back(&port->turns, &right->sender, &message->queued);
+    queue_put_back(&right->sender, &message->queued);
     object_signal(&port->object, 0, SIGNALS_READ);
 }
 
 // After a message has left: the queue's reference to the right goes if it was the last one.
-static void left(struct port *port, struct send_right *right, const struct message *message) REQUIRES(&port->lock) {
+ALWAYS_INLINE void left(struct port *port, struct send_right *right, const struct message *message)
+    REQUIRES(&port->lock) {
     uncharge(port, right, message);
     if (turns_are_empty(&port->turns))
         object_signal(&port->object, SIGNALS_READ, 0);
-    if (sender_is_idle(&right->sender))
+    if (sender_is_idle(&right->sender)) {
+        if (UNLIKELY(!list_is_linked(&right->port_node)))
+            right_leave_group(right);
         object_put(&right->object); // its destruction takes no lock
+    }
 }
 
 void port_take_locked(struct port *port, struct message *message) {
     struct send_right *right = message_right(message);
-    queue_take(&port->turns, &message->queued);
+    queue_take(&message->queued);
     left(port, right, message);
 }
 
 void port_remove_locked(struct port *port, struct message *message) {
     struct send_right *right = message_right(message);
-    queue_remove(&port->turns, &message->queued);
+    queue_remove(&message->queued);
     left(port, right, message);
 }
 
@@ -125,6 +130,8 @@ static void right_closed(struct object *object) {
     struct port *port = right->port;
     spin_lock(&port->lock);
     list_remove(&right->port_node);
+    if (sender_is_idle(&right->sender))
+        right_leave_group(right);
     struct fipc_thread *receiver = nullptr;
     if (port->note_senders && !port->closed) {
         port_put_locked(port, right, &right->note);
@@ -172,7 +179,7 @@ status_t port_right_create(struct object *object, const struct port_right *optio
     object_get(object);
     right->badge = options->badge;
     right->once = options->flags & PORT_RIGHT_ONCE;
-    sender_init(&right->sender);
+    sender_init(&right->sender, &port->turns);
     charge_init(&right->memory, nullptr);
     right->sender.credit = (struct credit){.messages_max = messages, .bytes_max = bytes};
     wait_queue_init(&right->senders);
@@ -285,7 +292,7 @@ struct object *port_create(const struct port_options *options) {
     object_init(&port->object, &port_ops, 0);
     spin_init(&port->lock);
     port->note_senders = options->flags & PORT_NOTE_SENDERS;
-    turns_init(&port->turns);
+    turn_group_init(&port->turns, nullptr);
     port->credit = (struct credit){.messages_max = options->messages ? options->messages : MESSAGES_DEFAULT,
                                    .bytes_max = options->bytes ? options->bytes : BYTES_DEFAULT};
     list_init(&port->receivers);

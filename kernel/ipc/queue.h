@@ -6,6 +6,9 @@
 // this round yet is served before all who have more than they get: so who sends now and then waits for the message
 // that is being served and for others like it, however many flood, and who floods still has its turn in every round.
 //
+// Groups take turns like senders, and within a group its senders and the groups in it do: a job that floods through a
+// hundred rights has as many turns as one right of the job beside it (groups.c).
+//
 // Credits bound what is queued, in messages and in bytes. Pure data structure: the port's lock protects it.
 #pragma once
 
@@ -30,38 +33,51 @@ ALWAYS_INLINE void credit_give(struct credit *credit, uint32_t bytes) {
     credit->bytes -= bytes;
 }
 
+struct turn_group;
+// Of a sender or of a group.
+struct turn {
+    struct list_node node;    // in a list of its group, while there are messages
+    struct turn_group *group; // null: the outermost group's own
+    uint32_t served;          // the round of its last turn
+    bool is_group;
+};
 struct sender {
-    struct list_node turn;     // in a list of turns, while there are messages
+    struct turn turn;          // first
     struct list_node messages; // queued.node, oldest first
-    uint32_t served;           // the round of its last turn
     struct credit credit;
 };
 struct queued {
     struct list_node node; // sender.messages
     struct sender *sender;
 };
-struct turns {
+struct turn_group {
+    struct turn turn;       // first
     struct list_node fresh; // they come first
     struct list_node now;   // these have waited since the round before
     struct list_node later; // have had their turn in this round
     uint32_t round;
-    uint32_t senders; // in all three lists
+    uint32_t turns; // in all three lists
 };
 
-void turns_init(struct turns *turns);
-void sender_init(struct sender *sender);
-ALWAYS_INLINE bool turns_are_empty(const struct turns *turns) {
-    return turns->senders == 0;
+// In another group; null: the outermost.
+void turn_group_init(struct turn_group *group, struct turn_group *in);
+void sender_init(struct sender *sender, struct turn_group *in);
+ALWAYS_INLINE bool turns_are_empty(const struct turn_group *group) {
+    return group->turns == 0;
 }
 ALWAYS_INLINE bool sender_is_idle(const struct sender *sender) {
     return list_is_empty(&sender->messages);
 }
-void queue_put(struct turns *turns, struct sender *sender, struct queued *message);
+// An idle sender has its turns in another group from now on.
+void sender_move(struct sender *sender, struct turn_group *to);
+void queue_put(struct sender *sender, struct queued *message);
 // A message that was taken becomes the next one again.
-void queue_put_back(struct turns *turns, struct sender *sender, struct queued *message);
-// The next message; null: there is none. It stays.
-struct queued *queue_peek(const struct turns *turns);
+void queue_put_back(struct sender *sender, struct queued *message);
+// Does one of its own senders, not of groups in it, have messages?
+bool turn_group_has_senders(const struct turn_group *group);
+// The next message of an outermost group; null: there is none. It stays.
+struct queued *queue_peek(const struct turn_group *group);
 // Takes the next message out; its sender's next turn is in another round.
-void queue_take(struct turns *turns, struct queued *message);
+void queue_take(struct queued *message);
 // Takes out any message.
-void queue_remove(struct turns *turns, struct queued *message);
+void queue_remove(struct queued *message);

@@ -2,13 +2,14 @@
 // Sending without waiting for an answer: until the right and the port have room, then into the queue.
 #include "ipc_priv.h"
 
-#include <mm/aspace.h>
-
-// The queue to wait in for room; null: there is room.
+// The queue to wait in for room; null: there is room. A job of which the port has nothing queued may always have one
+// message there, whoever else has filled it: else it would have to wait for all who wait for room already.
 static struct wait_queue *shortage(struct port *port, struct send_right *right, uint32_t size) REQUIRES(&port->lock) {
     if (!credit_has(&right->sender.credit, size))
         return &right->senders;
-    return credit_has(&port->credit, size) ? nullptr : &port->senders;
+    if (LIKELY(credit_has(&port->credit, size)))
+        return nullptr;
+    return job_has_queued(port, right, sending_account()) ? &port->senders : nullptr;
 }
 
 static status_t wait_for_room(struct port *port, struct send_right *right, uint32_t size, nsec_t deadline)
@@ -32,9 +33,7 @@ static status_t wait_for_room(struct port *port, struct send_right *right, uint3
 
 // As right_pay, which mostly need not be asked.
 static bool paid(struct send_right *right, const struct message *message) {
-    struct arch_aspace *aspace = thread_current()->aspace;
-    if (LIKELY(right->held + message_bytes(message) <= right->paid && aspace &&
-               right->memory.account == CONTAINER_OF(aspace, struct aspace, arch)->charge.account))
+    if (LIKELY(right->held + message_bytes(message) <= right->paid && right->memory.account == sending_account()))
         return true;
     return right_pay(right, message);
 }

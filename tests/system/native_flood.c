@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Floods: clients that send as fast as they can, and one that behaves. Time is not measured but messages: how many of
-// others the server takes between a call and its answer. Turns are by right: what a job was given one right for has one
-// turn, however many processes use it. The message that the server is at is as long as the call itself, so such a flood
-// costs no more than twice the time.
+// others the server takes between a call and its answer. Jobs take turns, and within a job its rights: whatever a job
+// has of rights, processes and jobs of its own, it has one turn. The message that the server is at is as long as the
+// call itself, so a flood costs no more than twice the time.
 #include "jobs.h"
 
 #include <sys/mman.h>
@@ -33,6 +33,91 @@ static void serve(int port) {
 static long take(int port) {
     in.header.handle_count = 0;
     return fipc_recv(port, &in, PACKET_ROOM, 0);
+}
+
+// Sends `count` messages through each right, from a process in the job, which then ends. How many it could.
+static int send_from(int job, const int *rights, int how_many, int count) {
+    int status = in_job(job, {
+        int sent = 0;
+        out.header = (struct fipc_message){.size = 8};
+        for (int i = 0; i < how_many; i++)
+            for (int k = 0; k < count; k++)
+                sent += fipc_send(rights[i], &out, 0) == 0;
+        _exit(sent / 8);
+    });
+    return WIFEXITED(status) ? WEXITSTATUS(status) * 8 : -1;
+}
+static bool one_from(int job, int right) {
+    return WEXITSTATUS(in_job(job, {
+               out.header = (struct fipc_message){.size = 8};
+               _exit(fipc_send(right, &out, 0) != 0);
+           })) == 0;
+}
+// Messages of others before the next one with this badge.
+static int others_before(int port, uint64_t badge) {
+    int others = 0;
+    while (take(port) == 0) {
+        if (in.header.badge == badge)
+            return others;
+        others++;
+    }
+    return -1;
+}
+
+static int longer(int a, int b) {
+    return a > b ? a : b;
+}
+
+// No other process, no chance: a job with a hundred rights and jobs below it, and one with one right.
+static void jobs(void) {
+    enum { RIGHTS = 100, EACH = 8, BELOW = 5 };
+    struct port_options options = {.messages = RIGHTS * EACH};
+    int port = port_create(&options), good = mint(port, 1000, 8), bad[RIGHTS], job = job_with(NO_LIMITS),
+        other = job_with(NO_LIMITS);
+    for (int i = 0; i < RIGHTS; i++)
+        bad[i] = mint(port, (uint64_t)i, EACH);
+    is(send_from(job, bad, RIGHTS, EACH), RIGHTS * EACH, "a job fills the port through a hundred rights");
+    ok(one_from(other, good), "another job may queue one message still");
+    ok(!one_from(other, good), "and no second one");
+    ok(!one_from(job, bad[0]), "nor the first job any");
+    is(others_before(port, 1000), 1, "that message waits for one of the first job's");
+    int most = 0;
+    for (int i = 0; i < 20; i++)
+        most = longer(most, one_from(other, good) ? others_before(port, 1000) : 1000);
+    is(most, 1, "whenever the job sends again, it waits for one message of the other");
+    bool seen[RIGHTS] = {}, fair = true;
+    for (int i = 0; i <= 20; i++) // so many have had a turn
+        seen[i] = true;
+    for (int i = 21; i < RIGHTS && take(port) == 0; i++) {
+        fair &= !seen[in.header.badge];
+        seen[in.header.badge] = true;
+    }
+    ok(fair, "within the job the rights take turns");
+    while (take(port) == 0)
+        ;
+    int below[BELOW];
+    for (int i = 0; i < BELOW; i++) {
+        below[i] = job_create(job, "below", 0);
+        send_from(below[i], &bad[i], 1, EACH);
+    }
+    send_from(job, &bad[BELOW], 1, EACH);
+    most = 0;
+    for (int i = 0; i < 8; i++)
+        most = longer(most, one_from(other, good) ? others_before(port, 1000) : 1000);
+    is(most, 1, "jobs of its own give a job no more turns");
+    while (take(port) == 0)
+        ;
+    send_from(job, &good, 1, 8), take(port), take(port);
+    ok(one_from(other, good) && others_before(port, 1000) == 0, "a right that two jobs use");
+    int count = 0;
+    while (take(port) == 0)
+        count++;
+    is(count, 6, "loses nothing");
+    for (int i = 0; i < RIGHTS; i++)
+        close(bad[i]);
+    for (int i = 0; i < BELOW; i++)
+        close(below[i]);
+    close(port), close(good), close(job), close(other);
 }
 
 // No other process, no chance: who is next?
@@ -71,15 +156,15 @@ static void order(void) {
     close(port), close(good);
 }
 
-// Clients of a job that do nothing but send: `size` bytes each, as calls or as messages.
-static void bomb(int right, uint32_t size, bool calls) {
+// A client of a job that does nothing but send: `size` bytes each, as calls or as messages.
+static void bomb(const int *rights, int count, uint32_t size, bool calls) {
     static struct packet p;
-    for (;;) {
+    for (int i = 0;; i = (i + 1) % count) {
         p.header = (struct fipc_message){.size = size};
         if (calls)
-            fipc_call(right, &p, &in, PACKET_ROOM, FIPC_FOREVER);
+            fipc_call(rights[i], &p, &in, PACKET_ROOM, FIPC_FOREVER);
         else
-            fipc_send(right, &p, FIPC_FOREVER);
+            fipc_send(rights[i], &p, FIPC_FOREVER);
     }
 }
 
@@ -87,16 +172,13 @@ static int compare(const void *a, const void *b) {
     return *(const int *)a - *(const int *)b;
 }
 
-// The median of messages that the server takes from a call on to its answer, the call included. Before each, others
-// have had `between` turns. A client that loses its CPU between the two looks at the counter sees more than there was:
-// therefore the median.
-static int turns_of_a_call(int right, uint32_t between) {
+// The median of messages that the server takes from a call on to its answer, the call included, for a client of
+// another job that calls again at once. One that loses its CPU between the two looks at the counter sees more than
+// there was: therefore the median.
+static int turns_of_a_call(int right) {
     enum { CALLS = 101 };
     static int turns[CALLS];
     for (int i = 0; i < CALLS; i++) {
-        uint32_t start = shared->served;
-        if (!eventually(shared->served - start >= between))
-            return -1;
         uint32_t before = shared->served;
         in.header.handle_count = 0;
         if (fipc_call(right, packet_with(&out, 1, "hello", 5), &in, PACKET_ROOM, FIPC_FOREVER) != 0)
@@ -107,26 +189,25 @@ static int turns_of_a_call(int right, uint32_t between) {
     return turns[CALLS / 2];
 }
 
-// A job of processes that flood: through one right, or each with one of its own.
-static void flood(int processes, bool one_right, uint32_t size, bool calls, const char *what) {
-    int port = port_create(NULL), good = mint(port, 63, 4), job = job_with(NO_LIMITS), right = -1;
+// A job of processes that flood, each through rights of its own in turn; or all through the same one (`rights` 0).
+static void flood(int processes, int rights, uint32_t size, bool calls, const char *what) {
+    int port = port_create(NULL), good = mint(port, 63, 4), job = job_with(NO_LIMITS);
     memset(shared, 0, sizeof *shared);
     pid_t server = start_child(serve(port)), bombers[32];
+    int own[100], count = rights ? rights : 1;
     for (int i = 0; i < processes; i++) {
-        if (!one_right || i == 0)
-            right = mint(port, (uint64_t)i, 16);
-        bombers[i] = start_in_job(job, bomb(right, size, calls));
-        if (!one_right)
-            close(right);
+        for (int k = 0; k < count && (rights || i == 0); k++)
+            own[k] = mint(port, (uint64_t)(rights == 1 ? i : k % 60), 16);
+        bombers[i] = start_in_job(job, bomb(own, count, size, calls));
+        for (int k = 0; k < count && rights; k++)
+            close(own[k]);
     }
-    if (one_right)
-        close(right);
-    int senders = one_right ? 1 : processes;
+    if (!rights)
+        close(own[0]);
     ok(eventually(shared->served > 200), "%s: the flood runs", what);
-    int turns = turns_of_a_call(good, 2 * (uint32_t)senders + 2);
-    ok(turns >= 1 && turns <= 1 + senders,
-       "%s: a call waits for one message of each right at most (%d turns, its own too)", what, turns);
-    int served = 0;
+    int turns = turns_of_a_call(good);
+    ok(turns >= 1 && turns <= 2, "%s: a call waits for one message at most (%d turns, its own too)", what, turns);
+    int senders = rights == 0 ? 1 : rights == 1 ? processes : rights < 60 ? rights : 60, served = 0;
     while (served < senders && eventually(shared->mine[served] > 0))
         served++;
     is(served, senders, "and nobody is starved");
@@ -166,10 +247,12 @@ int main(void) {
     needs_native();
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     order();
-    flood(8, true, 8, false, "eight processes with one right");
-    flood(8, true, FIPC_INLINE_MAX, false, "eight with the largest messages");
-    flood(8, false, 8, false, "eight with a right each");
-    flood(30, false, 64, true, "thirty that call");
+    jobs();
+    flood(8, 0, 8, false, "eight processes with one right");
+    flood(8, 0, FIPC_INLINE_MAX, false, "eight with the largest messages");
+    flood(20, 1, 8, false, "twenty with a right each");
+    flood(30, 1, 64, true, "thirty that call");
+    flood(4, 100, 8, false, "four with a hundred rights each");
     bounded();
     munmap(shared, sizeof *shared);
     return tap_done();
