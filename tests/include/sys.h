@@ -5,6 +5,7 @@
 
 #include "tap.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
@@ -83,19 +84,21 @@ UNUSED static int64_t now_ns(void) {
     return t.tv_sec * 1'000'000'000LL + t.tv_nsec;
 }
 
-// Waits, at most 10 s, until the condition holds; it is evaluated again and again.
+// Waits until the condition holds; it is evaluated again and again. At most for 30 s: a virtual CPU stands still for
+// tenths of a second when its machine is loaded, so this is to end tests that fail, and says nothing of speed.
 #define eventually(condition)                                                                       \
     ({                                                                                              \
         bool met_ = false;                                                                          \
-        for (int64_t end_ = now_ns() + 10'000'000'000LL; !(met_ = (condition)) && now_ns() < end_;) \
+        for (int64_t end_ = now_ns() + 30'000'000'000LL; !(met_ = (condition)) && now_ns() < end_;) \
             sleep_ms(2);                                                                            \
         met_;                                                                                       \
     })
 
-// The state letter of a process in /proc (S sleeping, T stopped, Z zombie, R running); 0 if there is none.
-UNUSED static char process_state(pid_t pid) {
-    char path[32], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+// The state letter (S sleeping, T stopped, Z zombie, R running) in a process's or thread's folder in /proc; 0 if there
+// is none.
+UNUSED static char state_in(const char *folder) {
+    char path[300], text[512];
+    snprintf(path, sizeof path, "%s/stat", folder);
     int fd = open(path, O_RDONLY);
     if (fd < 0)
         return 0;
@@ -107,7 +110,31 @@ UNUSED static char process_state(pid_t pid) {
     char *end = strrchr(text, ')');
     return end ? end[2] : 0;
 }
+UNUSED static char process_state(pid_t pid) {
+    char folder[32];
+    snprintf(folder, sizeof folder, "/proc/%d", pid);
+    return state_in(folder);
+}
 #define sleeps(pid) eventually(process_state(pid) == 'S')
+
+// How many threads we have, and how many of them sleep.
+struct threads {
+    int all, asleep;
+};
+UNUSED static struct threads our_threads(void) {
+    struct threads count = {};
+    DIR *folder = opendir("/proc/self/task");
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char path[280];
+        snprintf(path, sizeof path, "/proc/self/task/%s", entry->d_name);
+        if (entry->d_name[0] != '.')
+            count.all++, count.asleep += state_in(path) == 'S';
+    }
+    if (folder)
+        closedir(folder);
+    return count;
+}
+#define threads_sleep(count) eventually(our_threads().asleep == (count))
 
 static char temp_dir_[64];
 UNUSED static int remove_entry_(const char *path, const struct stat *info, int type, struct FTW *ftw) {

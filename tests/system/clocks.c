@@ -102,11 +102,13 @@ static void intervals(void) {
     fired = 0;
     set.it_value.tv_usec = 10'000;
     setitimer(ITIMER_VIRTUAL, &set, NULL);
-    for (int64_t end = now_ns() + 5'000'000'000; !fired && now_ns() < end;)
+    for (int64_t end = now_ns() + 30'000'000'000; !fired && now_ns() < end;)
         ;
     is(fired, 1, "ITIMER_VIRTUAL fires as the program runs");
-    alarm(10);
-    ok(alarm(0) == 10 || alarm(0) == 9, "alarm tells what was left");
+    alarm(1000);
+    unsigned rest = alarm(0);
+    ok(rest > 900 && rest <= 1000, "alarm tells what was left");
+    is(alarm(0), 0, "and is off");
 }
 
 static void posix_timers(void) {
@@ -150,10 +152,10 @@ static void posix_timers(void) {
     sigprocmask(SIG_UNBLOCK, &block, NULL);
     event.sigev_notify = SIGEV_NONE;
     timer_create(CLOCK_REALTIME, &event, &timer);
-    set = (struct itimerspec){.it_value = {100, 0}};
+    set = (struct itimerspec){.it_value = {1000, 0}};
     timer_settime(timer, 0, &set, NULL);
     timer_gettime(timer, &got);
-    ok(got.it_value.tv_sec >= 99, "a silent timer runs too");
+    ok(got.it_value.tv_sec > 900 && got.it_value.tv_sec <= 1000, "a silent timer runs too");
     timer_delete(timer);
 }
 

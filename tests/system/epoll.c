@@ -137,7 +137,7 @@ static int shared_ep;
 static int woken;
 static void *wait_once(void *unused) {
     struct epoll_event event;
-    if (epoll_wait(shared_ep, &event, 1, 5000) == 1)
+    if (epoll_wait(shared_ep, &event, 1, 30000) == 1)
         __atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
     return unused;
 }
@@ -148,7 +148,7 @@ static void waking(void) {
     pthread_t threads[3];
     for (int i = 0; i < 3; i++)
         pthread_create(&threads[i], NULL, wait_once, NULL);
-    sleep_ms(30);
+    threads_sleep(3);
     eventfd_write(event, 1);
     ok(eventually(__atomic_load_n(&woken, __ATOMIC_SEQ_CST) == 1), "an edge wakes a thread");
     sleep_ms(20);
@@ -162,7 +162,7 @@ static void waking(void) {
     // Added while a thread waits.
     int late = eventfd(1, 0);
     pthread_create(&threads[0], NULL, wait_once, NULL);
-    sleep_ms(20);
+    threads_sleep(1);
     set(shared_ep, EPOLL_CTL_ADD, late, EPOLLIN);
     pthread_join(threads[0], NULL);
     is(woken, 4, "what is added ready wakes a waiter");

@@ -63,7 +63,7 @@ static void timers(void) {
     is(timerfd_gettime(fd, &now), 0, "look");
     ok(now.it_value.tv_sec == 0 && now.it_value.tv_nsec <= 20'000'000 && now.it_interval.tv_nsec == 0, "what remains");
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    is(poll(&p, 1, 5000), 1, "it expires");
+    is(poll(&p, 1, 30000), 1, "it expires");
     ok(now_ns() - start >= 20'000'000, "not too early");
     ok(read(fd, &count, 8) == 8 && count == 1, "once");
     fails(read(fd, &count, 8), EAGAIN, "and no more");
@@ -72,6 +72,7 @@ static void timers(void) {
     spec = (struct itimerspec){{0, 5'000'000}, {0, 5'000'000}};
     timerfd_settime(fd, 0, &spec, NULL);
     sleep_ms(40);
+    poll(&p, 1, 30000); // it may be a CPU's that just stands still
     ok(read(fd, &count, 8) == 8 && count >= 7, "an interval counts (%llu)", (unsigned long long)count);
     struct itimerspec old;
     spec = (struct itimerspec){};
@@ -86,7 +87,7 @@ static void timers(void) {
     spec.it_value = (struct timespec){0, 1};
     timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
     p.revents = 0;
-    is(poll(&p, 1, 5000), 1, "an absolute time in the past expires at once");
+    is(poll(&p, 1, 30000), 1, "an absolute time in the past expires at once");
     close(fd);
     fails(timerfd_create(99, 0), EINVAL, "an unknown clock");
     fails(timerfd_create(CLOCK_MONOTONIC, 1), EINVAL, "an unknown flag");
@@ -131,7 +132,7 @@ static void signals(void) {
         kill(getppid(), SIGUSR2);
     });
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    is(poll(&p, 1, 5000), 1, "poll waits for one");
+    is(poll(&p, 1, 30000), 1, "poll waits for one");
     read(fd, info, sizeof info);
     is(info[0].ssi_pid, child, "from the child");
     wait_status(child);

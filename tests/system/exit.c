@@ -117,7 +117,7 @@ static void what_is_left(void) {
                    kill(getppid(), SIGCONT);
                    if (getppid() != 1)
                        write(gate[1], "r", 1);
-                   sleep(20);
+                   pause();
                });
                char ready;
                close(gate[1]);
@@ -125,9 +125,7 @@ static void what_is_left(void) {
            }),
            0, "a parent ends");
     close(gate[1]);
-    int64_t start = now_ns();
     is(read(gate[0], &c, 1), 0, "PR_SET_PDEATHSIG ended the child");
-    ok(now_ns() - start < 10'000'000'000LL, "at once");
     close(gate[0]);
 }
 

@@ -140,7 +140,7 @@ static void owner_dies(void) {
     pid_t owner = start_child({
         lock_pi(&s->word);
         s->started = 1;
-        sleep_ms(10000);
+        pause();
     });
     eventually(s->started);
     pid_t waiter = start_child({ _exit(lock_pi(&s->word) != 0 || (s->word & FUTEX_TID_MASK) != tid()); });
@@ -171,7 +171,7 @@ static void robust(void) {
         for (int i = 0; i < 4; i++)
             m[i].word = tid();
         s->started = 2;
-        sleep_ms(10000);
+        pause();
     });
     eventually(s->started == 2);
     struct robust_list_head *found;

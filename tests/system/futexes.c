@@ -25,7 +25,7 @@ static void start(int count, void *(*body)(void *), void *argument) {
     woken = 0;
     for (int i = 0; i < count; i++)
         pthread_create(&threads[i], NULL, body, argument);
-    sleep_ms(30);
+    threads_sleep(count);
 }
 static void join(int count) {
     for (int i = 0; i < count; i++)
@@ -89,7 +89,7 @@ static void bit_sets(void) {
     woken = 0;
     pthread_create(&threads[0], NULL, bit_waiter, (void *)1L);
     pthread_create(&threads[1], NULL, bit_waiter, (void *)2L);
-    sleep_ms(30);
+    threads_sleep(2);
     is(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 10, NULL, NULL, 4), 0, "no bit in common");
     is(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 10, NULL, NULL, 2), 1, "the one with this bit");
     ok(eventually(woken == 2), "runs");

@@ -43,13 +43,16 @@ static void sessions(void) {
     fails(setpgid(child, 0x3fffffff), EPERM, "not to a group that does not exist");
     close(gate[1]);
     exited(wait_status(child), 0, "the child sees it too");
+    close(gate[0]);
+    pipe2(gate, O_CLOEXEC);
     child = start_child({
-        execl("/bin/sleep", "sleep", "20", NULL);
-        execl("/bin/busybox", "sleep", "20", NULL);
+        execl("/bin/sleep", "sleep", "1000", NULL);
+        execl("/bin/busybox", "sleep", "1000", NULL);
         _exit(1);
     });
-    eventually(process_state(child) == 'S');
-    sleep_ms(100);
+    char c;
+    close(gate[1]);
+    is(read(gate[0], &c, 1), 0, "exec has closed the other end");
     fails(setpgid(child, child), EACCES, "not once it has called exec");
     kill(child, SIGKILL);
     wait_status(child);
@@ -260,16 +263,12 @@ static void orphaned(void) {
                setsid(); // so that whoever inherits the orphan is in another session
                pid_t middle = start_child({
                    setpgid(0, 0);
-                   start_child({
+                   pid_t member = start_child({
                        on_signal(SIGHUP, note, 0);
-                       write(report[1], "s", 1);
                        raise(SIGSTOP);
-                       sleep_ms(5);
-                       write(report[1], got == SIGHUP ? "h" : "n", 1);
+                       write(report[1], eventually(got == SIGHUP) ? "h" : "n", 1);
                    });
-                   char c;
-                   read(report[0], &c, 1);
-                   sleep_ms(50);
+                   eventually(process_state(member) == 'T');
                });
                wait_status(middle);
            }),

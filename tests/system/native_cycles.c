@@ -21,12 +21,7 @@ static long alive_all(void) {
 
 // A right that goes lets go of its port a grace period later, so reading once is not enough.
 static bool back_to(long before) {
-    for (int i = 0; i < 50; i++) {
-        if (alive_all() == before)
-            return true;
-        sleep_ms(2);
-    }
-    return false;
+    return eventually(alive_all() == before);
 }
 
 static bool put_into(int right, int handle) {
@@ -56,12 +51,16 @@ static int circle(void) {
 static int waited_for;
 static void *wait_on_it(void *unused) {
     struct wait_entry entry = {.handle = waited_for, .wanted = 1u << 24};
-    object_wait(&entry, 1, in_ms(100));
+    object_wait(&entry, 1, FIPC_FOREVER);
     return unused;
+}
+static void nothing(int signal) {
+    (void)signal;
 }
 static void used_meanwhile(void) {
     long before = alive_all();
     bool good = true;
+    on_signal(SIGUSR1, nothing, 0);
     for (int i = 0; i < 5; i++) {
         pthread_t thread;
         struct handle_info info = {};
@@ -69,6 +68,7 @@ static void used_meanwhile(void) {
         pthread_create(&thread, NULL, wait_on_it, NULL);
         good &= eventually(handle_info(waited_for, &info) == 0 && info.handles == 3); // here, in its queue, in the wait
         close(waited_for);
+        pthread_kill(thread, SIGUSR1); // ends the call
         pthread_join(thread, NULL);
         good &= back_to(before);
     }

@@ -9,7 +9,7 @@
 static struct packet in;
 
 static struct fipc_fault *next_fault(int port) {
-    if (fipc_recv(port, &in, PACKET_ROOM, in_ms(10000)) != 0)
+    if (fipc_recv(port, &in, PACKET_ROOM, in_ms(30000)) != 0)
         return NULL;
     return in.header.flags == (FIPC_CALL | FIPC_NOTE) && in.header.type == FIPC_NOTE_FAULT ? (void *)in.data : NULL;
 }
@@ -126,7 +126,7 @@ static void threads(void) {
             _exit(1);
         tid = -1;
         struct pollfd p = {.fd = handle, .events = POLLIN};
-        poll(&p, 1, 10000);
+        poll(&p, 1, 30000);
         _exit(2);
     });
     struct fipc_fault *fault = next_fault(port);

@@ -495,6 +495,7 @@ static void races(void) {
     for (unsigned i = 0; i < COUNT(work); i++)
         pthread_create(&threads[i], NULL, work[i], (void *)(uintptr_t)i);
     sleep_ms(1500);
+    eventually(race.faults > 100);
     race.over = true;
     for (unsigned i = 0; i < COUNT(work); i++)
         pthread_join(threads[i], NULL);

@@ -22,7 +22,7 @@ int main(void) {
     char c;
     fails(read(fd, &c, 1), EINVAL, "nothing to read");
     send(fd, SIGTERM);
-    is(poll(&p, 1, 5000), 1, "readable when it has ended");
+    is(poll(&p, 1, 30000), 1, "readable when it has ended");
     is(p.revents, POLLIN, "POLLIN");
     siginfo_t info = {};
     is(waitid(P_PIDFD, fd, &info, WEXITED), 0, "wait for it");

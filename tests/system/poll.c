@@ -34,7 +34,7 @@ static void polling(void) {
         write(a[1], "y", 1);
     });
     fds[2].fd = -1;
-    is(poll(fds, 3, 5000), 1, "poll wakes when something comes");
+    is(poll(fds, 3, 30000), 1, "poll wakes when something comes");
     wait_status(child);
     int file = open("/etc/passwd", O_RDONLY);
     struct pollfd f = {.fd = file, .events = POLLIN | POLLOUT};
@@ -58,16 +58,16 @@ static void masks(void) {
     on_signal(SIGUSR1, handle, SA_RESTART);
     sigprocmask(SIG_BLOCK, &block, NULL);
     raise(SIGUSR1);
-    struct timespec five = {5, 0};
+    struct timespec long_time = {30, 0};
     handled = 0;
-    fails(ppoll(NULL, 0, &five, &none), EINTR, "ppoll lets a pending signal in");
+    fails(ppoll(NULL, 0, &long_time, &none), EINTR, "ppoll lets a pending signal in");
     is(handled, SIGUSR1, "its handler ran");
     sigset_t now;
     sigprocmask(SIG_SETMASK, NULL, &now);
     ok(sigismember(&now, SIGUSR1), "the old mask is back");
     raise(SIGUSR1);
     handled = 0;
-    fails(pselect(0, NULL, NULL, NULL, &five, &none), EINTR, "pselect too");
+    fails(pselect(0, NULL, NULL, NULL, &long_time, &none), EINTR, "pselect too");
     is(handled, SIGUSR1, "its handler ran");
     raise(SIGUSR1);
     is(ppoll(NULL, 0, &(struct timespec){0, 1000}, &block), 0, "a blocked one stays out");
@@ -105,8 +105,8 @@ static void selecting(void) {
     });
     FD_ZERO(&in);
     FD_SET(ends[0], &in);
-    struct timeval five = {5, 0};
-    is(select(ends[0] + 1, &in, NULL, NULL, &five), 1, "wakes when something comes");
+    struct timeval long_time = {30, 0};
+    is(select(ends[0] + 1, &in, NULL, NULL, &long_time), 1, "wakes when something comes");
     wait_status(child);
     close(ends[0]), close(ends[1]);
 }

@@ -124,7 +124,7 @@ static void master_goes(void) {
         ssize_t size = read(slave, buffer, 1);
         _exit(!(size == 0 || (size == -1 && errno == EIO)));
     });
-    sleep_ms(100);
+    sleeps(reader);
     close(master);
     exited(wait_status(reader), 0, "a blocked reader ends when the master closes");
     is(read(slave, buffer, 1), 0, "later reads see the end");

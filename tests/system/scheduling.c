@@ -12,7 +12,6 @@
 
 static struct {
     _Atomic bool go, stop;
-    _Atomic long work[8];
     _Atomic int ready, order, sum;
     char names[64];
 } *s;
@@ -29,7 +28,7 @@ static void on_cpu(int cpu) {
     sched_setaffinity(0, sizeof set, &set);
 }
 
-static pid_t start_hog(int i, int nice_value, int policy) {
+static pid_t start_hog(int nice_value, int policy) {
     return start_child({
         on_cpu(0);
         setpriority(PRIO_PROCESS, 0, nice_value);
@@ -39,36 +38,53 @@ static pid_t start_hog(int i, int nice_value, int policy) {
         while (!s->go)
             sched_yield();
         while (!s->stop)
-            s->work[i]++;
+            ;
     });
 }
 
-static void run_hogs(int count, const int *nice_values, const int *policies) {
+// The CPU time of another process, in us; 0 if it has none of its own any more.
+static long cpu_time(pid_t pid) {
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        return 0;
+    return used.tv_sec * 1'000'000L + used.tv_nsec / 1000;
+}
+
+// What each hog had of the CPU, until they had two seconds of it together. By the clock that the scheduler shares out:
+// if the machine takes the CPU away for a while, whoever had it then pays for it.
+static void run_hogs(int count, const int *nice_values, const int *policies, long *had) {
     pid_t hogs[8];
     memset(s, 0, sizeof *s);
     for (int i = 0; i < count; i++)
-        hogs[i] = start_hog(i, nice_values[i], policies[i]);
+        hogs[i] = start_hog(nice_values[i], policies[i]);
     eventually(s->ready == count);
     s->go = true;
-    sleep_ms(700);
+    for (long all = 0; all < 2'000'000;) {
+        sleep_ms(20);
+        all = 0;
+        for (int i = 0; i < count; i++)
+            all += had[i] = cpu_time(hogs[i]);
+    }
     s->stop = true;
     for (int i = 0; i < count; i++)
         wait_status(hogs[i]);
 }
 
 static void fairness(void) {
-    run_hogs(3, (int[]){0, 0, 0}, (int[]){0, 0, 0});
-    long least = s->work[0], most = s->work[0];
+    long had[3];
+    run_hogs(3, (int[]){0, 0, 0}, (int[]){0, 0, 0}, had);
+    long least = had[0], most = had[0];
     for (int i = 1; i < 3; i++) {
-        least = s->work[i] < least ? s->work[i] : least;
-        most = s->work[i] > most ? s->work[i] : most;
+        least = had[i] < least ? had[i] : least;
+        most = had[i] > most ? had[i] : most;
     }
-    ok(least * 3 > most, "three equals share a CPU (%ld … %ld)", least, most);
-    run_hogs(2, (int[]){0, 19}, (int[]){0, 0});
-    ok(s->work[1] * 3 < s->work[0], "nice 19 gets less (%ld of %ld)", s->work[1], s->work[0]);
-    ok(s->work[1] > 0, "but something");
-    run_hogs(2, (int[]){0, 0}, (int[]){0, SCHED_IDLE});
-    ok(s->work[1] * 3 < s->work[0], "so does SCHED_IDLE (%ld of %ld)", s->work[1], s->work[0]);
+    ok(least * 3 > most, "three equals share a CPU (%ld … %ld us)", least, most);
+    run_hogs(2, (int[]){0, 19}, (int[]){0, 0}, had);
+    ok(had[1] * 3 < had[0], "nice 19 gets less (%ld of %ld us)", had[1], had[0]);
+    ok(had[1] > 0, "but something");
+    run_hogs(2, (int[]){0, 0}, (int[]){0, SCHED_IDLE}, had);
+    ok(had[1] * 3 < had[0], "so does SCHED_IDLE (%ld of %ld us)", had[1], had[0]);
 }
 
 // Someone who sleeps and wakes is not kept waiting by those who compute.
@@ -76,7 +92,7 @@ static void latency(void) {
     memset(s, 0, sizeof *s);
     pid_t hogs[2];
     for (int i = 0; i < 2; i++)
-        hogs[i] = start_hog(i, 0, 0);
+        hogs[i] = start_hog(0, 0);
     eventually(s->ready == 2);
     s->go = true;
     exited(in_child({
@@ -92,7 +108,7 @@ static void latency(void) {
                printf("# 50 sleeps of 2 ms: %lld ms, the worst %lld us late\n", (long long)all / 1000000,
                       (long long)worst / 1000);
                fflush(stdout);
-               _exit(all > 4'000'000'000);
+               _exit(all > 20'000'000'000);
            }),
            0, "a sleeper gets the CPU soon after it wakes");
     s->stop = true;
@@ -126,6 +142,7 @@ static void real_time(void) {
 static void accounting(void) {
     struct rusage before, after;
     struct tms times_before, times_after;
+    int64_t start = now_ns();
     getrusage(RUSAGE_SELF, &before);
     times(&times_before);
     for (int64_t end = now_ns() + 300'000'000; now_ns() < end;)
@@ -135,10 +152,11 @@ static void accounting(void) {
     times(&times_after);
     long user = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000 +
                 (after.ru_utime.tv_usec - before.ru_utime.tv_usec) / 1000;
-    ok(user > 100 && user < 400, "300 ms of computing are user time (%ld ms)", user);
+    long passed = (long)((now_ns() - start) / 1'000'000);
+    ok(user > passed / 3 && user < passed + 100, "%ld ms of computing are user time (%ld ms)", passed, user);
     ok(times_after.tms_utime - times_before.tms_utime >= 10, "times says so too");
     exited(in_child({
-               for (int64_t end = now_ns() + 200'000'000; now_ns() < end;)
+               while (clock() < CLOCKS_PER_SEC / 5)
                    ;
            }),
            0, "a child computes");

@@ -139,7 +139,7 @@ static void cancelling(void) {
     void *result;
     pipe(pipe_ends);
     pthread_create(&thread, NULL, read_for_ever, NULL);
-    sleep_ms(10);
+    threads_sleep(1);
     pthread_cancel(thread);
     pthread_join(thread, &result);
     ok(result == PTHREAD_CANCELED, "a thread that reads can be cancelled");

@@ -46,7 +46,7 @@ static uint64_t *fresh_page(void) {
 
 static bool moves(volatile uint64_t *page) {
     uint64_t before = page[0] + page[64] + page[128];
-    int64_t end = now_ns() + 5'000'000'000;
+    int64_t end = now_ns() + 30'000'000'000;
     while (now_ns() < end) {
         if (page[0] + page[64] + page[128] != before)
             return true;

@@ -93,7 +93,7 @@ static void stream(void) {
     fails(recv(pair[0], buffer, 1, MSG_DONTWAIT), EAGAIN, "nothing more");
     is(poll_now(pair[0]), POLLOUT, "poll agrees");
     pid_t child = start_child({
-        sleep_ms(50);
+        sleeps(getppid());
         write(pair[1], "12", 2);
         sleep_ms(50);
         write(pair[1], "345", 3);
@@ -172,7 +172,7 @@ static void shutdowns(void) {
         close(pair[0]);
         _exit(read(pair[1], buffer, 1) != 0);
     });
-    sleep_ms(50);
+    sleeps(child);
     shutdown(pair[1], SHUT_RDWR);
     exited(wait_status(child), 0, "shutdown wakes a blocked reader");
     close_pair();
@@ -326,7 +326,7 @@ static void backlog(void) {
         int c = socket(AF_UNIX, SOCK_STREAM, 0);
         _exit(connect(c, ADDRESS(a), size) != 0);
     });
-    sleep_ms(50);
+    sleeps(child);
     int connection = accept(server, NULL, NULL);
     exited(wait_status(child), 0, "a blocking connect waits for room");
     close(connection);
@@ -481,24 +481,24 @@ static void interruption(void) {
     make_pair(SOCK_STREAM);
     on_signal(SIGALRM, count_pipe, 0);
     pid_t child = start_child({
-        sleep_ms(50);
+        sleeps(getppid());
         kill(getppid(), SIGALRM);
     });
     fails(read(pair[0], &c, 1), EINTR, "a signal ends a blocked read");
     wait_status(child);
     on_signal(SIGALRM, count_pipe, SA_RESTART);
     child = start_child({
-        sleep_ms(50);
+        sleeps(getppid());
         kill(getppid(), SIGALRM);
         sleep_ms(50);
         write(pair[1], "r", 1);
     });
     is(read(pair[0], &c, 1), 1, "SA_RESTART restarts it");
     wait_status(child);
-    struct timeval wait = {10, 0};
+    struct timeval wait = {30, 0};
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
     child = start_child({
-        sleep_ms(50);
+        sleeps(getppid());
         kill(getppid(), SIGALRM);
     });
     fails(read(pair[0], &c, 1), EINTR, "but not with a time-out");

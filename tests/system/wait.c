@@ -121,7 +121,7 @@ static void usage(void) {
     struct rusage before, after, child = {};
     getrusage(RUSAGE_CHILDREN, &before);
     pid_t pid = start_child({
-        for (int64_t end = now_ns() + 60'000'000; now_ns() < end;)
+        while (clock() < CLOCKS_PER_SEC / 16)
             ;
     });
     int status;
