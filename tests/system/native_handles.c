@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 // Handles: rights only shrink, whatever way they go; forged numbers; information, signals, waits on any object.
-#include "native.h"
+#include "jobs.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 static uint32_t rights_of(int handle) {
     struct handle_info info = {};
@@ -122,6 +124,35 @@ static void forged(void) {
     int event = eventfd(0, 0);
     fails(fipc_call(event, &p, &p, PACKET_ROOM, 0), EACCES, "nor an event");
     close(event), close(port);
+}
+
+// What a handle says of its object's kind.
+static void types(void) {
+    int ends[2];
+    pipe(ends);
+    const struct {
+        const char *what;
+        int handle;
+        uint32_t type;
+    } kinds[] = {{"a pidfd", (int)syscall(SYS_pidfd_open, getpid(), 0), OBJECT_TASK},
+                 {"a thread", (int)syscall(NATIVE_thread_open, 0, 0), OBJECT_THREAD},
+                 {"a job", (int)syscall(NATIVE_job_create, -1, "kind", 0), OBJECT_JOB},
+                 {"a port", (int)port_create(NULL), OBJECT_PORT},
+                 {"a pipe", ends[0], OBJECT_STREAM},
+                 {"an eventfd", eventfd(0, 0), OBJECT_EVENT},
+                 {"a timerfd", timerfd_create(CLOCK_MONOTONIC, 0), OBJECT_TIMER},
+                 {"an epoll", epoll_create1(0), OBJECT_WAIT_SET},
+                 {"a file", open("/proc/self/exe", O_RDONLY), OBJECT_FILE},
+                 {"a memfd", memfd_create("x", 0), OBJECT_FILE},
+                 {"a folder", open("/", O_RDONLY), OBJECT_DIRECTORY},
+                 {"a device", open("/dev/null", O_RDONLY), OBJECT_FILE}};
+    for (unsigned i = 0; i < COUNT(kinds); i++) {
+        struct handle_info info = {};
+        handle_info(kinds[i].handle, &info);
+        is(info.type, kinds[i].type, "the type of %s", kinds[i].what);
+        close(kinds[i].handle);
+    }
+    close(ends[1]);
 }
 
 static void signals_and_waits(void) {
@@ -259,6 +290,7 @@ int main(int argc, char **argv) {
     needs_native();
     amplification();
     forged();
+    types();
     signals_and_waits();
     snapshots();
     mappings();

@@ -4,6 +4,7 @@
 // those.
 #pragma once
 
+#include <abi/object.h>
 #include <abi/rights.h>
 #ifdef TESSERA_KERNEL
 #include <lib/types.h>
@@ -16,16 +17,13 @@
 
 // handle_info
 struct handle_info {
-    uint32_t type;   // enum object_type: TYPE_* below
+    uint32_t type;   // enum object_type
     uint32_t rights; // of the handle
     uint32_t signals;
     uint32_t handles; // how many there are to the object, of all processes and in messages
     uint64_t id;      // of the object
     char name[32];    // of its kind: "port", "pipe", "eventfd", …
 };
-
-// Signals of an object that anyone with RIGHT_SIGNAL may raise and clear; the bits below are the object's own (poll's).
-#define SIGNAL_USER 0xff000000u
 
 // object_wait
 struct wait_entry {

@@ -13,6 +13,7 @@
 // object_wait and blocking servers need.
 #pragma once
 
+#include <abi/object.h>
 #include <lib/list.h>
 #include <lib/refcount.h>
 #include <lib/status.h>
@@ -20,49 +21,6 @@
 #include <sched/rcu.h>
 #include <sched/spinlock.h>
 
-enum object_type {
-    OBJECT_NONE,
-    OBJECT_TASK,
-    OBJECT_THREAD,
-    OBJECT_JOB,
-    OBJECT_PORT,
-    OBJECT_RING,
-    OBJECT_STREAM,
-    OBJECT_EVENT,
-    OBJECT_TIMER,
-    OBJECT_WAIT_SET,
-    OBJECT_VMO,
-    OBJECT_ASPACE,
-    OBJECT_PAGER,
-    OBJECT_FILE,
-    OBJECT_DIRECTORY,
-    OBJECT_BLOCK,
-    OBJECT_NET,
-    OBJECT_INPUT,
-    OBJECT_AUDIO,
-    OBJECT_DISPLAY,
-    OBJECT_LOG,
-    OBJECT_SIGNAL_QUEUE,
-    OBJECT_TYPE_COUNT,
-};
-
-// Signals: poll's bits below, ours above.
-enum {
-    SIGNAL_READABLE = 0x001,
-    SIGNAL_PRIORITY = 0x002,
-    SIGNAL_WRITABLE = 0x004,
-    SIGNAL_ERROR = 0x008,
-    SIGNAL_HANGUP = 0x010,
-    SIGNAL_READ_NORMAL = 0x040,
-    SIGNAL_READ_BAND = 0x080,
-    SIGNAL_WRITE_NORMAL = 0x100,
-    SIGNAL_WRITE_BAND = 0x200,
-    SIGNAL_READ_HANGUP = 0x2000,
-    SIGNAL_TERMINATED = 0x10000,
-    SIGNAL_PEER_CLOSED = 0x20000,
-    SIGNAL_SIGNALED = 0x40000,
-    SIGNAL_USER_MASK = 0xff000000,
-};
 #define SIGNALS_READ (SIGNAL_READABLE | SIGNAL_READ_NORMAL)
 #define SIGNALS_WRITE (SIGNAL_WRITABLE | SIGNAL_WRITE_NORMAL)
 #define SIGNALS_FILE (SIGNALS_READ | SIGNALS_WRITE) // regular files: always ready
