@@ -8,7 +8,6 @@
 
 #include "tessera.h"
 
-#include <abi/job.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,11 +22,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <tessera/handle.h>
+#include <tessera/job.h>
 #include <tessera/server.h>
 #include <tessera/time.h>
 #include <unistd.h>
 
-enum { NATIVE_job_create = 0x240, NATIVE_job_set_limits, NATIVE_job_info, NATIVE_job_enter, NATIVE_job_kill };
 enum { GRANTS_MAX = 64, SERVICES_MAX = 16, SERVICE_WAIT_MS = 5000, NOBODY = 65534 };
 
 static const char help[] =
@@ -35,7 +34,9 @@ static const char help[] =
     "\n"
     "Runs PROGRAM with no authority but its standard files and what is granted. Needs root; the program is not.\n"
     "\n"
-    "  --job LIMITS    comma-separated: memory=SIZE (K, M, G), handles=N, threads=N, cpu=N (share of 10000)\n"
+    "  --job LIMITS    comma-separated: memory=SIZE (K, M, G), handles=N, threads=N, cpu=N (share of 10000);\n"
+    "                  oom=WHAT ends when memory runs out: process (the largest one), job (all of it), or\n"
+    "                  fault (nothing: who needed it gets SIGBUS)\n"
     "  --grant PATH:r  a file or folder, to read and execute; PATH:rw also to write\n"
     "  --grant service:NAME  a right to send to the service; TESSERA_HANDLES names its number, as \"NAME=5\"\n"
     "  --grant sockets make and use sockets\n"
@@ -54,6 +55,7 @@ static struct {
     } services[SERVICES_MAX];
     size_t service_count;
     bool sockets;
+    unsigned oom; // JOB_OOM_*; 0: the largest process
     unsigned long user;
 } request = {.limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .user = NOBODY};
 
@@ -68,16 +70,29 @@ static uint64_t parse_number(const char *text, bool size) {
     return value * unit;
 }
 
+static unsigned parse_oom(const char *text) {
+    if (strcmp(text, "job") == 0)
+        return JOB_OOM_JOB;
+    if (strcmp(text, "fault") == 0)
+        return JOB_OOM_FAULT;
+    if (strcmp(text, "process") != 0)
+        usage("run: oom= wants process, job or fault, not '%s'", text);
+    return 0;
+}
+
 static void parse_limits(char *text) {
-    static char *const names[] = {"memory", "handles", "threads", "cpu", NULL};
+    static char *const names[] = {"memory", "handles", "threads", "cpu", "oom", NULL};
     uint64_t *const limits[] = {&request.limits.memory, &request.limits.handles, &request.limits.threads,
                                 &request.limits.cpu_share};
     while (*text) {
         char *value;
         int which = getsubopt(&text, names, &value);
         if (which < 0 || !value)
-            usage("run: --job wants memory=, handles=, threads= or cpu=");
-        *limits[which] = parse_number(value, which == 0);
+            usage("run: --job wants memory=, handles=, threads=, cpu= or oom=");
+        if (which == 4)
+            request.oom = parse_oom(value);
+        else
+            *limits[which] = parse_number(value, which == 0);
     }
     if (request.limits.cpu_share != UINT64_MAX && (request.limits.cpu_share == 0 || request.limits.cpu_share > 10000))
         usage("run: cpu= wants 1 to 10000");
@@ -196,7 +211,8 @@ static void keep_granted_handles(void) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXIT_NOT_RUN);
-    if (syscall(NATIVE_job_enter, job) < 0)
+    errno = -job_enter(job);
+    if (errno)
         fail("cannot enter the job");
     grants_apply(request.grants, request.grant_count);
     be_nobody();
@@ -212,8 +228,10 @@ int run_main(int argc, char **argv) {
     char name[32];
     snprintf(name, sizeof name, "%s", slash ? slash + 1 : program[0]);
     unsigned flags = JOB_NO_DEVICES | JOB_NO_SIGNALS | JOB_NO_NEW_PRIVILEGES | (request.sockets ? 0 : JOB_NO_SOCKETS);
-    int job = (int)syscall(NATIVE_job_create, -1, name, flags);
-    if (job < 0 || syscall(NATIVE_job_set_limits, job, &request.limits) < 0)
+    int job = job_create(-1, name, flags | request.oom);
+    int status = job < 0 ? job : job_set_limits(job, &request.limits);
+    errno = -status;
+    if (status < 0)
         fail("cannot make a job");
     fflush(stdout);
     pid_t self = getpid(), pid = fork();
@@ -223,11 +241,10 @@ int run_main(int argc, char **argv) {
         fail("cannot fork");
     signal(SIGINT, SIG_IGN); // the terminal's: the program decides
     signal(SIGQUIT, SIG_IGN);
-    int status;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             fail("cannot wait");
-    syscall(NATIVE_job_kill, job);
+    (void)job_kill(job); // whatever it has left behind
     struct pollfd gone = {.fd = job, .events = POLLIN};
     while (poll(&gone, 1, -1) < 0 && errno == EINTR)
         ;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -295,6 +296,39 @@ static void programs(void) {
     ok(WIFEXITED(status) && WEXITSTATUS(status) != 0, "a program that wants all memory ends (%d)", WEXITSTATUS(status));
 }
 
+// Inside: a child that touches more than there is; 0: it was the child that ended, by this signal.
+static int greedy(int signal) {
+    int status = in_child({
+        char *m = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        madvise(m, 64 << 20, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < 64 << 20; i += 4096)
+            m[i] = 1;
+    });
+    return !WIFSIGNALED(status) || WTERMSIG(status) != signal;
+}
+
+// What --job oom= says ends when the sandbox has no memory left.
+static void out_of_memory(void) {
+    char output[8192], self_grant[300], killed[8], bus[8];
+    snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
+    snprintf(killed, sizeof killed, "%d", SIGKILL), snprintf(bus, sizeof bus, "%d", SIGBUS);
+    const struct {
+        const char *job, *signal;
+        int status;
+        const char *what;
+    } cases[] = {{"memory=16M", killed, 0, "without a word: the process that needs most"},
+                 {"memory=16M,oom=process", killed, 0, "oom=process: the same"},
+                 {"oom=fault,memory=16M", bus, 0, "oom=fault: SIGBUS for who needs it"},
+                 {"memory=16M,oom=job", killed, 128 + SIGKILL, "oom=job: all of it"}};
+    for (unsigned i = 0; i < COUNT(cases); i++)
+        exited(run(output, sizeof output,
+                   (const char *[]){"--job", cases[i].job, "--grant", self_grant, self_path, "greedy", cases[i].signal,
+                                    NULL}),
+               cases[i].status, "%s", cases[i].what);
+    exited(run(output, sizeof output, (const char *[]){"--job", "oom=nobody", self_path, NULL}), 2, "no such policy");
+    ok(strstr(output, "oom= wants process, job or fault, not 'nobody'") != NULL, "and it says so");
+}
+
 // The caller's right to a service goes to the program, under its name.
 static void services(void) {
     static struct packet in;
@@ -349,6 +383,8 @@ int main(int argc, char **argv) {
         return inside(argv);
     if (argc == 2 && strcmp(argv[1], "setuid") == 0)
         return geteuid() == 0;
+    if (argc == 3 && strcmp(argv[1], "greedy") == 0)
+        return greedy(atoi(argv[2]));
     if (argc == 2 && strcmp(argv[1], "client") == 0)
         return client();
     if (argc == 2 && strcmp(argv[1], "sockets") == 0)
@@ -363,6 +399,7 @@ int main(int argc, char **argv) {
     escapes();
     shared_names();
     programs();
+    out_of_memory();
     services();
     leftovers();
     return tap_done();
