@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// tessera: looks at the system, and runs programs in sandboxes.
+// tessera: looks at the system, commands its services, and runs programs in sandboxes.
 //
 // What the tables show comes from /proc/tessera/*, where a reader sees only what his job lets him see.
 
@@ -19,26 +19,37 @@ static const char help[] = "usage: tessera COMMAND [OPTIONS]\n"
                            "  ports      ports and rights to send to them\n"
                            "  jobs       jobs, what they use and may use\n"
                            "  services   services that init looks after\n"
+                           "  status     how a service fares\n"
+                           "  start      starts a service\n"
+                           "  stop       stops one\n"
+                           "  restart    stops one and starts it again\n"
                            "  log        the kernel's log\n"
                            "  top        processes by the CPU time that they use\n"
                            "  completion bash's completion script: eval \"$(tessera completion)\"\n"
                            "\n"
                            "All but run and completion take --json; all but completion take --help.\n"
-                           "Exit status: 0, 1 if something failed, 2 for wrong usage; of run: its program's.\n";
+                           "Exit status: 0, 1 if something failed, 2 for wrong usage; of run: its program's; of\n"
+                           "status: 3 if a service is not ready.\n";
 
-static const char completion[] = "_tessera() {\n"
-                                 "    local word=\"${COMP_WORDS[COMP_CWORD]}\" words='--json --help'\n"
-                                 "    case \"$COMP_CWORD:${COMP_WORDS[1]}\" in\n"
-                                 "    1:*) words='run ps handles ports jobs services log top completion --help' ;;\n"
-                                 "    *:run) words='--job --grant --user --help' ;;\n"
-                                 "    *:log) words=\"$words --follow\" ;;\n"
-                                 "    *:top) words=\"$words --rounds --seconds\" ;;\n"
-                                 "    *:completion) words= ;;\n"
-                                 "    esac\n"
-                                 "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-                                 "    [ \"${COMP_WORDS[1]}\" = run ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
-                                 "}\n"
-                                 "complete -F _tessera tessera\n";
+static const char completion[] =
+    "_tessera() {\n"
+    "    local word=\"${COMP_WORDS[COMP_CWORD]}\" words='--json --help'\n"
+    "    case \"$COMP_CWORD:${COMP_WORDS[1]}\" in\n"
+    "    1:*) words='run ps handles ports jobs services status start stop restart log top'\n"
+    "        words=\"$words completion --help\" ;;\n"
+    "    *:run) words='--job --grant --user --help' ;;\n"
+    "    *:log) words=\"$words --follow\" ;;\n"
+    "    *:top) words=\"$words --rounds --seconds\" ;;\n"
+    "    *:stop) words=\"$words --dependents\" ;;\n"
+    "    *:completion) words= ;;\n"
+    "    esac\n"
+    "    case \"${COMP_WORDS[1]}\" in start|stop|restart|status)\n"
+    "        [ \"$COMP_CWORD\" = 1 ] || words=\"$words $(tail -n +2 /run/tessera/services 2>/dev/null | cut -f1)\"\n"
+    "    esac\n"
+    "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+    "    [ \"${COMP_WORDS[1]}\" = run ] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+    "}\n"
+    "complete -F _tessera tessera\n";
 
 int fail_status = EXIT_FAILED;
 
@@ -83,7 +94,9 @@ static const struct view {
      "threads that wait for a message",
      "bytes"},
     {"jobs", "/proc/tessera/jobs", "jobs: what they use and may use; the share of a CPU, of 10000", "memory"},
-    {"services", "/run/tessera/services", "services that init looks after; since when in seconds after boot", NULL},
+    {"services", "/run/tessera/services",
+     "services that init looks after; since when in\nseconds after boot, how they ended last, and what they need",
+     NULL},
 };
 
 static int view_main(const struct view *view, int argc, char **argv) {
@@ -111,7 +124,8 @@ static int dispatch(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*main)(int argc, char **argv);
-    } commands[] = {{"run", run_main}, {"log", log_main}, {"top", top_main}};
+    } commands[] = {{"run", run_main},       {"log", log_main},      {"top", top_main},        {"status", status_main},
+                    {"start", command_main}, {"stop", command_main}, {"restart", command_main}};
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
         if (strcmp(argv[0], views[i].name) == 0)
             return view_main(&views[i], argc, argv);

@@ -99,7 +99,7 @@ static void parse_limits(char *text) {
 }
 
 static void parse_service(const char *name) {
-    if (!*name || strpbrk(name, " =") || strcmp(name, "registry") == 0)
+    if (!*name || strpbrk(name, " =") || strcmp(name, "registry") == 0 || strcmp(name, "init") == 0)
         usage("run: '%s' is no name of a service", name);
     if (request.service_count == SERVICES_MAX)
         usage("run: more than %d services", SERVICES_MAX);

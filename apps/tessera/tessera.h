@@ -32,10 +32,12 @@ void table_shorten(struct table *table, const char *bytes);
 void print_json_text(const char *text);                        // what goes between the quotation marks
 int table_column(const struct table *table, const char *name); // -1: none
 
-// --- top.c, log.c, run.c: subcommands; argv[0] is the subcommand's name ---
+// --- top.c, log.c, run.c, service.c: subcommands; argv[0] is the subcommand's name ---
 int top_main(int argc, char **argv);
 int log_main(int argc, char **argv);
 int run_main(int argc, char **argv);
+int command_main(int argc, char **argv); // start, stop, restart
+int status_main(int argc, char **argv);
 
 // --- grants.c ---
 struct grant {

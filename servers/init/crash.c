@@ -128,11 +128,11 @@ void crash_listen(void) {
     (void)fipc_reply(&answer);                                // unless it was killed meanwhile
 }
 
-static void describe(FILE *out, int status) {
+void end_describe(int status, char *text, size_t room) {
     if (WIFSIGNALED(status))
-        fprintf(out, "signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(text, room, "signal %d", WTERMSIG(status));
     else
-        fprintf(out, "exit status %d\n", WEXITSTATUS(status));
+        snprintf(text, room, "exit status %d", WEXITSTATUS(status));
 }
 
 void crash_record(const struct service *service, unsigned number, int status, int64_t lived_ms, int64_t delay) {
@@ -144,9 +144,10 @@ void crash_record(const struct service *service, unsigned number, int status, in
         system_log("cannot write %s: %s", path, strerror(errno));
         return;
     }
-    fprintf(out, "service: %s\nstart: %u\nend: %" PRId64 " ms since boot, %" PRId64 " ms after it was %s\nreason: ",
-            service->name, service->starts, now_ms(), lived_ms, service->state == SERVICE_READY ? "ready" : "started");
-    describe(out, status);
+    fprintf(out, "service: %s\nstart: %u\nend: %" PRId64 " ms since boot, %" PRId64 " ms after it was %s\nreason: %s",
+            service->name, service->starts, now_ms(), lived_ms, service->state == SERVICE_READY ? "ready" : "started",
+            service->end);
+    fprintf(out, WIFSIGNALED(status) ? " (%s)\n" : "\n", strsignal(WTERMSIG(status)));
     if (WIFSIGNALED(status) && last->process)
         fputs(last->text, out);
     fprintf(out, delay < 0 ? "not started again\n" : "started again after %" PRId64 " ms\n", delay);

@@ -46,16 +46,12 @@ static void give_memories(char *list, const struct service *service) {
         give(list, word, service->memories[i]);
 }
 
-// `handles = NAME=PATH:r|w|rw …`: files that the service gets open.
+// `handles = NAME=PATH:r|w|rw …`, as service_parse has checked: files that the service gets open.
 static void give_files(char *list, const struct service *service) {
     const char *at = service->handles;
     char word[256];
     while (next_word(&at, word, sizeof word)) {
         char *path = strchr(word, '='), *mode = strrchr(word, ':');
-        if (!path || !mode || mode < path) {
-            system_log("%s: handles: want NAME=PATH:rw, not %s", service->name, word);
-            _exit(126);
-        }
         *path++ = *mode++ = '\0';
         int flags = strcmp(mode, "r") == 0 ? O_RDONLY : strcmp(mode, "w") == 0 ? O_WRONLY : O_RDWR;
         int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
@@ -123,13 +119,12 @@ static void prepare_process(void) {
     _exit(127);
 }
 
+// With or without limits: the end of the job is the end of whatever the service has started.
 static void make_job(struct service *service) {
-    if (!service->limited)
-        return;
     service->job = job_create(-1, service->name, 0);
     int status = service->job < 0 ? service->job : job_set_limits(service->job, &service->limits);
     if (status < 0)
-        system_log("%s: cannot be limited: %s", service->name, strerror(-status));
+        system_log("%s: cannot have a job: %s", service->name, strerror(-status));
 }
 
 pid_t launch(struct service *service, int token, int key, int crash_right) {

@@ -22,6 +22,7 @@ enum service_state {
     SERVICE_STARTING,
     SERVICE_READY,
     SERVICE_STOPPING,
+    SERVICE_STOPPED, // by a command, until another one
     SERVICE_ENDED,
     SERVICE_FAILED
 };
@@ -34,17 +35,22 @@ struct service {
     enum service_restart restart;
     enum service_ready ready_when;
     enum service_start start;
-    bool limited;
     struct job_limits limits;
     unsigned user;
+    unsigned needs_line; // where the file says `needs`
 
     enum service_state state;
+    bool broken;                // never started: the file asks for what cannot be
+    bool held;                  // is not to run,
+    bool again;                 // but only until it has ended
+    bool killed;                // STOPPING: it did not listen
     pid_t pid;                  // 0: does not run
     int64_t since;              // of the state, ms
     int64_t due;                // WAITING: not before
     unsigned starts;            // also the generation of its tokens
     unsigned crashes;           // ends that were not asked for
     unsigned failures;          // in a row, without a steady life between them
+    char end[24];               // the last one: "exit status 1"; "" before
     int ready;                  // where it says so; -1
     int job;                    // of the current start; -1
     int ports[PROVIDES_MAX];    // one for each name that it provides; they stay over its restarts
@@ -52,13 +58,23 @@ struct service {
     int registry;               // its handle to the registry; -1
 };
 
-// Fills in what the file says; the rest is as for a service that never ran. False: `problem` says what is wrong.
-[[nodiscard]] bool service_parse(struct service *service, const char *name, const char *text, char *problem,
-                                 size_t room);
+// Fills in what the file says; the rest is as for a service that never ran. False: `problem` says what is wrong, and
+// *line where; 0: what is wrong is missing.
+[[nodiscard]] bool service_parse(struct service *service, const char *name, const char *text, unsigned *line,
+                                 char *problem, size_t room);
 
 // Sorts so that each service comes behind those it needs. Services with needs that do not exist or form a circle are
 // made SERVICE_FAILED and reported; so are those that need them.
-void services_sort(struct service *services, unsigned count, void (*report)(const char *service, const char *why));
+void services_sort(struct service *services, unsigned count,
+                   void (*report)(const struct service *service, const char *why));
+
+bool service_is_registryd(const struct service *service);
+// Directly; who registers or looks up names needs registryd.
+bool service_needs(const struct service *service, const struct service *other);
+// Marks all that need the one of that number, directly or by others, and itself.
+void services_mark_dependents(const struct service *services, unsigned count, unsigned number, bool *marked);
+// Marks all that it needs, directly or by others, and itself.
+void services_mark_needs(const struct service *services, unsigned count, unsigned number, bool *marked);
 
 // A service has ended. How many ms until it is to be started again; -1: not at all. `steady_ms`: how long it was ready
 // before (0: it never was). Keeps count of failures.

@@ -77,19 +77,17 @@ static const char *set_text(struct service *service, const struct text_key *key,
 
 static const char *set_number(struct service *service, const char *key, const char *value) {
     uint64_t number;
-    if (!parse_number(value, &number))
-        return "not a number";
+    bool is_number = parse_number(value, &number);
     if (strcmp(key, "user") == 0) {
         service->user = (unsigned)number;
-        return number < UINT32_MAX ? NULL : "not a user's number";
+        return is_number && number < UINT32_MAX ? NULL : "not a user's number";
     }
     for (size_t i = 0; i < sizeof limit_keys / sizeof *limit_keys; i++)
         if (strcmp(key, limit_keys[i].key) == 0) {
             memcpy((char *)&service->limits + limit_keys[i].offset, &number, sizeof number);
-            service->limited = true;
-            return NULL;
+            return is_number ? NULL : "not a number";
         }
-    return "not a key";
+    return "no such key";
 }
 
 static const char *set(struct service *service, const char *key, const char *value) {
@@ -137,6 +135,23 @@ static bool name_is_good(const char *name) {
     return length > 0 && length <= SERVICE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == length;
 }
 
+static const char *check_handles(const struct service *service) {
+    const char *at = service->handles;
+    char word[256];
+    while (next_word(&at, word, sizeof word)) {
+        const char *path = strchr(word, '='), *mode = strrchr(word, ':');
+        if (!path || path == word || path[1] != '/' || !mode || mode < path ||
+            (strcmp(mode, ":r") != 0 && strcmp(mode, ":w") != 0 && strcmp(mode, ":rw") != 0))
+            return "handles: want NAME=/PATH:r, :w or :rw";
+    }
+    return *at ? "handles: too long" : NULL;
+}
+
+static const char *check_limits(const struct service *service) {
+    uint64_t share = service->limits.cpu_share;
+    return share != UINT64_MAX && (share < 1 || share > 10000) ? "limit-cpu: want 1 to 10000" : NULL;
+}
+
 static const char *check_memory(const struct service *service) {
     const char *at = service->memory;
     char word[64];
@@ -167,49 +182,88 @@ static const char *check_serves(const struct service *service) {
     return *at ? "serves: no such family of calls" : NULL;
 }
 
-static const char *check(const struct service *service) {
+static const char *check_program(const struct service *service) {
+    return service->program[0] == '/' ? NULL : "program: want an absolute path";
+}
+
+static const char *check_provides(const struct service *service) {
+    const char *at = service->provides;
     unsigned names = 0;
     char word[64];
-    if (service->program[0] != '/')
-        return "program: must be an absolute path";
-    const char *at = service->provides;
     while (next_word(&at, word, sizeof word))
         names++;
-    if (*at || names > PROVIDES_MAX)
-        return "provides: too many names, or too long ones";
-    const char *wrong = check_memory(service);
-    return wrong ? wrong : check_serves(service);
+    return *at || names > PROVIDES_MAX ? "provides: too many names, or too long ones" : NULL;
 }
 
-static const char *parse_line(struct service *service, char *line) {
+// What is wrong with the whole; each text begins with the key that it is about.
+static const char *check(const struct service *service) {
+    static const char *(*const checks[])(const struct service *) = {check_program, check_provides, check_memory,
+                                                                    check_handles, check_limits,   check_serves};
+    const char *wrong = NULL;
+    for (size_t i = 0; !wrong && i < sizeof checks / sizeof *checks; i++)
+        wrong = checks[i](service);
+    return wrong;
+}
+
+// False: `problem` says what is wrong.
+static bool parse_line(struct service *service, char *line, char *problem, size_t room) {
     char *key, *value;
     if (line[strspn(line, " \t\r")] == '\0' || line[strspn(line, " \t")] == '#')
-        return NULL;
-    return split(line, &key, &value) ? set(service, key, value) : "no `key = value`";
+        return true;
+    if (!split(line, &key, &value)) {
+        snprintf(problem, room, "want `key = value`");
+        return false;
+    }
+    const char *wrong = set(service, key, value);
+    if (wrong)
+        snprintf(problem, room, "%.40s: %s", key, wrong);
+    return !wrong;
 }
 
-bool service_parse(struct service *service, const char *name, const char *text, char *problem, size_t room) {
+// The line that sets the key (up to the colon of `about`); 0: none does.
+static unsigned line_of(const char *text, const char *about) {
+    size_t length = strcspn(about, ":");
+    for (unsigned number = 1; *text; number++) {
+        const char *key = text + strspn(text, " \t");
+        if (strncmp(key, about, length) == 0 && key[length + strspn(key + length, " \t")] == '=')
+            return number;
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return 0;
+}
+
+static bool parse_lines(struct service *service, const char *text, unsigned *number, char *problem, size_t room) {
+    bool good = true;
+    for (*number = 0; good && *text; ++*number) {
+        char line[1200];
+        size_t length = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, text);
+        snprintf(problem, room, "too long");
+        good = length < sizeof line && parse_line(service, line, problem, room);
+        text += length + (text[length] == '\n');
+    }
+    return good;
+}
+
+bool service_parse(struct service *service, const char *name, const char *text, unsigned *line, char *problem,
+                   size_t room) {
     *service = (struct service){
         .limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .ready = -1, .job = -1, .registry = -1};
     memset(service->ports, -1, sizeof service->ports);
     memset(service->memories, -1, sizeof service->memories);
+    *line = 0;
     snprintf(problem, room, "not a service's name");
     if (!name_is_good(name))
         return false;
     strcpy(service->name, name);
-    for (unsigned number = 1; *text; number++) {
-        char line[1200];
-        size_t length = strcspn(text, "\n");
-        snprintf(line, sizeof line, "%.*s", (int)length, text);
-        const char *wrong = length >= sizeof line ? "too long" : parse_line(service, line);
-        snprintf(problem, room, "line %u: %s", number, wrong ? wrong : "");
-        if (wrong)
-            return false;
-        text += length + (text[length] == '\n');
-    }
+    if (!parse_lines(service, text, line, problem, room))
+        return false;
     if (service->ready_when == READY_DEFAULT)
         service->ready_when = service->provides[0] ? READY_NOTIFY : READY_START;
+    service->needs_line = line_of(text, "needs");
     const char *wrong = check(service);
+    *line = wrong ? line_of(text, wrong) : 0;
     snprintf(problem, room, "%s", wrong ? wrong : "");
     return !wrong;
 }

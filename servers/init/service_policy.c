@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// The order in which services start, and when one that ended starts again. No system calls.
+// The order in which services start and stop, and when one that ended starts again. No system calls.
 #include "service.h"
 
 #include <stdio.h>
@@ -37,7 +37,8 @@ static void obstacle(const struct service *services, unsigned count, unsigned so
     }
 }
 
-void services_sort(struct service *services, unsigned count, void (*report)(const char *service, const char *why)) {
+void services_sort(struct service *services, unsigned count,
+                   void (*report)(const struct service *service, const char *why)) {
     char why[128];
     bool for_good;
     for (unsigned sorted = 0; sorted < count; sorted++) {
@@ -53,12 +54,43 @@ void services_sort(struct service *services, unsigned count, void (*report)(cons
         }
         if (why[0]) {
             services[next].state = SERVICE_FAILED;
-            report(services[next].name, why);
+            report(&services[next], why);
         }
         struct service chosen = services[next];
         memmove(&services[sorted + 1], &services[sorted], (next - sorted) * sizeof chosen);
         services[sorted] = chosen;
     }
+}
+
+bool service_is_registryd(const struct service *service) {
+    return strcmp(service->name, REGISTRYD) == 0;
+}
+
+bool service_needs(const struct service *service, const struct service *other) {
+    bool names = service->provides[0] || service->uses[0];
+    return service != other && (has_word(service->needs, other->name) || (names && service_is_registryd(other)));
+}
+
+// Until nothing is added: registryd stands anywhere in the list.
+static void mark(const struct service *services, unsigned count, unsigned number, bool dependents, bool *marked) {
+    memset(marked, 0, count * sizeof *marked);
+    marked[number] = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (unsigned i = 0; i < count; i++)
+            for (unsigned k = 0; k < count && !marked[i]; k++)
+                if (marked[k] && (dependents ? service_needs(&services[i], &services[k])
+                                             : service_needs(&services[k], &services[i])))
+                    marked[i] = more = true;
+    }
+}
+
+void services_mark_dependents(const struct service *services, unsigned count, unsigned number, bool *marked) {
+    mark(services, count, number, true, marked);
+}
+
+void services_mark_needs(const struct service *services, unsigned count, unsigned number, bool *marked) {
+    mark(services, count, number, false, marked);
 }
 
 int64_t service_restart_delay(struct service *service, bool failed, int64_t steady_ms) {

@@ -6,13 +6,14 @@
 //      |
 //      +--(a message came)-- IDLE: to be started on demand
 //
-// ENDED: it has done its work. FAILED: it cannot be started. Nothing here blocks for long: init waits in services_wait
-// for signals, for services that say they are ready, for faults and for the next start, all at once.
+// ENDED: it has done its work. FAILED: it cannot be started. A service that is held (by a command, or on the way down)
+// goes to STOPPING as soon as none that is held as well needs it, and when its process has ended to STOPPED, or, for a
+// restart, to WAITING. Nothing here blocks for long: init waits in services_wait for signals, for services that say
+// they are ready, for faults, for commands and for the next start, all at once.
 #include "services.h"
 
 #include "init_priv.h"
 
-#include <abi/native_numbers.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <tessera/handle.h>
 #include <tessera/job.h>
@@ -32,20 +31,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER "/etc/tessera/services"
 #define STATE_FILE "/run/tessera/services"
-#define FILE_MAX 16384
 #define READY_MS 10000 // to get ready in
 #define STOP_MS 1000   // from SIGTERM to SIGKILL
+#define DOWN_MS 10000  // all of them, on the way down
 #define CONSOLE_VIEW 2 // 1 is init's own
 #define FIRST_VIEW 3   // of services
 
 static struct {
     struct service list[SERVICES_MAX];
     unsigned count;
-    int signals; // a signalfd, once there are services
-    int faults;  // the port for crashes; -1
-    int console; // the console's handle to the registry; -1
+    int signals;  // a signalfd, once there are services
+    int faults;   // the port for crashes; -1
+    int commands; // the port for commands; -1
+    int console;  // the console's handle to the registry, and
+    int command;  // its right to give commands; -1
 } all;
 
 int64_t now_ms(void) {
@@ -62,8 +62,9 @@ static uint64_t view_of(const struct service *service) {
     return FIRST_VIEW + number_of(service);
 }
 
-static bool is_registryd(const struct service *service) {
-    return strcmp(service->name, REGISTRYD) == 0;
+struct service *services_list(unsigned *count) {
+    *count = all.count;
+    return all.list;
 }
 
 static struct service *find(const char *name) {
@@ -75,15 +76,17 @@ static struct service *find(const char *name) {
 
 // For `tessera services`: names of columns, then a line a service.
 static void write_state(void) {
-    static const char *const names[] = {"waiting", "idle", "starting", "ready", "stopping", "ended", "failed"};
+    static const char *const names[] = {"waiting",  "idle",    "starting", "ready",
+                                        "stopping", "stopped", "ended",    "failed"};
     FILE *file = fopen(STATE_FILE ".new", "we");
     if (!file)
         return;
-    fputs("name\tstate\tpid\tstarts\tcrashes\tsince\n", file);
+    fputs("name\tstate\tpid\tstarts\tcrashes\tsince\tlast_end\tneeds\n", file);
     for (unsigned i = 0; i < all.count; i++) {
         const struct service *s = &all.list[i];
-        fprintf(file, "%s\t%s\t%d\t%u\t%u\t%lld.%03d\n", s->name, names[s->state], s->pid, s->starts, s->crashes,
-                (long long)(s->since / 1000), (int)(s->since % 1000));
+        fprintf(file, "%s\t%s\t%d\t%u\t%u\t%lld.%03d\t%s\t%s\n", s->name, names[s->state], s->pid, s->starts,
+                s->crashes, (long long)(s->since / 1000), (int)(s->since % 1000), s->end[0] ? s->end : "-",
+                s->needs[0] ? s->needs : "-");
     }
     fclose(file);
     rename(STATE_FILE ".new", STATE_FILE);
@@ -93,78 +96,22 @@ static void set_state(struct service *service, enum service_state state) {
     service->state = state;
     service->since = now_ms();
     write_state();
+    control_tell(service, 0);
 }
 
 // ---------------------------------------------------------------- starting
 
-static void report(const char *service, const char *why) {
-    system_log("%s: %s", service, why);
-}
-
-static void load_file(const char *file) {
-    static char text[FILE_MAX];
-    char path[300], name[SERVICE_NAME_MAX + 2], problem[160];
-    snprintf(path, sizeof path, FOLDER "/%s", file);
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - strlen(".service")), file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    handle_close(fd);
-    if (size < 0) {
-        system_log("cannot read %s: %s", path, strerror(errno));
-        return;
-    }
-    text[size] = '\0';
-    struct service *service = &all.list[all.count];
-    if (service_parse(service, name, text, problem, sizeof problem))
-        all.count++;
-    else
-        system_log("%s: %s", path, problem);
-}
-
-static void make_memories(struct service *service) {
-    const char *at = service->memory;
-    char word[64];
-    uint64_t size;
-    for (unsigned i = 0; next_word(&at, word, sizeof word) && split_memory(word, &size); i++) {
-        service->memories[i] = memfd_create(word, MFD_CLOEXEC);
-        if (service->memories[i] < 0 || ftruncate(service->memories[i], (off_t)size) < 0) {
-            system_log("%s: cannot keep memory: %s", service->name, strerror(errno));
-            service->state = SERVICE_FAILED;
-        }
-    }
-}
-
-static void make_ports(struct service *service) {
-    const char *at = service->provides;
-    char name[64];
-    for (unsigned i = 0; next_word(&at, name, sizeof name); i++) {
-        service->ports[i] = port_create(NULL);
-        if (service->ports[i] < 0) {
-            system_log("%s: cannot make a port: %s", service->name, strerror(-service->ports[i]));
-            service->state = SERVICE_FAILED;
-        }
-    }
-    service->registry = is_registryd(service) ? -1 : registry_right(view_of(service));
-}
-
-// Its families of system calls come to its first port from now on, whether it runs or not.
-static void claim_calls(struct service *service) {
-    const char *at = service->serves;
-    char name[64];
-    while (service->state != SERVICE_FAILED && next_word(&at, name, sizeof name))
-        if (syscall(NATIVE_posix_serve, service->ports[0], family_named(name)) < 0) {
-            system_log("%s: cannot serve %s: %s", service->name, name, strerror(errno));
-            service->state = SERVICE_FAILED;
-        }
+static void report(const struct service *service, const char *why) {
+    service_complain(service->name, service->needs_line, why);
 }
 
 void services_load(void) {
-    DIR *folder = opendir(FOLDER);
+    DIR *folder = opendir(SERVICES_FOLDER);
     struct dirent *entry;
     while (folder && all.count < SERVICES_MAX && (entry = readdir(folder))) {
         const char *end = strstr(entry->d_name, ".service");
-        if (end && end[8] == '\0')
-            load_file(entry->d_name);
+        if (end && end[8] == '\0' && service_load(&all.list[all.count], entry->d_name))
+            all.count++;
     }
     if (folder)
         closedir(folder);
@@ -175,15 +122,12 @@ void services_load(void) {
     services_sort(all.list, all.count, report);
     if (find(REGISTRYD))
         registry_prepare();
-    for (unsigned i = 0; i < all.count; i++) {
-        make_ports(&all.list[i]);
-        make_memories(&all.list[i]);
-        claim_calls(&all.list[i]);
-        if (all.list[i].start == START_ON_DEMAND && all.list[i].state == SERVICE_WAITING)
-            all.list[i].state = SERVICE_IDLE;
-    }
+    for (unsigned i = 0; i < all.count; i++)
+        service_equip(&all.list[i], view_of(&all.list[i]));
     all.console = registry_right(CONSOLE_VIEW);
     all.faults = crash_prepare();
+    all.commands = control_prepare();
+    all.command = control_right();
     write_state();
 }
 
@@ -207,7 +151,7 @@ static void become_ready(struct service *service) {
     handle_close(service->ready);
     service->ready = -1;
     set_state(service, SERVICE_READY);
-    if (!is_registryd(service))
+    if (!service_is_registryd(service))
         return;
     bool taken = registry_say_view(CONSOLE_VIEW, "*", "");
     for (unsigned i = 0; taken && i < all.count; i++)
@@ -217,17 +161,24 @@ static void become_ready(struct service *service) {
 }
 
 void services_equip_console(void) {
-    char text[40];
-    if (all.count == 0 || all.console < 0 || fcntl(all.console, F_SETFD, 0) < 0)
-        return;
-    snprintf(text, sizeof text, "registry=%d", all.console);
-    setenv("TESSERA_HANDLES", text, 1);
+    const struct {
+        const char *name;
+        int handle;
+    } given[] = {{"registry", all.console}, {"init", all.command}};
+    char text[64] = "";
+    for (size_t i = 0; all.count > 0 && i < sizeof given / sizeof *given; i++) {
+        size_t length = strlen(text);
+        if (given[i].handle >= 0 && fcntl(given[i].handle, F_SETFD, 0) == 0)
+            snprintf(text + length, sizeof text - length, "%s%s=%d", length ? " " : "", given[i].name, given[i].handle);
+    }
+    if (text[0])
+        setenv("TESSERA_HANDLES", text, 1);
 }
 
 static void start(struct service *service) {
     int token = -1, key = -1, crash = crash_right(number_of(service));
     service->starts++;
-    if (is_registryd(service))
+    if (service_is_registryd(service))
         key = registry_key();
     else if (service->provides[0])
         token = registry_tokens(service, view_of(service));
@@ -246,23 +197,95 @@ static void start(struct service *service) {
         become_ready(service);
 }
 
-// Starts what is due, and ends what takes too long. Returns how many ms until there is more to do; -1: nothing.
+// ---------------------------------------------------------------- stopping
+
+bool service_is_up(const struct service *service) {
+    return service->pid != 0 || service->state == SERVICE_WAITING;
+}
+
+void service_hold(struct service *service) {
+    service->held = true;
+    service->again = false;
+}
+
+static bool is_needed(const struct service *service) {
+    for (unsigned i = 0; i < all.count; i++)
+        if (all.list[i].held && all.list[i].pid && service_needs(&all.list[i], service))
+            return true;
+    return false;
+}
+
+// A held service without a process has got where it was to go.
+static void rest(struct service *service) {
+    if (service->again) {
+        service->held = service->again = false;
+        service->due = now_ms();
+        set_state(service, SERVICE_WAITING);
+    } else if (service->state != SERVICE_STOPPED && !service->broken)
+        set_state(service, SERVICE_STOPPED);
+}
+
+static void ask_to_stop(struct service *service) {
+    service->killed = false;
+    kill(service->pid, SIGTERM);
+    kill(service->pid, SIGCONT);
+    set_state(service, SERVICE_STOPPING);
+}
+
+// `anew`: whether it runs or not.
+static void revive(struct service *service, bool anew) {
+    service->failures = 0;
+    service->held = service->again = service->pid && (anew || service->state == SERVICE_STOPPING);
+    service->due = now_ms();
+    if (!service->pid)
+        set_state(service, SERVICE_WAITING);
+}
+
+bool service_demand(struct service *service, bool anew) {
+    bool marked[SERVICES_MAX];
+    if (service->broken)
+        return false;
+    services_mark_needs(all.list, all.count, number_of(service), marked);
+    for (unsigned i = 0; i < all.count; i++)
+        if (marked[i] && &all.list[i] != service && all.list[i].held)
+            revive(&all.list[i], false);
+    revive(service, anew);
+    return true;
+}
+
+// ---------------------------------------------------------------- what is due
+
+// Takes a service on. Returns when there will be more to do; INT64_MAX: when something happens.
+static int64_t tend(struct service *s) {
+    int64_t now = now_ms();
+    if (s->held && !s->pid)
+        rest(s);
+    if (s->held && s->pid && s->state != SERVICE_STOPPING && !is_needed(s))
+        ask_to_stop(s);
+    if (s->state == SERVICE_WAITING && s->due <= now && can_start(s))
+        start(s);
+    bool late = s->state == SERVICE_STARTING && now - s->since >= READY_MS;
+    if (late) {
+        system_log("%s: is not ready after %d s", s->name, READY_MS / 1000);
+        s->since = now;
+    }
+    bool deaf = s->state == SERVICE_STOPPING && !s->killed && now - s->since >= STOP_MS;
+    if (deaf)
+        s->killed = true;
+    if (late || deaf)
+        kill(s->pid, SIGKILL);
+    return s->state == SERVICE_WAITING && s->due > now  ? s->due
+           : s->state == SERVICE_STARTING               ? s->since + READY_MS
+           : s->state == SERVICE_STOPPING && !s->killed ? s->since + STOP_MS
+                                                        : INT64_MAX;
+}
+
+// Starts and stops what is due. Returns how many ms until there is more to do; -1: nothing.
 static int step(void) {
     int64_t next = INT64_MAX;
     for (unsigned i = 0; i < all.count; i++) {
-        struct service *s = &all.list[i];
-        int64_t now = now_ms();
-        if (s->state == SERVICE_WAITING && s->due <= now && can_start(s))
-            start(s);
-        if (s->state == SERVICE_STARTING && now - s->since >= READY_MS) {
-            system_log("%s: is not ready after %d s", s->name, READY_MS / 1000);
-            kill(s->pid, SIGKILL);
-            s->since = now;
-        }
-        if (s->state == SERVICE_WAITING && s->due > now)
-            next = s->due < next ? s->due : next;
-        if (s->state == SERVICE_STARTING)
-            next = s->since + READY_MS < next ? s->since + READY_MS : next;
+        int64_t due = tend(&all.list[i]);
+        next = due < next ? due : next;
     }
     int64_t left = next - now_ms();
     return next == INT64_MAX ? -1 : left < 0 ? 0 : (int)left;
@@ -286,11 +309,12 @@ bool services_ended(pid_t pid, int status) {
             service = &all.list[i];
     if (!service)
         return false;
-    bool stopping = service->state == SERVICE_STOPPING, failed = status != 0;
-    int64_t lived = now_ms() - service->since, steady = service->state == SERVICE_READY ? lived : 0;
+    bool failed = status != 0, was_ready = service->state == SERVICE_READY;
+    int64_t lived = now_ms() - service->since, steady = was_ready ? lived : 0;
+    end_describe(status, service->end, sizeof service->end);
     close_start(service);
-    if (stopping) {
-        set_state(service, SERVICE_ENDED);
+    if (service->held) {
+        rest(service);
         return true;
     }
     int64_t delay = service_restart_delay(service, failed, steady);
@@ -300,32 +324,41 @@ bool services_ended(pid_t pid, int status) {
     }
     service->due = now_ms() + delay;
     set_state(service, delay >= 0 ? SERVICE_WAITING : failed ? SERVICE_FAILED : SERVICE_ENDED);
+    if (!was_ready)
+        control_tell(service, ECANCELED);
     return true;
 }
 
-static void stop(struct service *service) {
-    int64_t began = now_ms();
-    bool killed = false;
-    service->state = SERVICE_STOPPING;
-    kill(service->pid, SIGTERM);
-    while (service->pid && now_ms() - began < 2 * STOP_MS) {
+// One look, after a millisecond at most, at whether they have ended. True: there is one that has not.
+static bool wait_for_ends(void) {
+    struct pollfd faults = {.fd = all.faults, .events = POLLIN}; // who faults now must not wait for us
+    bool more = false;
+    if (poll(&faults, 1, 1) > 0)
+        crash_listen();
+    for (unsigned i = 0; i < all.count; i++) {
         int status;
-        pid_t pid = waitpid(service->pid, &status, WNOHANG);
-        if (pid == service->pid)
+        pid_t pid = all.list[i].pid;
+        if (pid && waitpid(pid, &status, WNOHANG) == pid)
             services_ended(pid, status);
-        if (service->pid && !killed && now_ms() - began >= STOP_MS) {
-            kill(service->pid, SIGKILL);
-            killed = true;
-        }
-        if (service->pid)
-            nanosleep(&(struct timespec){.tv_nsec = 1'000'000}, NULL);
+        more |= all.list[i].pid != 0;
     }
+    return more;
 }
 
 void services_stop(void) {
-    for (unsigned i = all.count; i-- > 0;)
-        if (all.list[i].pid)
-            stop(&all.list[i]);
+    int64_t began = now_ms();
+    for (unsigned i = 0; i < all.count; i++)
+        service_hold(&all.list[i]);
+    do
+        step();
+    while (wait_for_ends() && now_ms() - began < DOWN_MS);
+    for (unsigned i = 0; i < all.count; i++)
+        if (all.list[i].pid) {
+            system_log("%s: has not ended, and is killed", all.list[i].name);
+            kill(all.list[i].pid, SIGKILL);
+        }
+    while (wait_for_ends() && now_ms() - began < DOWN_MS + STOP_MS)
+        ;
 }
 
 // ---------------------------------------------------------------- waiting
@@ -345,10 +378,11 @@ static int take_signal(void) {
     return read(all.signals, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-// What init waits for, and whose it is.
+// What init waits for, and whose it is: its own first.
+enum { SIGNALS, FAULTS, COMMANDS, OWN };
 static struct {
-    struct pollfd polled[2 + SERVICES_MAX * (1 + PROVIDES_MAX)];
-    struct service *of[2 + SERVICES_MAX * (1 + PROVIDES_MAX)];
+    struct pollfd polled[OWN + SERVICES_MAX * (1 + PROVIDES_MAX)];
+    struct service *of[OWN + SERVICES_MAX * (1 + PROVIDES_MAX)];
     nfds_t count;
 } wanted;
 
@@ -380,14 +414,17 @@ int services_wait(const sigset_t *watched) {
     wanted.count = 0;
     want(all.signals, NULL);
     want(all.faults, NULL);
+    want(all.commands, NULL);
     for (unsigned i = 0; i < all.count; i++)
         want_of(&all.list[i]);
     if (poll(wanted.polled, wanted.count, timeout) <= 0)
         return 0;
-    for (nfds_t i = 2; i < wanted.count; i++)
+    for (nfds_t i = OWN; i < wanted.count; i++)
         if (wanted.polled[i].revents)
             came(wanted.of[i]);
-    if (wanted.polled[1].revents)
+    if (wanted.polled[FAULTS].revents)
         crash_listen();
-    return wanted.polled[0].revents ? take_signal() : 0;
+    if (wanted.polled[COMMANDS].revents)
+        control_listen();
+    return wanted.polled[SIGNALS].revents ? take_signal() : 0;
 }

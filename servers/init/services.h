@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-// Services as the rest of init sees them, and what the files about them share: services.c (their lives), launch.c (the
-// child's side), registry.c (names), crash.c (last words).
+// Services as the rest of init sees them, and what the files about them share: services.c (their lives), load.c (how
+// they come to be), launch.c (the child's side), control.c (commands), registry.c (names), crash.c (last words).
 #pragma once
 
 #include "service.h"
 
 #include <signal.h>
 #include <tessera/token.h>
+
+#define SERVICES_FOLDER "/etc/tessera/services"
 
 // --- services.c ---
 // Reads the service files. Without any, all that follows does nothing, and costs nothing.
@@ -18,9 +20,35 @@ bool services_ended(pid_t pid, int status);
 int services_wait(const sigset_t *watched);
 // In the child that becomes the console's session: it gets a registry handle, which shows all names.
 void services_equip_console(void);
-// Stops all, those that need others first.
+// Stops all, those that need others first, and does not come back before they have ended, or will not.
 void services_stop(void);
 int64_t now_ms(void);
+
+// For commands (control.c). The list, sorted.
+struct service *services_list(unsigned *count);
+// It is to run, or is being started again.
+bool service_is_up(const struct service *service);
+// Starts it and what it needs; `anew`: even if it runs. Whether it is ready is told by control_tell. False: it is
+// broken.
+[[nodiscard]] bool service_demand(struct service *service, bool anew);
+// It is to be stopped as soon as no others that are to be stopped need it. The end is told by control_tell.
+void service_hold(struct service *service);
+
+// --- load.c ---
+// Reads a file of the services' folder. False: it is no service, which is logged.
+[[nodiscard]] bool service_load(struct service *service, const char *file);
+// Logs a problem with a service's file, as PATH:LINE. 0: no line.
+void service_complain(const char *name, unsigned line, const char *problem);
+// Makes what outlives its process: ports, memory, its handle to the registry; claims its families of system calls.
+void service_equip(struct service *service, uint64_t view);
+
+// --- control.c ---
+// The port for commands; -1: there is none.
+int control_prepare(void);
+int control_right(void);   // to it
+void control_listen(void); // a message is there
+// A service is in a new state, or (error) did not get ready.
+void control_tell(const struct service *service, int error);
 
 // --- launch.c ---
 // Starts the service's program with its handles. Its process id, or a negative error number.
@@ -46,5 +74,7 @@ int crash_prepare(void);
 int crash_right(unsigned number);
 // A message is there: notes where the fault happened.
 void crash_listen(void);
+// "signal 9", "exit status 1".
+void end_describe(int status, char *text, size_t room);
 // Writes the record of a service's end: /run/tessera/crashes/NAME.N.
 void crash_record(const struct service *service, unsigned number, int status, int64_t lived_ms, int64_t delay);

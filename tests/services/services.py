@@ -21,15 +21,18 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The tutorial's client as well, as a user would call it: it finds the number that the test left.
 COMMAND = """
 status=0
-for test in legacy sysv_msg sysv_sem files supervision; do
+for test in legacy sysv_msg sysv_sem files supervision commands; do
     echo "# $test"
     /sbin/$test || status=1
 done
 test "$(/sbin/count a 0)" = 103 && echo 'ok 1000 - the client of the tutorial'
 echo "services: $(tessera services --json | tr '\\n' ' ')"
+echo "status: $(tessera status --json counter circle-a | tr '\\n' ' ')"
+echo "start: $(tessera start --json base counter | tr '\\n' ' ')"
 exit $status
 """
 
+STATES = {"registryd": "ready", "counter": "ready", "posixd": "ready", "circle-a": "failed", "probe": "ended"}
 TUTORIAL = ("protocols/counter.protocol", "tests/services/counterd.c", "tests/services/count.c", "tests/services/counter.service")
 
 
@@ -40,15 +43,14 @@ def tutorial_errs():
     return [line for listing in listings for line in listing.splitlines()[1:] if line.strip() not in ("", "…") and line.strip() not in files]
 
 
-def check_services(output):
-    """What `tessera services --json` said: a list, with a record a service."""
-    text = next((line.removeprefix("services: ") for line in output.splitlines() if line.startswith("services: ")), "null")
+def check_json(output, word, want):
+    """What `tessera WORD --json` said: a list, with a record a service."""
+    text = next((line.removeprefix(f"{word}: ") for line in output.splitlines() if line.startswith(f"{word}: ")), "null")
     try:
         found = {service["name"]: service for service in json.loads(text)}
     except (ValueError, TypeError, KeyError) as problem:
         print(f"# {problem}: {text}")
         return False
-    want = {"registryd": "ready", "counter": "ready", "posixd": "ready", "circle-a": "failed", "probe": "ended"}
     return all(found.get(name, {}).get("state") == state for name, state in want.items())
 
 
@@ -57,7 +59,13 @@ def check_end(output):
     stops = [line.split()[2:] for line in output.splitlines() if line.startswith("# stopping ")]
     names = [name for name, _ in stops if name in ("first", "stubborn", "last")]
     times = {name: int(time) for name, time in stops}
-    return names == ["last", "stubborn", "first"] and times["first"] - times["stubborn"] >= 1000
+    return names == ["last", "stubborn", "first"] and times["first"] - times["last"] >= 1000
+
+
+def check_together(output):
+    """Four that do not listen, and that nobody needs, are told at once: one after the other it would take 3 s."""
+    times = {line.split()[2]: int(line.split()[3]) for line in output.splitlines() if line.startswith("# stopping deaf")}
+    return len(times) == 4 and max(times.values()) - min(times.values()) < 2900
 
 
 def main():
@@ -89,8 +97,11 @@ def main():
     print(f"{'ok' if whole else 'not ok'} {len(checks) + 1} - it ran to its end (status {result['status']})")
     wrong = tutorial_errs()
     more = {"the tutorial shows what its files hold": not wrong,
-            "tessera services --json": check_services(result["output"]),
-            "services stop in order, each in its time": check_end(result["output"])}
+            "tessera services --json": check_json(result["output"], "services", STATES),
+            "tessera status --json": check_json(result["output"], "status", {"counter": "ready", "circle-a": "failed"}),
+            "tessera start --json": check_json(result["output"], "start", {"base": "ready", "counter": "ready"}),
+            "services stop in order, each in its time": check_end(result["output"]),
+            "those that do not depend on each other stop together": check_together(result["output"])}
     for number, (what, good) in enumerate(more.items(), len(checks) + 2):
         print(f"{'ok' if good else 'not ok'} {number} - {what}")
     print("".join(f"# {line}\n" for line in wrong), end="")

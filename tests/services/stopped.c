@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// stopped NAME: a service that says on the console when it is told to stop, and how long the machine has run then;
-// `stubborn` says so and stays.
+// stopped NAME [stubborn]: a service that says on the console when it is told to stop, and how long the machine has run
+// then; a stubborn one says so and stays.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +21,6 @@ int main(int argc, char **argv) {
         int console = open("/dev/console", O_WRONLY | O_NOCTTY);
         dprintf(console, "# stopping %s %lld\n", argc > 1 ? argv[1] : "?", (long long)(deadline_now() / 1'000'000));
         close(console);
-    } while (argc > 1 && strcmp(argv[1], "stubborn") == 0);
+    } while (argc > 2 && strcmp(argv[2], "stubborn") == 0);
     return 0;
 }

@@ -178,13 +178,14 @@ static bool log_says(const char *text) {
 static void test_bad_files(void) {
     struct state s;
     ok(!read_state("bad", &s), "a file with an error is no service");
-    ok(log_says("/etc/tessera/services/bad.service: line 2: not a number"), "and the log says where");
+    ok(log_says("/etc/tessera/services/bad.service:2: colour: no such key"), "and the log says where");
     ok(read_state("circle-a", &s) && strcmp(s.state, "failed") == 0 && s.starts == 0, "services in a circle");
     ok(read_state("circle-b", &s) && strcmp(s.state, "failed") == 0 && s.starts == 0, "are not started");
-    ok(log_says("circle-a: needs circle-b, which needs it") || log_says("circle-b: needs circle-a, which needs it"),
+    ok(log_says("/circle-a.service:2: needs circle-b, which needs it") ||
+           log_says("/circle-b.service:2: needs circle-a, which needs it"),
        "and the log says why");
     ok(read_state("lonely", &s) && strcmp(s.state, "failed") == 0, "nor is one that needs what is not there");
-    ok(log_says("lonely: needs nobody, which is no service"), "and the log says so");
+    ok(log_says("/lonely.service:2: needs nobody, which is no service"), "and the log says so");
 }
 
 // It was started again and again while the other tests ran; each time it had to wait longer.

@@ -8,14 +8,16 @@
 static struct service service;
 static char problem[160];
 
+static unsigned line;
+
 static bool parse(const char *text) {
-    return service_parse(&service, "echo", text, problem, sizeof problem);
+    return service_parse(&service, "echo", text, &line, problem, sizeof problem);
 }
 
-static bool wrong(const char *text, const char *why) {
-    bool refused = !parse(text) && strcmp(problem, why) == 0;
+static bool wrong(const char *text, unsigned where, const char *why) {
+    bool refused = !parse(text) && strcmp(problem, why) == 0 && line == where;
     if (!refused)
-        printf("# %s\n", problem);
+        printf("# %u: %s\n", line, problem);
     return refused;
 }
 
@@ -23,36 +25,55 @@ static void test_files(void) {
     ok(parse("# a comment\n\n  program =  /bin/echo  \narguments = a b\nneeds = x y\r\nlimit-memory = 64M\nuser=7"),
        "a file");
     ok(strcmp(service.program, "/bin/echo") == 0 && strcmp(service.arguments, "a b") == 0, "its texts");
-    ok(service.limited && service.limits.memory == 64 << 20 && service.limits.threads == UINT64_MAX, "its limits");
+    ok(service.limits.memory == 64 << 20 && service.limits.threads == UINT64_MAX, "its limits");
     ok(service.user == 7 && service.restart == RESTART_ALWAYS && service.ready_when == READY_START, "and the rest");
     ok(has_word(service.needs, "y") && !has_word(service.needs, "z"), "a list");
     ok(parse("program=/x\nprovides=a b\n") && service.ready_when == READY_NOTIFY, "who provides says when it is ready");
     ok(parse("ready=start\nprogram=/x\nprovides=a\n") && service.ready_when == READY_START,
        "unless the file says else");
-    ok(wrong("program = echo", "program: must be an absolute path"), "a program without a path");
-    ok(wrong("", "program: must be an absolute path"), "no program");
-    ok(wrong("program=/x\ncolour = red", "line 2: not a number"), "an unknown key");
-    ok(wrong("program=/x\ncolour = 5", "line 2: not a key"), "with a number, too");
-    ok(wrong("program", "line 1: no `key = value`"), "no value");
-    ok(wrong("restart=often", "line 1: not always, on-failure or never"), "an unknown choice");
-    ok(wrong("limit-memory=16E", "line 1: not a number"), "an unknown unit");
-    ok(wrong("limit-memory=99999999999999999999", "line 1: not a number"), "a number that is too large");
-    ok(wrong("limit-memory=18446744073709551615G", "line 1: not a number"), "also with its unit");
-    ok(wrong("program=/x\nmemory=numbers", "memory: want NAME=SIZE"), "memory without a size");
-    ok(wrong("program=/x\nprovides=1 2 3 4 5 6 7 8 9", "provides: too many names, or too long ones"), "too many names");
+    ok(parse("needs = a\n") == false && parse("program=/x\n\nneeds = a\n") && service.needs_line == 3,
+       "the line of needs");
     char text[2000];
     memset(text, 'a', sizeof text);
     memcpy(text, "program=/", 9);
     text[sizeof text - 1] = '\0';
-    ok(wrong(text, "line 1: too long"), "a long line");
+    ok(wrong(text, 1, "too long"), "a long line");
     text[400] = '\0';
-    ok(wrong(text, "line 1: too long"), "a long value");
-    ok(!service_parse(&service, "../etc", "program=/x", problem, sizeof problem), "a name with a path");
+    ok(wrong(text, 1, "program: too long"), "a long value");
+    ok(!service_parse(&service, "../etc", "program=/x", &line, problem, sizeof problem), "a name with a path");
+}
+
+static void test_wrong_files(void) {
+    const struct {
+        const char *text, *problem;
+        unsigned line;
+    } files[] = {
+        {"program = echo", "program: want an absolute path", 1},
+        {"# nothing", "program: want an absolute path", 0},
+        {"program=/x\ncolour = red", "colour: no such key", 2},
+        {"program=/x\n colour = 5", "colour: no such key", 2},
+        {"program", "want `key = value`", 1},
+        {"restart=often", "restart: not always, on-failure or never", 1},
+        {"limit-memory=16E", "limit-memory: not a number", 1},
+        {"limit-memory=99999999999999999999", "limit-memory: not a number", 1},
+        {"limit-memory=18446744073709551615G", "limit-memory: not a number", 1},
+        {"program=/x\nlimit-cpu=0", "limit-cpu: want 1 to 10000", 2},
+        {"user=root", "user: not a user's number", 1},
+        {"program=/x\nmemory=numbers", "memory: want NAME=SIZE", 2},
+        {"program=/x\n\n# more\nhandles=log=/tmp/log", "handles: want NAME=/PATH:r, :w or :rw", 4},
+        {"program=/x\nhandles=log=/tmp/log:rx", "handles: want NAME=/PATH:r, :w or :rw", 2},
+        {"program=/x\nprovides=1 2 3 4 5 6 7 8 9", "provides: too many names, or too long ones", 2},
+        {"program=/x\nprovides=a\nserves=sysv-sockets", "serves: no such family of calls", 3},
+        {"start=demand\nprogram=/x", "start: on demand needs a port, provides", 1},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        ok(wrong(files[i].text, files[i].line, files[i].problem), "line %u: %s", files[i].line, files[i].problem);
+    ok(parse("program=/x\nhandles=log=/tmp/log:w in=/dev/null:r"), "handles as they should be");
 }
 
 static char reported[200];
-static void report(const char *name, const char *why) {
-    snprintf(reported + strlen(reported), sizeof reported - strlen(reported), "%s: %s;", name, why);
+static void report(const struct service *failed, const char *why) {
+    snprintf(reported + strlen(reported), sizeof reported - strlen(reported), "%s: %s;", failed->name, why);
 }
 
 static struct service make(const char *name, const char *needs) {
@@ -77,6 +98,20 @@ static void test_order(void) {
        "with the reason");
 }
 
+static void test_needs(void) {
+    struct service list[5] = {make("a", ""), make("b", "a"), make("c", "b"), make("d", ""), make(REGISTRYD, "")};
+    bool marked[5];
+    strcpy(list[3].provides, "d");
+    services_mark_dependents(list, 5, 0, marked);
+    ok(marked[0] && marked[1] && marked[2] && !marked[3] && !marked[4], "who needs a service, by others, too");
+    services_mark_needs(list, 5, 2, marked);
+    ok(marked[0] && marked[1] && marked[2] && !marked[3] && !marked[4], "what one needs");
+    services_mark_dependents(list, 5, 4, marked);
+    ok(!marked[0] && !marked[1] && !marked[2] && marked[3] && marked[4], "who has a name needs the registry");
+    services_mark_needs(list, 5, 3, marked);
+    ok(marked[3] && marked[4] && !marked[0], "unasked");
+}
+
 static void test_restarts(void) {
     struct service s = {};
     is(service_restart_delay(&s, true, 5000), 0, "after a steady life at once");
@@ -96,7 +131,9 @@ static void test_restarts(void) {
 
 int main(void) {
     test_files();
+    test_wrong_files();
     test_order();
+    test_needs();
     test_restarts();
     return tap_done();
 }
