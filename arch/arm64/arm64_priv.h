@@ -7,6 +7,7 @@
 #include <arch/percpu.h>
 #include <common/port.h>
 #include <lib/types.h>
+#include <port/time.h> // arm64_clock
 
 #define KERNEL_LINK_BASE 0xffffffff80000000ul // link address of the image's first byte
 
@@ -31,15 +32,6 @@ extern struct arm64_features arm64_features;
 // --- irq/ supplies ---
 // What the vectors call for an IRQ, interrupts off: takes all that are pending.
 void arm64_interrupt(bool from_user);
-
-// irq/clock.c: now = (CNTVCT_EL0 - base) * mult >> ARM64_CLOCK_SHIFT; the vDSO computes the same.
-#define ARM64_CLOCK_SHIFT 24
-struct arm64_clock {
-    uint64_t base;      // counter at monotonic 0
-    uint64_t mult;      // nanoseconds per tick, times 2^ARM64_CLOCK_SHIFT
-    uint64_t frequency; // Hz
-};
-extern struct arm64_clock arm64_clock;
 
 // --- cpu/ supplies ---
 // Vectors, user access (PAN), vector unit traps, counter access for user mode, pointer authentication keys: on each

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // One page of user memory for the self-tests, made without the allocators: what is tested lies below them.
 #include <arch/cpu.h>
+#include <arch/switch.h>
 #include <common/port.h>
 #include <common/test_user.h>
 #include <lib/string.h>

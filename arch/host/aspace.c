@@ -6,7 +6,6 @@ void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) {
     aspace->root = root;
 }
 void arch_aspace_fini(struct arch_aspace *aspace) {}
-void arch_aspace_switch(struct arch_aspace *next) {}
 void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end) {
     host_tlb_flushes++;
     if (host_tlb_flush_hook)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Host port: the thread switch. Each thread is a ucontext on a stack of its own (the kernel's 16 KiB
 // are too few for sanitized code); ASan is told of every change of stack.
-#include <arch/thread.h>
+#include <arch/switch.h>
 #include <arch/upcall.h>
 #include <lib/assert.h>
 #include <stdlib.h>
@@ -79,10 +79,9 @@ void arch_thread_fini(struct thread *thread) {
     arch->context = nullptr;
 }
 
-SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
+struct thread *host_stack_switch(struct thread *prev, struct thread *next) {
     struct host_context *from = context_of(prev), *to = context_of(next);
     switched_from = prev;
-    host_current = next;
     FIBER_START(&from->fake_stack, to->stack_bottom, to->stack_size);
     ASSERT(swapcontext(&from->context, &to->context) == 0);
     arrived(from, context_of(switched_from));

@@ -11,9 +11,6 @@ void arch_aspace_init(struct arch_aspace *aspace, paddr_t root) {
 // remembers under the space's ASID for another: the caller frees the tables without a further flush.
 void arch_aspace_fini(struct arch_aspace *aspace) {}
 
-// Interrupts off. nullptr: may leave the old one loaded. Flush only if the space was changed since this CPU had it.
-void arch_aspace_switch(struct arch_aspace *next) {}
-
 // Order: raise the generation, then look which CPUs have the space loaded; a loading CPU does it the other
 // way round. CPUs that wait here must answer others meanwhile. Broadcast instructions (arm64) need none of this.
 void arch_tlb_flush_range(struct arch_aspace *aspace, vaddr_t start, vaddr_t end) {}

@@ -19,12 +19,6 @@ void arch_thread_init(struct thread *thread, void *stack) {}
 void arch_thread_adopt(struct thread *thread, void *stack) {}
 void arch_thread_fini(struct thread *thread) {}
 
-// Callee-saved registers and stack pointer; TLS; vector state if either thread has used it (arch_vector_area_alloc
-// gives room at first use); the stack for the next entry; arch_current().
-SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
-    return prev;
-}
-
 // arch_work of the current thread = 1, if the exit has a fast way that leaves registers out.
 void arch_frame_changed(void) {}
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {}

@@ -2,10 +2,6 @@
 // Porting guide: clock, one-shot timer, vDSO.
 #include <arch/time.h>
 
-// A counter that is the same on all CPUs, times a factor: no division.
-nsec_t arch_clock_now(void) {
-    return 0;
-}
 // The handler calls sched_timer_interrupt(from_user).
 void arch_timer_set(nsec_t deadline) {}
 int64_t arch_rtc_read(void) {

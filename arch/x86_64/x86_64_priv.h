@@ -7,6 +7,8 @@
 #include <arch/percpu.h>
 #include <common/port.h>
 #include <lib/types.h>
+#include <port/switch.h> // x86_tss
+#include <port/time.h>   // x86_clock
 
 #define KERNEL_LINK_BASE 0xffffffff80000000ul // link address of physical 0
 #define KERNEL_PHYS 0x200000ul                // where the image is loaded
@@ -32,18 +34,6 @@ enum {
     X86_TSS = 0x40,
 };
 
-struct x86_tss {
-    uint32_t reserved0;
-    uint64_t rsp[3]; // rsp[0]: the kernel stack on entry from user mode; cpu/ keeps it
-    uint64_t reserved1;
-    uint64_t ist[7]; // ist[n - 1]
-    uint64_t reserved2;
-    uint16_t reserved3;
-    uint16_t io_map;
-} __attribute__((packed, aligned(8)));
-static_assert(sizeof(struct x86_tss) == 104);
-extern struct x86_tss x86_tss; // PER_CPU
-
 // --- vectors ---
 enum {
     VECTOR_NMI = 2,
@@ -62,15 +52,6 @@ void x86_interrupt(unsigned vector, bool from_user);
 void x86_nmi(void);
 // boot/apic.c: interrupts the CPUs of the mask (never this one, even if named).
 void x86_ipi_mask(uint64_t cpus, unsigned vector);
-
-// --- boot/tsc.c: now = (rdtsc - base) * mult >> X86_CLOCK_SHIFT ---
-#define X86_CLOCK_SHIFT 32
-struct x86_clock {
-    uint64_t base;      // time stamp at monotonic 0
-    uint64_t mult;      // nanoseconds per tick, times 2^X86_CLOCK_SHIFT
-    uint64_t frequency; // Hz
-};
-extern struct x86_clock x86_clock;
 
 // --- cpu/ supplies ---
 // IDT, system-call registers, vector unit: on each CPU, after its GDT, TSS, GS base and CR4 are set.

@@ -6,6 +6,7 @@
 // the same kernel half in all; arch_aspace_fini pushes it out of every CPU before it is freed.
 
 #include "sched_priv.h"
+#include <arch/switch.h>
 #include <arch/upcall.h>
 
 void sched_set_aspace(struct arch_aspace *aspace) {

@@ -5,18 +5,10 @@
 // take another's (stealing). Timer queues' and RCU's locks are taken with no run queue locked.
 #pragma once
 
-#include <arch/percpu.h>
 #include <lib/status.h>
+#include <sched/run_queue.h>
 #include <sched/sched.h>
 
-// Levels. Normal threads use 1 … 20: a base by nice (8 … 17) and what the predictor adds (-2 … +3).
-enum {
-    LEVEL_COUNT = 32,
-    LEVEL_IDLE = 0, // SCHED_IDLE
-    LEVEL_NORMAL = 12,
-    LEVEL_NORMAL_MAX = 20,
-    LEVEL_REALTIME = 24, // FIFO and RR, to 31; within a level sorted by rt_priority
-};
 #define NORMAL_LEVELS ((1u << (LEVEL_NORMAL_MAX + 1)) - 1)
 
 #define SLICE_NORMAL 4000000ll
@@ -24,27 +16,6 @@ enum {
 #define SAMPLE_PERIOD SCHED_SAMPLE_PERIOD
 #define AGE_PERIOD 2000000ll // between looks for waiting threads
 #define AGE_LIMIT 8000000ll  // a thread of the same nice waits no longer than this behind shorter runners
-
-struct run_queue {
-    struct spinlock lock;
-    uint32_t bitmap;        // bit n: level n has threads
-    _Atomic uint32_t ready; // queued threads; read by thieves without the lock
-    struct list_node levels[LEVEL_COUNT];
-    struct thread *current; // runs here; changes under the lock
-    struct thread *idle;
-    // Of this CPU alone, its interrupts included; read at each switch.
-    _Atomic bool dpc_pending; // dpcs are listed, or another CPU asks for a pass through dpc_run_pending
-    nsec_t tick_armed;        // when the hardware timer will fire; written with interrupts off
-    nsec_t clock;             // when the last switch or sample was
-    nsec_t slice_end;         // of the current thread, if others want the CPU
-    nsec_t next_ageing;
-    nsec_t next_balance;
-    uint64_t round;   // of shares of the CPU (share.c) …
-    nsec_t round_end; // … and when the next one begins at the latest
-    unsigned cpu;
-    uint64_t switches;
-};
-extern struct run_queue run_queue PER_CPU;
 
 // --- runqueue.c, policy.c: pure data structure and arithmetic, tested on the host ---
 void run_queue_init(struct run_queue *rq, unsigned cpu, struct thread *idle);
@@ -85,8 +56,6 @@ void policy_set_level(struct thread *thread);
 void policy_learn(struct thread *thread, bool end);
 
 // --- share.c: shares of the CPU, tested on the host ---
-// The thread has run for so long.
-void share_account(struct run_queue *rq, struct thread *thread, nsec_t ran) REQUIRES(&rq->lock);
 // Has it (with `more` that is not accounted for yet) used up its part of this round?
 bool share_is_over(const struct run_queue *rq, struct thread *thread, nsec_t more) REQUIRES(&rq->lock);
 // Sets `held`, and the queued level if it is.
@@ -148,11 +117,3 @@ ALWAYS_INLINE void rcu_quiescent(unsigned cpu) {
         rcu_report();
 }
 void rcu_cpu_online(unsigned cpu);
-
-#ifdef TESSERA_DEBUG
-void lockdep_assert_none_held(struct thread *thread); // about to block
-#else
-ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) {
-    (void)thread;
-}
-#endif

@@ -19,9 +19,9 @@
 // through the switch like any other, and perhaps picks itself.
 
 #include "sched_priv.h"
-#include <arch/time.h>
 #include <arch/upcall.h>
 #include <sched/dpc.h>
+#include <sched/handoff.h>
 
 struct run_queue run_queue PER_CPU;
 
@@ -88,7 +88,7 @@ static struct thread *choose(struct run_queue *rq, struct thread *direct, nsec_t
 }
 
 // `prev` does not come back to this CPU by itself.
-static NOINLINE void switch_leave(struct thread *prev) {
+NOINLINE void switch_leave(struct thread *prev) {
     // Once on_cpu is false, `prev` may run elsewhere, die and be freed: look first.
     bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD;
     prev->leaving = false;
@@ -101,15 +101,6 @@ static NOINLINE void switch_leave(struct thread *prev) {
     arch_thread_fini(prev);
     if (prev->last_words)
         prev->last_words(prev);
-}
-
-ALWAYS_INLINE void switch_end(struct thread *prev) {
-    if (UNLIKELY(prev->leaving)) {
-        switch_leave(prev);
-        return;
-    }
-    atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
-    arch_irq_enable();
 }
 
 void switch_finish(struct thread *prev) {
@@ -162,43 +153,12 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
     if (next->aspace != prev->aspace)
         arch_aspace_switch(next->aspace);
-    switch_end(arch_thread_switch(prev, next));
+    arch_thread_load(prev, next);
+    switch_end(arch_stack_switch(prev, next));
 }
 
-// What schedule() does when the slice goes on under another thread: no choice, nothing to program, nothing to learn.
-// The CPU's part in a grace period and its deferred procedures can wait for the next way out to user mode or the next
-// sample.
 SAVES_NOTHING void schedule_direct(struct thread *next) {
-    struct thread *prev = arch_current();
-    lockdep_assert_none_held(prev);
-    struct run_queue *rq = &this_cpu(run_queue);
-    arch_irq_disable();
-    nsec_t now = arch_clock_now();
-    spin_lock(&rq->lock);
-    nsec_t ran = now - prev->run_start;
-    prev->run_time += ran;
-    if (UNLIKELY(prev->share != nullptr))
-        share_account(rq, prev, ran);
-    next->run_start = now;
-    next->slice_left = prev->slice_left - ran;
-    next->queued_level = MAX(next->level, prev->queued_level);
-    prev->switches_voluntary++;
-    rq->switches++;
-    rq->clock = now;
-    rq->current = next;
-    // What others want of this CPU goes along, whether it came before the claim or since. From here on it goes to
-    // `next`: a wish for a switch is made with the queue locked, a deferred procedure with interrupts off.
-    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & (THREAD_WORK_RESCHED | THREAD_WORK_DPC);
-    if (UNLIKELY(work != 0)) {
-        atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
-        atomic_fetch_or_explicit(&next->work, work, memory_order_relaxed);
-    }
-    spin_unlock(&rq->lock);
-    atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
-    atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
-    if (next->aspace != prev->aspace)
-        arch_aspace_switch(next->aspace);
-    switch_end(arch_thread_switch(prev, next));
+    sched_hand_over(arch_current(), next);
 }
 
 void sched_thread_start(struct thread *prev) {

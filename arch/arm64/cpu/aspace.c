@@ -12,28 +12,28 @@
 // back earlier, so what TLBs remember of dead spaces does no harm.
 //
 // `loaded` of a CPU is what ties the two sides together: the CPU itself exchanges it without a lock (the usual way,
-// "fast"), a roll-over takes it away by exchanging 0 for it, and a CPU that finds 0 goes the slow way, under the lock.
+// "fast"), a roll-over takes it away and leaves TAKEN, and a CPU that finds that goes the slow way, under the lock.
 //
 //   CPU that loads (fast)                        CPU that rolls over (lock held)
-//   reads space.asid, old = loaded    (1)        raises the generation            (3)
-//   its generation is the current one            takes v = loaded, leaves 0       (4)
-//   loaded: old → asid, if still old  (2)        keeps v's ASID out of the free ones
+//   reads space.asid                             raises the generation
+//   loaded: old → asid, if both are   (1)        takes v = loaded, leaves TAKEN   (2)
+//     of one generation                          keeps v's ASID out of the free ones
 //
-//   (2) and (4) change one variable, so one of them comes first. (2) first: (4) sees the new ASID and keeps it. (4)
-//   first: (2) fails, or (1) saw old = 0, and the CPU goes the slow way. That (1) may have seen a generation before (3)
-//   does not matter then.
+//   (1) and (2) change one variable, so one of them comes first. (1) first: (2) sees the new ASID and keeps it. (2)
+//   first: (1) finds TAKEN, whose generation no space has, and the CPU goes the slow way. What `loaded` holds otherwise
+//   is of the current generation, since each roll-over takes it away: so nobody need ask what the current one is.
 //
 // Switching to no space writes TTBR0 first and `loaded` then. A roll-over between the two keeps an ASID that nobody
 // has loaded: a waste until the next one. One after both may give the ASID to another space while this CPU's TLB still
-// knows the old one's translations: but it left 0, so the CPU flushes before it loads anything.
+// knows the old one's translations: but it left TAKEN, so the CPU flushes before it loads anything.
 //
 // Against flushes (tlb.c), which change entries, wait for that (DSB), and read space.asid: if a flush saw no ASID,
 // or one from before a roll-over, then the store of the new one came later, and behind that store the slow way has a
 // DSB before TTBR0 is written. So walks under the new ASID see the changed entries.
 #include "arm64_priv.h"
 #include "cpu/sysreg.h"
-#include <arch/mmu.h>
 #include <arch/smp.h>
+#include <arch/switch.h>
 #include <lib/assert.h>
 #include <lib/bitmap.h>
 #include <sched/spinlock.h>
@@ -42,12 +42,12 @@
 #define ASID_MAX (1ul << ASID_BITS)
 #define ASID_OF(value) ((value) & (ASID_MAX - 1))
 #define GENERATION_OF(value) ((value) & ~(ASID_MAX - 1))
-#define KERNEL_ONLY GENERATION_OF(~0ul) // in `loaded`: the empty table, ASID 0
+
+struct arm64_loaded arm64_loaded PER_CPU = {.asid = ARM64_ASID_TAKEN}; // .asid is the `loaded` of the above
 
 static struct asid_cpu {
-    _Atomic uint64_t loaded; // as arch_aspace.asid; 0: since it was loaded there was a roll-over
-    uint64_t reserved;       // under asids.lock: what the last roll-over left to this CPU
-    bool flush;              // under asids.lock: before anything is loaded
+    uint64_t reserved; // under asids.lock: what the last roll-over left to this CPU
+    bool flush;        // under asids.lock: before anything is loaded
 } asid_cpu PER_CPU;
 
 static struct {
@@ -59,23 +59,18 @@ static struct {
 
 static uint64_t empty_table[PTE_PER_TABLE] __attribute__((aligned(PAGE_SIZE)));
 
-static void ttbr0_load(paddr_t root, uint64_t asid) {
-    sysreg_write(TTBR0_EL1, root | asid << ARM64_TTBR_ASID_SHIFT);
-    isb();
-}
-
-static void load_nothing(struct asid_cpu *cpu) {
-    ttbr0_load(image_phys(empty_table), 0);
-    uint64_t old = atomic_load_explicit(&cpu->loaded, memory_order_relaxed);
-    if (old != 0) // else a roll-over has its note on us: keep it
-        atomic_compare_exchange_strong_explicit(&cpu->loaded, &old, KERNEL_ONLY, memory_order_relaxed,
-                                                memory_order_relaxed);
+// ASID 0 of the generation that this CPU is in.
+static void load_nothing(void) {
+    struct arm64_loaded *loaded = &this_cpu(arm64_loaded);
+    arm64_ttbr0_load(image_phys(empty_table), 0);
+    uint64_t old = atomic_load_explicit(&loaded->asid, memory_order_relaxed);
+    // TAKEN stays: it is a roll-over's note on us.
+    atomic_compare_exchange_strong_explicit(&loaded->asid, &old, GENERATION_OF(old), memory_order_relaxed,
+                                            memory_order_relaxed);
 }
 
 void arm64_aspace_init_cpu(void) {
-    struct asid_cpu *cpu = &this_cpu(asid_cpu);
-    atomic_store_explicit(&cpu->loaded, KERNEL_ONLY, memory_order_relaxed);
-    load_nothing(cpu);
+    load_nothing();
     __asm__ volatile("tlbi vmalle1" ::: "memory"); // what firmware left
     dsb_ish();
     isb();
@@ -97,8 +92,9 @@ static void roll_over(void) REQUIRES(&asids.lock) {
     bitmap_set(asids.used, 0);
     for (unsigned i = 0; i < arch_cpu_count(); i++) {
         struct asid_cpu *cpu = &cpu_local(asid_cpu, i);
-        uint64_t loaded = atomic_exchange_explicit(&cpu->loaded, 0, memory_order_relaxed);
-        if (loaded != 0) // else it has not switched since the last time
+        uint64_t loaded =
+            atomic_exchange_explicit(&cpu_local(arm64_loaded, i).asid, ARM64_ASID_TAKEN, memory_order_relaxed);
+        if (loaded != ARM64_ASID_TAKEN) // else it has not switched since the last time
             cpu->reserved = loaded;
         bitmap_set(asids.used, ASID_OF(cpu->reserved));
         cpu->flush = true;
@@ -144,7 +140,8 @@ static uint64_t new_asid(uint64_t old) REQUIRES(&asids.lock) {
     return generation | asid;
 }
 
-static NOINLINE uint64_t load_slow(struct asid_cpu *cpu, struct arch_aspace *aspace) {
+static uint64_t load_new(struct arch_aspace *aspace) {
+    struct asid_cpu *cpu = &this_cpu(asid_cpu);
     spin_lock(&asids.lock);
     uint64_t asid = atomic_load_explicit(&aspace->asid, memory_order_relaxed);
     if (GENERATION_OF(asid) != atomic_load_explicit(&asids.generation, memory_order_relaxed)) {
@@ -155,27 +152,15 @@ static NOINLINE uint64_t load_slow(struct asid_cpu *cpu, struct arch_aspace *asp
         cpu->flush = false;
         __asm__ volatile("tlbi vmalle1" ::: "memory");
     }
-    atomic_store_explicit(&cpu->loaded, asid, memory_order_relaxed);
+    atomic_store_explicit(&this_cpu(arm64_loaded).asid, asid, memory_order_relaxed);
     spin_unlock(&asids.lock);
     dsb_ish(); // the ASID, and the root's first entries, are seen before a walk begins
     return asid;
 }
 
-static bool load_fast(struct asid_cpu *cpu, uint64_t asid) {
-    uint64_t old = atomic_load_explicit(&cpu->loaded, memory_order_relaxed);
-    return old != 0 && GENERATION_OF(asid) == atomic_load_explicit(&asids.generation, memory_order_relaxed) &&
-           atomic_compare_exchange_strong_explicit(&cpu->loaded, &old, asid, memory_order_relaxed,
-                                                   memory_order_relaxed);
-}
-
-void arch_aspace_switch(struct arch_aspace *next) {
-    struct asid_cpu *cpu = &this_cpu(asid_cpu);
-    if (next == nullptr) {
-        load_nothing(cpu);
-        return;
-    }
-    uint64_t asid = atomic_load_explicit(&next->asid, memory_order_relaxed);
-    if (UNLIKELY(!load_fast(cpu, asid)))
-        asid = load_slow(cpu, next);
-    ttbr0_load(next->root, ASID_OF(asid));
+void arm64_aspace_load_slow(struct arch_aspace *next) {
+    if (next == nullptr)
+        load_nothing();
+    else
+        arm64_ttbr0_load(next->root, load_new(next));
 }

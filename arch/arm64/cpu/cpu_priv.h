@@ -83,7 +83,6 @@ extern uint64_t arm64_kernel_key[2];
 // --- vector state: vector.c ---
 void vector_init_cpu(void);
 void vector_first_use(void); // trap in user mode, interrupts off
-void vector_switch(struct arch_thread *prev, struct arch_thread *next);
 MUST_USE status_t vector_clone(struct arch_thread *child);
 void vector_drop(struct arch_thread *thread); // forgets the state of the current thread
 void vector_free(struct arch_thread *thread); // of a thread that will not run again
@@ -97,6 +96,5 @@ bool idregs_emulate(struct arch_frame *frame, uint64_t esr);
 
 // --- user mode's pointer authentication keys: pauth.c. The instruction key A is loaded by vectors.S ---
 void pauth_init_cpu(void);
-void pauth_switch(struct arch_thread *prev, struct arch_thread *next);
 void pauth_reset(void); // new keys for the current thread
 void pauth_clone(struct arch_thread *child);

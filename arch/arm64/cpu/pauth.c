@@ -12,7 +12,7 @@
 #include "arm64_priv.h"
 #include "cpu/cpu_priv.h"
 #include "cpu/sysreg.h"
-#include <arch/percpu.h>
+#include <arch/switch.h>
 #include <lib/random.h>
 #include <lib/status.h>
 #include <lib/string.h>
@@ -34,11 +34,7 @@
 #define SCTLR_ENIA (1ul << 31)
 #define SCTLR_SWITCHED (SCTLR_ENDB | SCTLR_ENDA | SCTLR_ENIB)
 
-struct pauth_cpu {
-    uint64_t keys_id; // whose keys the registers hold; 0: nobody's
-    uint64_t off;     // the bits of SCTLR_SWITCHED that are clear
-};
-static struct pauth_cpu pauth_cpu PER_CPU;
+static uint64_t switched_off PER_CPU; // the bits of SCTLR_SWITCHED that are clear
 static _Atomic uint64_t last_keys_id;
 
 static bool available(void) {
@@ -61,28 +57,21 @@ static void keys_load(const struct pauth_keys *keys) {
 }
 
 // The return to user mode synchronises. Interrupts off, or the current thread's.
-static void thread_load(const struct arch_thread *thread) {
-    struct pauth_cpu *cpu = &this_cpu(pauth_cpu);
+void arm64_keys_load(const struct arch_thread *thread) {
     keys_load(&thread->keys);
-    cpu->keys_id = thread->keys_id;
+    this_cpu(arm64_loaded).keys_id = thread->keys_id;
     uint64_t off = thread->keys_off & SCTLR_SWITCHED;
-    if (off == cpu->off)
+    if (off == this_cpu(switched_off))
         return;
     sysreg_write(SCTLR_EL1, (sysreg_read(SCTLR_EL1) | SCTLR_SWITCHED) & ~off);
-    cpu->off = off;
-}
-
-void pauth_switch(struct arch_thread *prev, struct arch_thread *next) {
-    (void)prev;
-    if (next->keys_id != 0 && next->keys_id != this_cpu(pauth_cpu).keys_id)
-        thread_load(next);
+    this_cpu(switched_off) = off;
 }
 
 // The current thread's keys or switches changed: others that had the same number keep theirs.
 static void changed(struct arch_thread *thread) {
     thread->keys_id = atomic_fetch_add_explicit(&last_keys_id, 1, memory_order_relaxed) + 1;
     unsigned long irq = arch_irq_save();
-    thread_load(thread);
+    arm64_keys_load(thread);
     arch_irq_restore(irq);
 }
 
@@ -164,5 +153,6 @@ long pauth_get_enabled(void) {
 void pauth_init_cpu(void) {
     if (arm64_features.pauth)
         sysreg_write(SCTLR_EL1, sysreg_read(SCTLR_EL1) | SCTLR_SWITCHED);
-    this_cpu(pauth_cpu) = (struct pauth_cpu){};
+    this_cpu(arm64_loaded).keys_id = 0;
+    this_cpu(switched_off) = 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// The switch from one kernel stack to another. The caller (thread.c) has told the compiler that every register is lost,
-// so only frame pointer, return address and stack pointer are exchanged, and the current thread (SP_EL0).
+// The switch from one kernel stack to another. The caller (port/switch.h) has told the compiler that every register is
+// lost, so only frame pointer, return address and stack pointer are exchanged.
 #include "cpu/asm.h"
 
 // struct thread *arm64_switch_stacks(struct thread *prev, struct thread *next)
@@ -18,7 +18,6 @@ arm64_switch_stacks:
     str x9, [x0, #THREAD_STACK_POINTER]
     ldr x9, [x1, #THREAD_STACK_POINTER]
     mov sp, x9
-    msr sp_el0, x1
     ldp x29, x30, [sp], #16
     hint #29 // autiasp
     ret

@@ -5,6 +5,7 @@
 #include "cpu/cpu_priv.h"
 #include "cpu/sysreg.h"
 #include <arch/cpu.h>
+#include <arch/switch.h>
 #include <arch/upcall.h>
 #include <lib/assert.h>
 #include <lib/status.h>
@@ -53,31 +54,6 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
     *arch_of(thread) = initial(thread, stack);
     *arch_work_of(thread) = 0;
     sysreg_write(SP_EL0, thread);
-}
-
-// A call that every other register is lost in: what the compiler needs of them afterwards it keeps on the stack.
-ALWAYS_INLINE struct thread *switch_stacks(struct thread *prev, struct thread *next) {
-    register struct thread *from __asm__("x0") = prev;
-    register struct thread *to __asm__("x1") = next;
-    __asm__ volatile("bl arm64_switch_stacks"
-                     : "+r"(from), "+r"(to)
-                     :
-                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
-                       "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "cc",
-                       "memory");
-    return from;
-}
-
-SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
-    struct arch_thread *from = arch_of(prev), *to = arch_of(next);
-    // The user's cache maintenance (SCTLR.UCI) is finished here, though its DSB may be executed on another CPU.
-    dsb_ish();
-    from->tls = sysreg_read(TPIDR_EL0);
-    sysreg_write(TPIDR_EL0, to->tls);
-    vector_switch(from, to);
-    if (arm64_features.pauth)
-        pauth_switch(from, to);
-    return switch_stacks(prev, next);
 }
 
 void arch_thread_fini(struct thread *thread) {

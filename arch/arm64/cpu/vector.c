@@ -3,18 +3,22 @@
 //
 // The kernel never uses these registers, so while a thread runs they are its own, in the kernel too. A thread starts
 // without an area and with CPACR_EL1.FPEN trapping user mode; its first vector instruction traps and gets it an area.
-// From then on its state is saved at each switch away and loaded at each switch back, unless the registers still hold
-// it. Threads that never touch the unit, kernel threads among them, pay one compare a switch.
 //
-// Who owns the registers: `owner` of a CPU is the last thread whose state was loaded there, and fpu_cpu of a thread the
-// last CPU where its state was. The registers hold a thread's state if both agree. The saved copy is always
-// current once a thread has been switched away from, so nobody ever has to ask another CPU for it.
+// Saving and loading them takes more instructions than the rest of a switch, and many threads do not use them between
+// two switches. So a switch away saves only if the unit was on, and a switch back leaves it off if the thread
+// did well without it lately: the next use traps and loads the state. Each such trap makes the next VECTOR_TURNS
+// switches load the state at once (arch_thread.vector_turns), so that a thread that always uses the unit traps rarely.
+//
+// The unit is on: the registers are the current thread's. It is off: nobody's copy in memory is older than what
+// registers hold, so nobody ever has to ask another CPU for it. The registers of a CPU still hold what its
+// `vector_owner`, the last thread whose state was loaded there, had when it was switched away from, if the thread's
+// fpu_cpu, the last CPU where its state was, agrees.
 #include "cpu/vector.h"
 #include "cpu/cpu_priv.h"
 #include "cpu/sysreg.h"
 #include <abi/signal.h>
 #include <arch/cpu.h>
-#include <arch/percpu.h>
+#include <arch/switch.h>
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
 #include <lib/status.h>
@@ -36,11 +40,8 @@
 #define ESR_FLOAT_UNDERFLOW 8u
 #define ESR_FLOAT_INEXACT 16u
 
-struct vector_cpu {
-    struct arch_thread *owner;
-    bool off; // UNIT_OFF
-};
-static struct vector_cpu vector_cpu PER_CPU;
+#define VECTOR_TURNS 128
+#define VECTOR_TURNS_ALL UINT32_MAX // while the kernel itself works on the registers
 
 // What a thread's first use finds: zeros throughout.
 static const struct vector_state initial_state;
@@ -48,39 +49,50 @@ static const struct vector_state initial_state;
 // The return to user mode synchronises, and the kernel may use the registers either way.
 static void unit_on(void) {
     sysreg_write(CPACR_EL1, UNIT_ON);
-    this_cpu(vector_cpu).off = false;
+    this_cpu(arm64_loaded).vector_off = false;
 }
 
 static void unit_off(void) {
     sysreg_write(CPACR_EL1, UNIT_OFF);
-    this_cpu(vector_cpu).off = true;
+    this_cpu(arm64_loaded).vector_off = true;
 }
 
-// Called at each switch, interrupts off.
-void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
-    struct vector_cpu *cpu = &this_cpu(vector_cpu);
-    if (prev->fpu != nullptr)
-        vector_registers_save(prev->fpu);
-    if (next->fpu == nullptr) {
-        if (!cpu->off)
-            unit_off();
-        return;
-    }
-    if (cpu->off)
-        unit_on();
+// The registers become those of the thread, which runs here now or will. Interrupts off.
+static void registers_become(struct arch_thread *thread, const struct vector_state *state) {
+    struct arm64_loaded *loaded = &this_cpu(arm64_loaded);
     int32_t self = (int32_t)arch_cpu_id();
-    if (cpu->owner == next && next->fpu_cpu == self)
+    if (loaded->vector_off)
+        unit_on();
+    if (state == thread->fpu && loaded->vector_owner == thread && thread->fpu_cpu == self)
         return;
-    vector_registers_load(next->fpu);
-    cpu->owner = next;
-    next->fpu_cpu = self;
+    vector_registers_load(state);
+    loaded->vector_owner = thread;
+    thread->fpu_cpu = self;
 }
 
-// Makes the registers those of the current thread, which has just got its area. Interrupts off.
-static void registers_take(struct arch_thread *thread) {
-    this_cpu(vector_cpu).owner = thread;
-    thread->fpu_cpu = (int32_t)arch_cpu_id();
-    unit_on();
+// Of arch_thread_load: the unit is on, or shall be.
+void arm64_vector_switch(struct arch_thread *prev, struct arch_thread *next) {
+    if (!this_cpu(arm64_loaded).vector_off) {
+        vector_registers_save(prev->fpu);
+        if (prev->vector_turns != 0)
+            prev->vector_turns--;
+    }
+    if (next->vector_turns != 0)
+        registers_become(next, next->fpu);
+    else if (!this_cpu(arm64_loaded).vector_off)
+        unit_off();
+}
+
+// The registers hold the current thread's state from here to registers_let_go, even if it blocks meanwhile.
+static void registers_hold(struct arch_thread *thread) {
+    unsigned long irq = arch_irq_save();
+    thread->vector_turns = VECTOR_TURNS_ALL;
+    registers_become(thread, thread->fpu);
+    arch_irq_restore(irq);
+}
+
+static void registers_let_go(struct arch_thread *thread) {
+    thread->vector_turns = VECTOR_TURNS;
 }
 
 static bool attach(struct arch_thread *thread) {
@@ -90,22 +102,28 @@ static bool attach(struct arch_thread *thread) {
 
 void vector_first_use(void) {
     struct arch_thread *thread = arch_of(arch_current());
-    if (thread->fpu == nullptr && !attach(thread)) {
+    const struct vector_state *state = thread->fpu;
+    if (state == nullptr && !attach(thread)) {
         arch_irq_enable();
         trap_user_exception(SIGKILL, 0, 0, 0, 0);
         return;
     }
-    registers_take(thread);
-    vector_registers_load(&initial_state);
+    thread->vector_turns = VECTOR_TURNS;
+    registers_become(thread, state != nullptr ? state : &initial_state);
 }
 
-// The parent's registers are live: they are stored straight into the child's area.
+// The parent's registers, if they are live, are stored straight into the child's area.
 status_t vector_clone(struct arch_thread *child) {
-    if (arch_of(arch_current())->fpu == nullptr)
+    const struct arch_thread *self = arch_of(arch_current());
+    if (self->fpu == nullptr)
         return 0;
     if (!attach(child))
         return -ENOMEM;
-    vector_registers_save(child->fpu);
+    child->vector_turns = self->vector_turns;
+    if (this_cpu(arm64_loaded).vector_off)
+        memcpy(child->fpu, self->fpu, sizeof(struct vector_state));
+    else
+        vector_registers_save(child->fpu);
     return 0;
 }
 
@@ -114,6 +132,7 @@ void vector_free(struct arch_thread *thread) {
         arch_vector_area_free(thread->fpu, sizeof(struct vector_state));
     thread->fpu = nullptr;
     thread->fpu_cpu = -1;
+    thread->vector_turns = 0;
 }
 
 // Interrupts off.
@@ -125,13 +144,18 @@ void vector_drop(struct arch_thread *thread) {
 }
 
 status_t vector_store_user(struct vector_record __user *to) {
-    if (arch_of(arch_current())->fpu == nullptr)
+    struct arch_thread *thread = arch_of(arch_current());
+    if (thread->fpu == nullptr)
         return clear_user_partial(to, sizeof(*to)) == 0 ? 0 : -EFAULT;
-    uint64_t control = sysreg_read(FPCR_EL0) << 32 | sysreg_read(FPSR_EL0);
     uintptr_t at = (uintptr_t)to;
-    if (!user_range_ok(at, sizeof(*to)) || put_user(control, (uint64_t __user *)at) != 0)
+    if (!user_range_ok(at, sizeof(*to)))
         return -EFAULT;
-    return vector_registers_store_user((void *)(at + offsetof(struct vector_record, v))) ? 0 : -EFAULT;
+    registers_hold(thread);
+    uint64_t control = sysreg_read(FPCR_EL0) << 32 | sysreg_read(FPSR_EL0);
+    bool done = put_user(control, (uint64_t __user *)at) == 0 &&
+                vector_registers_store_user((void *)(at + offsetof(struct vector_record, v)));
+    registers_let_go(thread);
+    return done ? 0 : -EFAULT;
 }
 
 // There is no area yet, and none is needed for zeros: the first use will find those.
@@ -147,23 +171,25 @@ static status_t load_first(const struct vector_record __user *from) {
     struct vector_state *state = thread->fpu;
     *state = (struct vector_state){.fpsr = record.fpsr, .fpcr = record.fpcr};
     memcpy(state->v, record.v, sizeof(state->v));
-    unsigned long irq = arch_irq_save();
-    registers_take(thread);
-    vector_registers_load(state);
-    arch_irq_restore(irq);
+    registers_hold(thread);
+    registers_let_go(thread);
     return 0;
 }
 
 status_t vector_load_user(const struct vector_record __user *from) {
+    struct arch_thread *thread = arch_of(arch_current());
     uintptr_t at = (uintptr_t)from;
     uint64_t control;
-    if (arch_of(arch_current())->fpu == nullptr)
+    if (thread->fpu == nullptr)
         return load_first(from);
-    if (!user_range_ok(at, sizeof(*from)) || get_user(control, (const uint64_t __user *)at) != 0 ||
-        !vector_registers_load_user((const void *)(at + offsetof(struct vector_record, v))))
+    if (!user_range_ok(at, sizeof(*from)) || get_user(control, (const uint64_t __user *)at) != 0)
         return -EFAULT;
-    vector_control_load((uint32_t)control, (uint32_t)(control >> 32));
-    return 0;
+    registers_hold(thread);
+    bool done = vector_registers_load_user((const void *)(at + offsetof(struct vector_record, v)));
+    if (done)
+        vector_control_load((uint32_t)control, (uint32_t)(control >> 32));
+    registers_let_go(thread);
+    return done ? 0 : -EFAULT;
 }
 
 int vector_float_code(uint64_t esr) {
@@ -183,5 +209,5 @@ int vector_float_code(uint64_t esr) {
 void vector_init_cpu(void) {
     unit_off();
     isb();
-    this_cpu(vector_cpu).owner = nullptr;
+    this_cpu(arm64_loaded).vector_owner = nullptr;
 }

@@ -14,13 +14,6 @@
 
 struct arm64_clock arm64_clock;
 
-// The barrier keeps the counter from being read before what comes before it: another CPU must never be shown to have
-// done something before it was asked to.
-static uint64_t read_counter(void) {
-    isb();
-    return sysreg_read(CNTVCT_EL0);
-}
-
 void clock_init(void) {
     uint64_t frequency = sysreg_read(CNTFRQ_EL0);
     if (frequency < FREQUENCY_LEAST)
@@ -28,11 +21,6 @@ void clock_init(void) {
               (unsigned long long)frequency);
     arm64_clock.frequency = frequency;
     arm64_clock.mult = (NSEC_PER_SEC << ARM64_CLOCK_SHIFT) / frequency;
-    arm64_clock.base = read_counter();
+    arm64_clock.base = arm64_counter();
     klog(LOG_INFO, "clock: %llu kHz", (unsigned long long)frequency / 1000);
-}
-
-nsec_t arch_clock_now(void) {
-    uint64_t ticks = read_counter() - arm64_clock.base;
-    return (nsec_t)((unsigned __int128)ticks * arm64_clock.mult >> ARM64_CLOCK_SHIFT);
 }

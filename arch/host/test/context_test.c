@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Two threads of the host port play ping-pong with the thread of main().
 #include <arch/cpu.h>
-#include <arch/thread.h>
+#include <arch/switch.h>
 #include <arch/time.h>
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
@@ -16,6 +16,11 @@ static struct thread *thread(int i) {
     return (struct thread *)(void *)&threads[i];
 }
 
+static struct thread *switch_to(struct thread *self, struct thread *next) {
+    arch_thread_load(self, next);
+    return arch_stack_switch(self, next);
+}
+
 void sched_timer_interrupt(bool from_user) {
     timer_interrupts++;
 }
@@ -26,7 +31,7 @@ void sched_thread_start(struct thread *prev) {
         char on_stack[512];
         memset(on_stack, self, sizeof(on_stack));
         rounds[self]++;
-        arch_thread_switch(arch_current(), thread((self + 1) % 3));
+        switch_to(arch_current(), thread((self + 1) % 3));
         if (on_stack[100] != self)
             rounds[self] = -1000;
     }
@@ -37,7 +42,7 @@ int main(void) {
     arch_thread_init(thread(1), nullptr);
     arch_thread_init(thread(2), nullptr);
     for (int i = 0; i < 100; i++) {
-        struct thread *last = arch_thread_switch(thread(0), thread(1));
+        struct thread *last = switch_to(thread(0), thread(1));
         if (last != thread(2))
             rounds[0] = -1;
     }

@@ -83,9 +83,7 @@ void arch_aspace_init(struct arch_aspace *aspace, paddr_t root);
 // On return no CPU has it loaded, so its tables may be freed. No thread runs in it any more; CPUs that run kernel
 // threads may have kept it. Interrupts on.
 void arch_aspace_fini(struct arch_aspace *aspace);
-// Loads `next` on this CPU (at once if it is loaded already); nullptr, for a kernel thread: any kernel-only space will
-// do, what is loaded may stay. Interrupts off. Uses PCID/ASID so that nothing is flushed that need not be.
-void arch_aspace_switch(struct arch_aspace *next);
+// Loading one: arch_aspace_switch, arch/switch.h.
 
 // --- TLB ---
 // Make all CPUs forget [start, end) of a user address space (nullptr: of the kernel). Returns when they have.

@@ -13,12 +13,12 @@ struct thread;
 struct arch_frame;  // user registers, defined by the port
 struct arch_thread; // embedded in struct thread as `arch`, defined by the port
 
-#include <port/thread.h> // also SAVES_NOTHING: see arch_thread_switch
+#include <port/thread.h> // also SAVES_NOTHING: see below
 
 // The running thread. One load.
 ALWAYS_INLINE struct thread *arch_current(void);
 
-// Prepares a thread that has never run so that the first arch_thread_switch to it calls
+// Prepares a thread that has never run so that the first switch to it calls
 // sched_thread_start(), a generic up-call, on its own stack [stack, stack + KERNEL_STACK_SIZE).
 void arch_thread_init(struct thread *thread, void *stack);
 // Makes the caller, which runs on the boot stack (or a secondary CPU's idle stack), this thread: from now on it is
@@ -26,12 +26,9 @@ void arch_thread_init(struct thread *thread, void *stack);
 void arch_thread_adopt(struct thread *thread, void *stack);
 // Frees the vector state, if any. The thread will not run again.
 void arch_thread_fini(struct thread *thread);
-// Switches kernel stacks, vector state (only of threads that used it) and TLS base; makes `next`
-// arch_current(). Returns the thread that ran on this CPU just before, when `prev` runs again.
-// Interrupts off. Address spaces are switched by the caller (arch/mmu.h).
+// The switch itself is inline: arch/switch.h.
 // SAVES_NOTHING: the port's word, if it has one, for a function that saves no register for its caller. The switch loses
-// them all, so whoever calls it keeps what it needs, once, instead of each function on the way saving the same ones.
-SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next);
+// them all, so whoever calls a function that switches keeps what it needs, once, instead of each on the way.
 
 // --- user registers ---
 // The frame of a thread that came from (or will go to) user mode.

@@ -2,10 +2,10 @@
 // Clock and timer hardware.
 #pragma once
 
-#include <lib/types.h>
+#include <port/time.h>
 
 // Nanoseconds since boot, monotonic, the same on all CPUs. Any context. A few instructions.
-nsec_t arch_clock_now(void);
+ALWAYS_INLINE nsec_t arch_clock_now(void);
 // Programs this CPU's one-shot timer: an interrupt (sched_timer_interrupt) at or soon after
 // `deadline` on that clock; a past one fires at once; NSEC_NEVER stops it. Interrupts off.
 void arch_timer_set(nsec_t deadline);

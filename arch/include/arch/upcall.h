@@ -13,7 +13,7 @@ struct thread;
 // Another CPU, on its own idle stack. Interrupts off. kernel/init.
 [[noreturn]] void secondary_main(unsigned cpu);
 
-// First code of a new thread, interrupts off, `prev` as from arch_thread_switch. kernel/sched.
+// First code of a new thread, interrupts off, `prev` as from arch_stack_switch. kernel/sched.
 [[noreturn]] void sched_thread_start(struct thread *prev);
 // This CPU's timer fired; an IPI came. Interrupt context, interrupts off. `from_user`: user mode was
 // interrupted (the sample that splits CPU time into user and system). kernel/sched.

@@ -163,8 +163,3 @@ void clock_init(void) {
     x86_clock.base = tsc_read();
     x86_clock.mult = quotient;
 }
-
-nsec_t arch_clock_now(void) {
-    uint64_t ticks = tsc_read() - x86_clock.base;
-    return (nsec_t)((unsigned __int128)ticks * x86_clock.mult >> X86_CLOCK_SHIFT);
-}

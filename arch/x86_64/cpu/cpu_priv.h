@@ -132,31 +132,11 @@ ALWAYS_INLINE _Atomic uint32_t *work_of(struct thread *thread) {
 
 // --- vector state: vector.c ---
 extern uint32_t vector_area_size;               // bytes of an XSAVE area here
-extern uint32_t vector_features;                // XCR0's low half, the other is 0; 3 if there is no XSAVE
-extern bool vector_optimised;                   // XSAVEOPT is there
 void vector_init(void);                         // once
 void vector_init_cpu(void);                     // each CPU
 void vector_first_use(void);                    // #NM in user mode
 bool vector_attach(struct arch_thread *thread); // gives it an area with initial values; false: no memory
-struct vector_cpu {
-    struct arch_thread *owner; // whose state was loaded here last
-    bool off;                  // CR0.TS is set
-};
-extern struct vector_cpu vector_cpu; // PER_CPU
-void vector_switch_slow(struct arch_thread *prev, struct arch_thread *next);
-// Called at each switch, interrupts off.
-ALWAYS_INLINE void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
-    if (UNLIKELY(prev->fpu == nullptr) || UNLIKELY(next->fpu == nullptr) || UNLIKELY(!vector_optimised)) {
-        vector_switch_slow(prev, next);
-        return;
-    }
-    // prev has used the unit: so it is on, and the registers are prev's.
-    uint32_t features = vector_features;
-    __asm__ volatile("xsaveopt64 (%0)\n\txrstor64 (%1)" ::"r"(prev->fpu), "r"(next->fpu), "a"(features), "d"(0)
-                     : "memory");
-    this_cpu(vector_cpu).owner = next;
-    next->fpu_cpu = (int32_t)arch_cpu_id();
-}
+void vector_switch(struct arch_thread *prev, struct arch_thread *next); // in general; interrupts off
 MUST_USE status_t vector_clone(struct arch_thread *child);
 void vector_drop(struct arch_thread *thread); // forgets the state of the current thread
 // The current thread's state to and from a signal frame; -EFAULT if the user memory is bad. load may refuse

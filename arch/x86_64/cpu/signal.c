@@ -9,6 +9,7 @@
 // user's: selectors and privileged flags are replaced, the state image is checked by the processor while it is loaded.
 #include "cpu/cpu_priv.h"
 #include "cpu/user_window.h"
+#include "x86_64_priv.h"
 #include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <arch/uaccess.h>
@@ -76,7 +77,7 @@ static status_t state_push(uintptr_t at) {
         return status;
     user_window_open();
     USER_WINDOW_PUT(at, TRAILER_OFFSET, (uint64_t)(vector_area_size + 4) << 32 | FP_MAGIC1, bad);
-    USER_WINDOW_PUT(at, TRAILER_OFFSET + 8, vector_features, bad);
+    USER_WINDOW_PUT(at, TRAILER_OFFSET + 8, x86_vector_features, bad);
     USER_WINDOW_PUT(at, TRAILER_OFFSET + 16, vector_area_size, bad);
     for (unsigned i = 24; i < sizeof(struct state_trailer); i += 8)
         USER_WINDOW_PUT(at + i, TRAILER_OFFSET, 0, bad);
@@ -195,7 +196,7 @@ static status_t state_features(uintptr_t at, uint64_t *features) {
     if (get_user(magic2, (const uint32_t __user *)(at + trailer.state_size)) != 0)
         return -EFAULT;
     if (magic2 == FP_MAGIC2)
-        *features = trailer.features & vector_features;
+        *features = trailer.features & x86_vector_features;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Signal frames: laid out as Linux does, given back unchanged, and harmless whatever a program writes into them.
 #include "cpu/cpu_priv.h"
+#include "x86_64_priv.h"
 #include <arch/cpu.h>
 #include <arch/uaccess.h>
 #include <arch/upcall.h>
@@ -97,7 +98,7 @@ static void state_fake(uint64_t reserved) {
     words[24 / 4] = 0x1f80;
     words[464 / 4] = 0x46505853;
     words[468 / 4] = vector_area_size + 4;
-    words[472 / 4] = (uint32_t)vector_features;
+    words[472 / 4] = (uint32_t)x86_vector_features;
     words[480 / 4] = vector_area_size;
     words[vector_area_size / 4] = 0x46505845;
     memset(test_user.data + 520, (int)(reserved & 0xff), 56);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-// The switch from one kernel stack to another. The caller (thread.c) has told the compiler that every register is lost,
+// The switch from one kernel stack to another. The caller (port/switch.h) has told the compiler that every register is lost,
 // so only the frame pointer and the stack pointer are exchanged.
 #include "cpu/asm.h"
 
-// struct thread *x86_switch_stacks(struct thread *prev, struct thread *next)
-// Returns, on the stack of next, the thread given as prev by whoever switched to it.
+// In: rdi = prev, rsi = next. Out, on the stack of next: rdi = the thread given as prev by whoever switched to it.
 FUNCTION x86_switch_stacks
     pushq %rbp
     movq %rsp, THREAD_STACK_POINTER(%rdi)
     movq THREAD_STACK_POINTER(%rsi), %rsp
     popq %rbp
-    movq %rdi, %rax
     ret
 END x86_switch_stacks
 

@@ -51,25 +51,16 @@ static void user_gs_base_write(uint64_t base) {
         write_msr(MSR_KERNEL_GS_BASE, base);
 }
 
-static void segment_bases_switch(struct arch_thread *prev, struct arch_thread *next) {
-    if (LIKELY(x86_features.fsgsbase)) { // asked once: this is on the path of every switch
-        uint64_t fs, gs;
-        __asm__ volatile("rdfsbase %0\n\tswapgs\n\trdgsbase %1" : "=r"(fs), "=r"(gs));
-        if (next->gs_base != gs)
-            __asm__ volatile("wrgsbase %0" ::"r"(next->gs_base) : "memory");
-        __asm__ volatile("swapgs" ::: "memory");
-        if (next->fs_base != fs)
-            __asm__ volatile("wrfsbase %0" ::"r"(next->fs_base) : "memory");
-        prev->fs_base = fs;
-        prev->gs_base = gs;
-        return;
-    }
-    prev->fs_base = fs_base_read();
-    if (next->fs_base != prev->fs_base)
+void x86_thread_load_slow(struct arch_thread *prev, struct arch_thread *next) {
+    if (x86_features.fsgsbase) {
+        x86_segment_bases_switch(prev, next);
+    } else {
+        prev->fs_base = fs_base_read();
         fs_base_write(next->fs_base);
-    prev->gs_base = user_gs_base_read();
-    if (next->gs_base != prev->gs_base)
+        prev->gs_base = user_gs_base_read();
         user_gs_base_write(next->gs_base);
+    }
+    vector_switch(prev, next);
 }
 
 // --- switch ---
@@ -91,25 +82,6 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
     *arch_work_of(thread) = 0;
     this_cpu(x86_tss).rsp[0] = arch_of(thread)->stack_top;
     x86_gs_current = thread;
-}
-
-// A call that every other register is lost in: what the compiler needs of them afterwards it keeps on the stack.
-ALWAYS_INLINE struct thread *switch_stacks(struct thread *prev, struct thread *next) {
-    struct thread *last;
-    __asm__ volatile("call x86_switch_stacks"
-                     : "=a"(last), "+D"(prev), "+S"(next)
-                     :
-                     : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
-    return last;
-}
-
-SAVES_NOTHING struct thread *arch_thread_switch(struct thread *prev, struct thread *next) {
-    struct arch_thread *from = arch_of(prev), *to = arch_of(next);
-    segment_bases_switch(from, to);
-    vector_switch(from, to);
-    this_cpu(x86_tss).rsp[0] = to->stack_top;
-    x86_gs_current = next;
-    return switch_stacks(prev, next);
 }
 
 void arch_thread_fini(struct thread *thread) {

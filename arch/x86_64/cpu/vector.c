@@ -6,9 +6,11 @@
 // state is saved at each switch away and loaded at each switch back, unless the registers still hold it. Threads that
 // never touch the unit, kernel threads among them, pay one compare a switch.
 //
-// Who owns the registers: `owner` of a CPU is the last thread whose state was loaded there, and fpu_cpu of a thread the
-// last CPU where its state was. The registers hold a thread's state if both agree. The saved copy is always
-// current once a thread has been switched away from, so nobody ever has to ask another CPU for it.
+// Who owns the registers: when a thread with a state is followed by one without, it becomes the CPU's `owner`, and the
+// CPU its fpu_cpu. If it comes back there before anybody else's state did, the registers still hold its own: both
+// agree. fpu_cpu is -1 from when its state is loaded, anywhere. The saved copy is always current once a thread has been
+// switched away from, so nobody ever has to ask another CPU for it. The usual switch, from one thread with a state to
+// another, looks at none of this: x86_vector_exchange in port/switch.h.
 #include "cpu/cpu_priv.h"
 #include "x86_64_priv.h"
 #include <arch/cpu.h>
@@ -29,10 +31,13 @@
 enum { SIGKILL = 9 };
 
 uint32_t vector_area_size;
-uint32_t vector_features;
-bool vector_optimised;
+uint32_t x86_vector_features; // XCR0's low half, the other is 0; 3 if there is no XSAVE
+bool x86_has_short_switch;
 
-struct vector_cpu vector_cpu PER_CPU;
+static struct vector_cpu {
+    struct arch_thread *owner; // whose state the registers had when they were left to one that has none
+    bool off;                  // CR0.TS is set
+} vector_cpu PER_CPU;
 
 // What the registers are after reset: the legacy part of an area and an empty header.
 static const struct {
@@ -55,17 +60,17 @@ static void unit_off(void) {
 }
 
 static void area_save(void *area) {
-    if (vector_optimised)
-        __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
+    if (x86_features.xsaveopt)
+        __asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(x86_vector_features), "d"(0) : "memory");
     else if (x86_features.xsave)
-        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(x86_vector_features), "d"(0) : "memory");
     else
         __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 }
 
 static void area_load(const void *area) {
     if (x86_features.xsave)
-        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(vector_features), "d"(0) : "memory");
+        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(x86_vector_features), "d"(0) : "memory");
     else
         __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
@@ -74,10 +79,14 @@ void vector_reset(void) {
     area_load(&initial_area);
 }
 
-void vector_switch_slow(struct arch_thread *prev, struct arch_thread *next) {
+void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
     struct vector_cpu *cpu = &this_cpu(vector_cpu);
-    if (prev->fpu != nullptr)
+    int32_t self = (int32_t)arch_cpu_id();
+    if (prev->fpu != nullptr) {
         area_save(prev->fpu);
+        cpu->owner = prev;
+        prev->fpu_cpu = self;
+    }
     if (next->fpu == nullptr) {
         if (!cpu->off)
             unit_off();
@@ -85,18 +94,14 @@ void vector_switch_slow(struct arch_thread *prev, struct arch_thread *next) {
     }
     if (cpu->off)
         unit_on();
-    int32_t self = (int32_t)arch_cpu_id();
-    if (cpu->owner == next && next->fpu_cpu == self)
-        return;
-    area_load(next->fpu);
-    cpu->owner = next;
-    next->fpu_cpu = self;
+    if (cpu->owner != next || next->fpu_cpu != self)
+        area_load(next->fpu);
+    next->fpu_cpu = -1;
 }
 
 // Makes the registers those of the current thread, which has just got its area. Interrupts off.
-static void registers_take(struct arch_thread *thread) {
-    this_cpu(vector_cpu).owner = thread;
-    thread->fpu_cpu = (int32_t)arch_cpu_id();
+static void registers_take(void) {
+    this_cpu(vector_cpu).owner = nullptr;
     unit_on();
 }
 
@@ -117,7 +122,7 @@ void vector_first_use(void) {
         trap_user_exception(SIGKILL, 0, 0, TRAP_NO_VECTOR_UNIT, 0);
         return;
     }
-    registers_take(thread);
+    registers_take();
     vector_reset();
 }
 
@@ -128,7 +133,7 @@ status_t vector_clone(struct arch_thread *child) {
     if (!vector_attach(child))
         return -ENOMEM;
     if (x86_features.xsave)
-        __asm__ volatile("xsave64 (%0)" ::"r"(child->fpu), "a"(vector_features), "d"(0) : "memory");
+        __asm__ volatile("xsave64 (%0)" ::"r"(child->fpu), "a"(x86_vector_features), "d"(0) : "memory");
     else
         area_save(child->fpu);
     return 0;
@@ -141,6 +146,7 @@ void vector_drop(struct arch_thread *thread) {
     arch_vector_area_free(thread->fpu, vector_area_size);
     thread->fpu = nullptr;
     thread->fpu_cpu = -1;
+    this_cpu(vector_cpu).owner = nullptr;
     unit_off();
 }
 
@@ -153,7 +159,7 @@ void vector_drop(struct arch_thread *thread) {
                  : bad)
 
 status_t vector_store_user(void __user *area) {
-    uint64_t features = vector_features;
+    uint64_t features = x86_vector_features;
     if (!user_range_ok((uintptr_t)area, vector_area_size))
         return -EFAULT;
     if (x86_features.xsave)
@@ -173,7 +179,7 @@ status_t vector_load_user(const void __user *area, uint64_t features) {
         if (!vector_attach(thread))
             return -ENOMEM;
         unsigned long irq = arch_irq_save();
-        registers_take(thread);
+        registers_take();
         arch_irq_restore(irq);
     }
     vector_reset(); // what the frame leaves out
@@ -188,22 +194,22 @@ bad:
 }
 
 void vector_init(void) {
-    vector_optimised = x86_features.xsaveopt;
+    x86_has_short_switch = x86_features.xsaveopt && x86_features.fsgsbase;
     vector_area_size = LEGACY_SIZE;
-    vector_features = 3;
+    x86_vector_features = 3;
     if (!x86_features.xsave)
         return;
     struct cpuid_result supported = cpuid(0xd, 0);
     // x87, SSE, AVX, AVX-512 (three components, all or none).
-    vector_features = supported.a & 0xe7;
-    if ((vector_features & 0xe4) != 0xe4)
-        vector_features &= 7;
+    x86_vector_features = supported.a & 0xe7;
+    if ((x86_vector_features & 0xe4) != 0xe4)
+        x86_vector_features &= 7;
 }
 
 void vector_init_cpu(void) {
     write_cr4(read_cr4() | CR4_FXSR | CR4_XMM_EXCEPTIONS | (x86_features.xsave ? CR4_XSAVE : 0));
     if (x86_features.xsave) {
-        __asm__ volatile("xsetbv" ::"c"(0), "a"(vector_features), "d"(0));
+        __asm__ volatile("xsetbv" ::"c"(0), "a"(x86_vector_features), "d"(0));
         vector_area_size = cpuid(0xd, 0).b; // for what is enabled
     }
     write_cr0((read_cr0() & ~CR0_EM) | CR0_MP | CR0_NE);

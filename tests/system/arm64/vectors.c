@@ -133,6 +133,26 @@ static void children(void) {
 
 // --- signals ---
 
+// Loads all vector registers, leaves them alone while others have the CPU many times, sends itself the signal, and
+// stores them.
+__attribute__((noinline)) static void signal_after_many_yields(long pid, long signal, const struct vectors *in,
+                                                               struct vectors *out) {
+    __asm__ volatile(ALL_VECTORS("ldp") : : "r"(in) : "memory", VECTOR_CLOBBERS);
+    __asm__ volatile("mov x9, #600\n"
+                     "1:\tmov x8, %[yield]\n\t"
+                     "svc #0\n\t"
+                     "subs x9, x9, #1\n\t"
+                     "b.ne 1b\n\t"
+                     "mov x0, %[pid]\n\t"
+                     "mov x1, %[signal]\n\t"
+                     "mov x8, %[kill]\n\t"
+                     "svc #0"
+                     :
+                     : [yield] "i"(SYS_sched_yield), [kill] "i"(SYS_kill), [pid] "r"(pid), [signal] "r"(signal)
+                     : "x0", "x1", "x8", "x9", "cc", "memory");
+    __asm__ volatile(ALL_VECTORS("stp") : : "r"(out) : "memory", VECTOR_CLOBBERS);
+}
+
 static volatile bool handler_good;
 static struct vectors interrupted, wanted_back;
 static bool change;
@@ -182,6 +202,37 @@ static void signals(void) {
     ok(same(&wanted_back, &out) && control == ROUND_DOWN && status == 0, "what it writes into the frame comes back");
 }
 
+static void one_cpu(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+// The kernel does not load the registers of a thread that did not use them for long, until it does: then it finds its
+// own, though others used theirs in between, and so does a signal frame.
+static void left_alone(void) {
+    static const struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    enum { CHILDREN = 3 };
+    pid_t children[CHILDREN];
+    int good = 0;
+    for (uint64_t i = 0; i < CHILDREN; i++)
+        children[i] = start_child({
+            struct vectors out;
+            one_cpu();
+            sigaction(SIGUSR1, &action, NULL);
+            change = false;
+            interrupted = pattern(77 + i);
+            fpcr_set(ROUND_UP);
+            fpsr_set(SATURATED);
+            signal_after_many_yields(getpid(), SIGUSR1, &interrupted, &out);
+            _exit(!(handler_good && same(&interrupted, &out) && fpcr() == ROUND_UP && fpsr() == SATURATED));
+        });
+    for (int i = 0; i < CHILDREN; i++)
+        good += wait_status(children[i]) == 0;
+    is(good, CHILDREN, "registers that were left alone over many switches are still there, and in a signal frame");
+}
+
 // The child of an exec: `rounding` is what it found first thing.
 static void executed(void) {
     _exit(fpcr() != 0 ? 1 : fpsr() & SATURATED ? 2 : 0);
@@ -205,6 +256,7 @@ int main(int count, char **arguments) {
     threads();
     children();
     signals();
+    left_alone();
     exec();
     return tap_done();
 }

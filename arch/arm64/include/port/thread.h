@@ -39,7 +39,8 @@ struct arch_thread {
     uint64_t keys_off; // bits of SCTLR_EL1 (EnIA, EnIB, EnDA, EnDB) that it has switched off
     void *fpu;         // struct vector_state; null: has not used the vector unit. cpu/vector.c
     int32_t fpu_cpu;   // whose registers hold `fpu`'s contents, or -1
-    uint32_t reserved;
+    // How many more switches load the state at once; 0: not before the next use.
+    uint32_t vector_turns;
 };
 static_assert(sizeof(struct arch_thread) % 8 == 0);
 

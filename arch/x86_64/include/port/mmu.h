@@ -28,8 +28,9 @@
 struct arch_aspace {
     paddr_t root;
     _Atomic uint64_t id;             // never used twice: tells whether a PCID still means this space; 0: dying
-    _Atomic uint64_t cpus;           // that have it loaded
+    _Atomic uint64_t cpus;           // that have ever loaded it
     _Atomic uint64_t tlb_generation; // grows with each flush; a CPU that holds an older one flushes
+    _Atomic uint64_t tlb_slot; // offset of its slot in the struct x86_tlb of the CPU that gave it one last: a guess
 };
 
 extern uintptr_t x86_direct_map X86_HIDDEN;

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MPL-2.0
+// Host port: a switch exchanges ucontexts (context.c); address spaces are never loaded.
+#pragma once
+
+#include <arch/thread.h>
+
+struct arch_aspace;
+struct thread *host_stack_switch(struct thread *prev, struct thread *next);
+
+ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
+    (void)next;
+}
+ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
+    (void)prev;
+    host_current = next;
+}
+ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next) {
+    return host_stack_switch(prev, next);
+}

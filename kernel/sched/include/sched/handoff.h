@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MPL-2.0
+// Handing the CPU from one thread straight to another that has been claimed (thread_claim): no choice, nothing to
+// program, nothing to learn, for the slice goes on under the other thread. The parts are inline, for those who put them
+// together themselves; sched_hand_over is all of them in their order.
+//
+// The CPU's part in a grace period and its deferred procedures can wait for the next way out to user mode or the next
+// sample. The protocol of on_cpu is explained in schedule.c.
+#pragma once
+
+#include <arch/switch.h>
+#include <arch/time.h>
+#include <sched/run_queue.h>
+
+#ifdef TESSERA_DEBUG
+void lockdep_assert_none_held(struct thread *thread); // about to block
+#else
+ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) {
+    (void)thread;
+}
+#endif
+
+// The time of `prev` ends now, and what is left of its slice is that of `next`, at its level.
+ALWAYS_INLINE void handoff_account(struct run_queue *rq, struct thread *prev, struct thread *next, nsec_t now)
+    REQUIRES(&rq->lock) {
+    nsec_t ran = now - prev->run_start;
+    prev->run_time += ran;
+    if (UNLIKELY(prev->share != nullptr))
+        share_account(rq, prev, ran);
+    next->run_start = now;
+    next->slice_left = prev->slice_left - ran;
+    next->queued_level = MAX(next->level, prev->queued_level);
+    prev->switches_voluntary++;
+    rq->switches++;
+    rq->clock = now;
+}
+
+// What others want of this CPU goes along, whether it came before the claim or since. From here on it goes to `next`:
+// a wish for a switch is made with the queue locked, a deferred procedure with interrupts off.
+ALWAYS_INLINE void handoff_make_current(struct run_queue *rq, struct thread *prev, struct thread *next)
+    REQUIRES(&rq->lock) {
+    rq->current = next;
+    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & (THREAD_WORK_RESCHED | THREAD_WORK_DPC);
+    if (UNLIKELY(work != 0)) {
+        atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
+        atomic_fetch_or_explicit(&next->work, work, memory_order_relaxed);
+    }
+}
+
+// The queue is unlocked: `next` runs, in its address space and with its registers, but still on the stack of `prev`.
+// Then either arch_stack_switch and switch_end, or, if nothing on the stack of `prev` is wanted any more, whatever
+// brings `next` to its own and then handoff_let_go(prev).
+ALWAYS_INLINE void handoff_load(struct thread *prev, struct thread *next) {
+    atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
+    atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
+    if (LIKELY(next->aspace != prev->aspace))
+        arch_aspace_switch(next->aspace);
+    arch_thread_load(prev, next);
+}
+
+// Nothing of `prev`, which blocks and was not told to leave, is in use on this CPU any more: others may have it.
+ALWAYS_INLINE void handoff_let_go(struct thread *prev) {
+    atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
+}
+
+void switch_leave(struct thread *prev);
+// After a switch, on the new stack: sees to the thread that ran before, and lets interrupts in.
+ALWAYS_INLINE void switch_end(struct thread *prev) {
+    if (UNLIKELY(prev->leaving)) {
+        switch_leave(prev);
+        return;
+    }
+    handoff_let_go(prev);
+    arch_irq_enable();
+}
+
+// Blocks the current thread, which has been prepared to, and runs `next`, which has been claimed.
+ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
+    lockdep_assert_none_held(prev);
+    struct run_queue *rq = &this_cpu(run_queue);
+    arch_irq_disable();
+    nsec_t now = arch_clock_now();
+    spin_lock(&rq->lock);
+    handoff_account(rq, prev, next, now);
+    handoff_make_current(rq, prev, next);
+    spin_unlock(&rq->lock);
+    handoff_load(prev, next);
+    switch_end(arch_stack_switch(prev, next));
+}
