@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
-// What processes do with handles. Lookup is the path of every read and write: it takes no lock, and in a task with one
-// thread no atomic instruction either, for then nobody can close the handle before the call ends.
+// What processes do with handles. Lookup is the path of every read and write: it takes no lock, and where no other
+// thread uses the table no atomic instruction either, for then nobody can close the handle before the call ends.
+//
+// Whose table it is. A thread that found itself alone keeps a pointer to the table's first entries (thread.handles),
+// and from then on looks there without asking. Only the thread itself reads and writes that pointer, so it has no order
+// to keep, and it cannot be wrong:
+//
+// - Others begin to use the table because of what this thread does, and then the pointer goes to handles_none first:
+//   it starts a thread, or a task that shares the table (handle_sharing_changes, handle_table_share). Those start with
+//   handles_none themselves.
+// - Others stop by themselves: a thread ends, a task ends or gets a table of its own. handle_find notices at the next
+//   lookup that finds nothing near. It reads the two counts with acquire order, so what the last other one did to the
+//   table before it left is seen then.
+// - Who only has a reference to another's table (task_get_handles, for /proc/PID/fd and the like) looks up and installs
+//   under its lock and closes nothing, so what the owner borrows stays.
 //
 // With more threads, or a table shared by tasks:
 //
@@ -8,9 +21,6 @@
 //   reads the entry                           marks the object: destroy after a grace period
 //   takes a handle count, unless it is 0      clears the entry
 //     (the object is gone, -EBADF)            drops its handle count
-//
-// That there is no other thread (any more) is read with acquire order: what the last other one did to the table before
-// it left is seen then.
 //
 // The mark comes before the drop that could be the last, so the memory that the lookup reads stays.
 
@@ -32,66 +42,52 @@ void handle_drop(struct object *object, struct task *task) {
     object_handle_release(object);
 }
 
+const _Atomic uint64_t handles_none[HANDLES_NEAR];
+
+// Who has but a reference to the table does not use it, so that count may be anything.
+bool handles_are_own(const _Atomic uint64_t *handles) {
+    return handles == current_table()->first_entries &&
+           atomic_load_explicit(&task_current()->thread_count, memory_order_relaxed) <= 1;
+}
+
 // Why `entry` does not do.
 static NOINLINE status_t lacking(uint64_t entry, uint32_t rights) {
-    uint32_t have = entry_bits(entry), missing = rights & ~have;
-    if (!(have & ENTRY_VALID) || (have & RIGHT_PATH) || (missing & (RIGHT_READ | RIGHT_WRITE | RIGHT_PATH)))
+    uint32_t have = entry_rights(entry), missing = rights & ~have;
+    if (entry == 0 || (have & RIGHT_PATH) || (missing & (RIGHT_READ | RIGHT_WRITE | RIGHT_PATH)))
         return -EBADF;
     return -EACCES;
 }
 
-static NOINLINE status_t lookup_shared(struct handle_table *table, unsigned number, uint32_t rights,
-                                       struct handle_ref *ref) {
-    status_t status = -EBADF;
+static struct handle_ref no_ref(status_t status) {
+    return (struct handle_ref){.object = nullptr, .rights = (uint32_t)status};
+}
+
+static struct handle_ref find_shared(struct handle_table *table, unsigned number, uint32_t rights) {
+    struct handle_ref ref = no_ref(-EBADF);
     rcu_read_lock();
     if (number < atomic_load_explicit(&table->capacity, memory_order_acquire)) {
         uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_consume);
         if (!entry_allows(entry, rights))
-            status = lacking(entry, rights);
-        else if (object_handle_try_acquire(entry_object(entry))) {
-            *ref = (struct handle_ref){entry_object(entry), entry_rights(entry), true};
-            status = 0;
-        }
+            ref = no_ref(lacking(entry, rights));
+        else if (object_handle_try_acquire(entry_object(entry)))
+            ref = (struct handle_ref){entry_object(entry), entry_rights(entry), true};
     }
     rcu_read_unlock();
-    return status;
+    return ref;
 }
 
-status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
-    struct task *task = task_current();
-    struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
+struct handle_ref handle_find(int handle, uint32_t rights) {
+    struct handle_table *table = current_table();
     unsigned number = (unsigned)handle;
-    if (UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1) ||
-        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_acquire) > 1))
-        return lookup_shared(table, number, rights, ref);
-    uint64_t entry;
-    if (LIKELY(number < CHUNK_FIRST))
-        entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
-    else if (number < table->capacity)
-        entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
-    else
-        return -EBADF;
-    if (UNLIKELY(!entry_allows(entry, rights)))
-        return lacking(entry, rights);
-    ref->object = entry_object(entry);
-    ref->rights = entry_rights(entry);
-    ref->owned = false;
-    return 0;
-}
-
-struct object *handle_borrow(int handle, uint32_t rights, const struct object_ops *ops) {
-    struct task *task = task_current();
-    struct handle_table *table = atomic_load_explicit(&task->handles, memory_order_relaxed);
-    unsigned number = (unsigned)handle;
-    if (UNLIKELY(number >= CHUNK_FIRST) ||
-        UNLIKELY(atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1) ||
-        UNLIKELY(atomic_load_explicit(&task->thread_count, memory_order_acquire) > 1))
-        return nullptr;
-    uint64_t entry = atomic_load_explicit(&table->first_entries[number], memory_order_relaxed);
-    struct object *object = entry_object(entry);
-    if (UNLIKELY(!entry_allows(entry, rights)) || UNLIKELY(object->ops != ops))
-        return nullptr;
-    return object;
+    if (table_is_shared(table))
+        return find_shared(table, number, rights);
+    thread_current()->handles = table->first_entries;
+    if (number >= table->capacity)
+        return no_ref(-EBADF);
+    uint64_t entry = atomic_load_explicit(table_entry(table, number), memory_order_relaxed);
+    if (!entry_allows(entry, rights))
+        return no_ref(lacking(entry, rights));
+    return (struct handle_ref){entry_object(entry), entry_rights(entry), false};
 }
 
 // The target's word has to be brought up to date first, which may block.
@@ -104,19 +100,19 @@ static NOINLINE uint32_t signals_slow(int handle, uint32_t mask) {
     return signals;
 }
 
-// No reference is taken: without another thread none is needed, and with others the memory stays in a read section.
+// The handle's memory stays until the end of the read section, so no reference is taken.
 uint32_t handle_signals(int handle, uint32_t mask) {
-    struct handle_table *table = atomic_load_explicit(&task_current()->handles, memory_order_relaxed);
     unsigned number = (unsigned)handle;
-    if (UNLIKELY(number >= atomic_load_explicit(&table->capacity, memory_order_acquire)))
-        return HANDLE_BAD;
-    rcu_read_lock();
-    uint64_t entry =
-        atomic_load_explicit(LIKELY(number < CHUNK_FIRST) ? &table->first_entries[number] : table_entry(table, number),
-                             memory_order_consume);
     uint32_t signals = HANDLE_BAD;
     bool blocks = false;
-    if (LIKELY((entry_bits(entry) & (ENTRY_VALID | RIGHT_WAIT | RIGHT_PATH)) == (ENTRY_VALID | RIGHT_WAIT))) {
+    rcu_read_lock();
+    uint64_t entry = handle_near(handle);
+    if (UNLIKELY(entry == 0)) {
+        struct handle_table *table = current_table();
+        if (number < atomic_load_explicit(&table->capacity, memory_order_acquire))
+            entry = atomic_load_explicit(table_entry(table, number), memory_order_consume);
+    }
+    if (LIKELY((entry_rights(entry) & (RIGHT_WAIT | RIGHT_PATH)) == RIGHT_WAIT)) {
         struct object *target = entry_object(entry)->wait_target;
         blocks = target->ops->wait_target != nullptr;
         signals = object_signals(target) & mask;

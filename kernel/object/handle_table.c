@@ -14,8 +14,8 @@
 SLAB_CACHE(handle_table_cache, struct handle_table);
 
 bool table_is_shared(const struct handle_table *table) {
-    return atomic_load_explicit(&table->ref.value, memory_order_relaxed) != 1 ||
-           atomic_load_explicit(&task_current()->thread_count, memory_order_relaxed) > 1;
+    return atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1 ||
+           atomic_load_explicit(&task_current()->thread_count, memory_order_acquire) > 1;
 }
 
 static uint64_t *used_word(struct handle_table *table, unsigned number) {
@@ -264,8 +264,19 @@ struct handle_table *handle_table_copy(struct handle_table *from) NO_THREAD_SAFE
     return to;
 }
 
-void handle_table_get(struct handle_table *table) {
+struct handle_table *handle_table_share(void) {
+    struct handle_table *table = atomic_load_explicit(&task_current()->handles, memory_order_relaxed);
     refcount_up(&table->ref);
+    handle_sharing_changes();
+    return table;
+}
+
+void handle_table_replace(struct task *task, struct handle_table *new) {
+    struct handle_table *old = atomic_load_explicit(&task->handles, memory_order_relaxed);
+    atomic_store_explicit(&task->handles, new, memory_order_release);
+    handle_sharing_changes();
+    if (old)
+        handle_table_put(old, task);
 }
 
 void handle_table_put(struct handle_table *table, struct task *task) NO_THREAD_SAFETY {

@@ -2,13 +2,12 @@
 // The handle table's insides: chunks, entries, and the search for free numbers. See handle_table.c.
 #pragma once
 
-#include "handle_entry.h"
 #include <object/handle.h>
 
-#define CHUNK_FIRST 64u // entries of chunk 0; chunk k > 0 holds numbers [32 << k, 64 << k)
-#define CHUNK_COUNT 15  // up to HANDLE_MAX
+#define CHUNK_FIRST HANDLES_NEAR // entries of chunk 0; chunk k > 0 holds numbers [32 << k, 64 << k)
+#define CHUNK_COUNT 15           // up to HANDLE_MAX
 
-static_assert(RIGHTS_ALL < ENTRY_VALID);
+static_assert(RIGHTS_ALL < ENTRY_SPAN);
 
 struct handle_chunk {
     _Atomic uint64_t *entries;
@@ -34,9 +33,6 @@ struct handle_table {
 
 ALWAYS_INLINE uint64_t entry_pack(struct object *object, uint32_t rights) {
     return entry_of((uintptr_t)object, rights);
-}
-ALWAYS_INLINE struct object *entry_object(uint64_t entry) {
-    return (struct object *)entry_address(entry);
 }
 
 ALWAYS_INLINE unsigned chunk_of(unsigned number) {
@@ -69,5 +65,6 @@ int table_next_used(struct handle_table *table, unsigned start) REQUIRES(&table-
 MUST_USE status_t table_grow(struct handle_table *table, unsigned number) REQUIRES(&table->lock);
 // Empties an entry; returns what was in it (0: nothing), marked for lock-free readers if there may be any.
 uint64_t table_clear(struct handle_table *table, unsigned number) REQUIRES(&table->lock);
-// Another thread of this task, or another task, may look up in the table at the same time.
+// Another thread of this task, or another task, may look up in the current table at the same time. If not, all that
+// others did to it is seen.
 bool table_is_shared(const struct handle_table *table);

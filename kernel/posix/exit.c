@@ -81,10 +81,7 @@ static void release_resources(struct process *process) {
         sched_set_aspace(nullptr);
         aspace_put(aspace);
     }
-    struct handle_table *handles = process->task.handles;
-    atomic_store_explicit(&process->task.handles, nullptr, memory_order_release);
-    if (handles)
-        handle_table_put(handles, &process->task);
+    handle_table_replace(&process->task, nullptr);
     spin_lock(&process_tree_lock); // /proc/PID/cwd may be looking at it
     struct fs_context *fs = process->task.fs;
     atomic_store_explicit(&process->task.fs, nullptr, memory_order_release);

@@ -94,13 +94,6 @@ static struct aspace *aspace_share_or_fork(struct aspace *aspace, bool share) {
     return aspace;
 }
 
-static struct handle_table *handles_share_or_copy(struct handle_table *table, bool share) {
-    if (!share)
-        return handle_table_copy(table);
-    handle_table_get(table);
-    return table;
-}
-
 static struct fs_context *fs_share_or_copy(struct fs_context *fs, bool share) {
     if (!share)
         return fs_context_copy(fs);
@@ -153,7 +146,8 @@ static struct process *process_copy(uint64_t flags) {
     child->actions = actions_copy(parent, flags);
     if (!child->actions)
         goto fail;
-    atomic_init(&child->task.handles, handles_share_or_copy(parent->task.handles, flags & CLONE_FILES));
+    atomic_init(&child->task.handles,
+                flags & CLONE_FILES ? handle_table_share() : handle_table_copy(parent->task.handles));
     if (!child->task.handles)
         goto fail;
     atomic_init(&child->task.fs, fs_share_or_copy(parent->task.fs, flags & CLONE_FS));
@@ -185,7 +179,7 @@ static status_t thread_copy(const struct clone_request *r, struct process *proce
     bool set_tid = r->flags & CLONE_CHILD_SETTID;
     thread_init(&thread->thread, thread->thread.stack, self->thread.name, set_tid ? child_start : nullptr,
                 set_tid ? (void *)r->child_tid : nullptr, &self->thread);
-    thread->thread.task = &process->task;
+    task_own_thread(&process->task, &thread->thread);
     thread->thread.aspace = &process->task.aspace->arch;
     status_t status = UNLIKELY(self->reset_on_fork) ? reset_policy(thread) : 0;
     if (status == 0)
@@ -233,6 +227,7 @@ static status_t link_new(const struct clone_request *r, struct process *process,
     if (thread_is_interrupted() && signal_is_pending(posix_current()))
         goto out;
     if (r->flags & CLONE_THREAD) {
+        handle_sharing_changes();
         status = thread_link(process, thread);
         if (status == 0)
             object_get(&process->task.object);

@@ -114,7 +114,7 @@ status_t process_start_init(const char *path, const char *const *argv, const cha
     if (status != 0)
         return status;
     thread_init(&thread->thread, thread->thread.stack, "init", init_main, nullptr, nullptr);
-    thread->thread.task = &process->task;
+    task_own_thread(&process->task, &thread->thread);
     spin_lock(&process_tree_lock);
     status = process_link(process, nullptr, thread);
     if (status == 0)

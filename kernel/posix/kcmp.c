@@ -76,12 +76,10 @@ static status_t unshare_fs(struct task *task) {
 }
 
 static status_t unshare_files(struct task *task) {
-    struct handle_table *old = task->handles;
-    struct handle_table *copy = handle_table_copy(old);
+    struct handle_table *copy = handle_table_copy(task->handles);
     if (!copy)
         return -ENOMEM;
-    atomic_store_explicit(&task->handles, copy, memory_order_release);
-    handle_table_put(old, task);
+    handle_table_replace(task, copy);
     return 0;
 }
 

@@ -108,11 +108,11 @@ static ssize_t result;
 static uint8_t big[1 << 20], got[1 << 20];
 
 static void send_all(void *argument) {
-    thread_current()->task = &task;
+    task_own_thread(&task, thread_current());
     result = send_bytes(a, big, sizeof(big), 0);
 }
 static void read_one(void *argument) {
-    thread_current()->task = &task;
+    task_own_thread(&task, thread_current());
     result = receive_bytes(b, got, 1, 0);
 }
 
@@ -265,7 +265,7 @@ static void test_no_memory(void) {
 }
 
 static void test_all(void) {
-    thread_current()->task = &task;
+    task_own_thread(&task, thread_current());
     atomic_store(&task.cred, &cred_root);
     atomic_store(&task.handles, handle_table_create());
     handle_table_set_limit(task.handles, 100);
@@ -280,7 +280,7 @@ static void test_all(void) {
     is(sockets_left(), 0, "no socket is left");
     page_stats(&end);
     ok(end.free + 64 >= start.free, "nor pages (%lld)", (long long)(start.free - end.free));
-    handle_table_put(task.handles, &task);
+    handle_table_replace(&task, nullptr);
 }
 
 int main(void) {

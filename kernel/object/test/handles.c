@@ -46,6 +46,7 @@ static void start(void) {
     }
     t.task.handles = handle_table_create();
     t.task.thread_count = 1;
+    task_own_thread(&t.task, thread_current());
 }
 
 static struct object *give(int i) {
@@ -54,7 +55,7 @@ static struct object *give(int i) {
 }
 
 static void finish(void) {
-    handle_table_put(t.task.handles, &t.task);
+    handle_table_replace(&t.task, nullptr);
     for (int i = 0; i < OBJECTS; i++)
         object_put(&t.objects[i]);
     rcu_barrier();
@@ -77,6 +78,7 @@ static void test_basics(void) {
     is(handle_get_flags(1), HANDLE_CLOEXEC, "flags");
     is(handle_set_flags(1, 0), 0, "changed");
     is(handle_get_flags(1), 0, "are kept");
+    handle_sharing_changes();
     t.task.thread_count = 2;
     is(handle_lookup(70, 0, &ref), 0, "with more threads");
     ok(ref.owned && t.objects[1].handles == 3, "an operation counts as a handle");
@@ -250,8 +252,7 @@ bool run_script(const uint8_t *script, size_t size) {
                      script[i + 3] | (unsigned)script[i + 4] << 8);
     right = right && agrees(&m, t.task.handles);
     struct handle_table *copy = handle_table_copy(t.task.handles);
-    handle_table_put(t.task.handles, &t.task);
-    t.task.handles = copy;
+    handle_table_replace(&t.task, copy);
     right = right && agrees(&m, copy);
     finish();
     return right;
@@ -271,7 +272,6 @@ static void test_random(void) {
 int main(void) {
     page_init();
     sched_init();
-    arch_current()->task = &t.task;
     test_basics();
     test_rights();
     test_limits();

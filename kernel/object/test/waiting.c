@@ -328,7 +328,7 @@ static void test_timer(void) {
 
 static void test_all(void) {
     static struct task task = {.thread_count = 1};
-    thread_current()->task = &task;
+    task_own_thread(&task, thread_current());
     test_level();
     test_edge();
     test_closing();

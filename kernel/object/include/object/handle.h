@@ -6,8 +6,10 @@
 #pragma once
 
 #include <abi/rights.h>
+#include <object/handle_entry.h>
 #include <object/object.h>
 #include <object/rights.h>
+#include <sched/thread.h>
 
 #define RIGHTS_BASIC (RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_WAIT)
 #define RIGHTS_READ_WRITE (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP)
@@ -30,7 +32,10 @@ struct handle_table *handle_table_copy(struct handle_table *from); // fork
 struct job;
 MUST_USE status_t handle_table_set_job(struct handle_table *table, struct job *job);
 bool handle_table_is_shared(struct handle_table *table); // by several tasks
-void handle_table_get(struct handle_table *table);
+// The current task's table, with a reference for another task.
+struct handle_table *handle_table_share(void);
+// The current task gets another table, or none, and gives up what it has.
+void handle_table_replace(struct task *task, struct handle_table *new);
 void handle_table_put(struct handle_table *table, struct task *task); // the last one closes all handles
 void handle_table_close_on_exec(struct handle_table *table, struct task *task);
 
@@ -41,12 +46,53 @@ struct handle_ref {
     uint32_t rights;
     bool owned; // drop with handle_release
 };
-// In a task with one thread the reference is borrowed from the table (no atomic instruction). Otherwise it counts
-// as a handle, so the object is not closed under the feet of an operation.
-MUST_USE status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref); // in the current task
+// If no other thread uses the table the reference is borrowed from it (no atomic instruction). Otherwise it counts as a
+// handle, so the object is not closed under the feet of an operation.
+//
+// A thread has a pointer to the first entries of its table for as long as they are its own, and to empty ones
+// otherwise, so one look tells all (handle.c). What is not found in this way handle_find looks for.
+#define HANDLES_NEAR 64u
+extern const _Atomic uint64_t handles_none[HANDLES_NEAR];
+struct handle_ref handle_find(int handle, uint32_t rights); // object null: `rights` is the error
+
+// Before another thread or task begins to use the current thread's table, or this thread another table; also for a
+// thread that is not running yet.
+ALWAYS_INLINE void handle_sharing_changes_for(struct thread *thread) {
+    thread->handles = handles_none;
+}
+ALWAYS_INLINE void handle_sharing_changes(void) {
+    handle_sharing_changes_for(thread_current());
+}
+
+ALWAYS_INLINE struct object *entry_object(uint64_t entry) {
+    return (struct object *)entry_address(entry);
+}
+// For debug kernels: as handle.c says.
+bool handles_are_own(const _Atomic uint64_t *handles);
+// The entry of a handle in the thread's own table. 0: none, or it is not near, or not this thread's alone.
+ALWAYS_INLINE uint64_t handle_near(int handle) {
+    const _Atomic uint64_t *handles = thread_current()->handles;
+    DEBUG_ASSERT(handles == handles_none || handles_are_own(handles));
+    unsigned number = (unsigned)handle;
+    return LIKELY(number < HANDLES_NEAR) ? atomic_load_explicit(&handles[number], memory_order_relaxed) : 0;
+}
+// In the current task.
+MUST_USE ALWAYS_INLINE status_t handle_lookup(int handle, uint32_t rights, struct handle_ref *ref) {
+    uint64_t entry = handle_near(handle);
+    if (LIKELY(entry_allows(entry, rights))) {
+        *ref = (struct handle_ref){entry_object(entry), entry_rights(entry), false};
+        return 0;
+    }
+    *ref = handle_find(handle, rights);
+    return ref->object ? 0 : (status_t)ref->rights;
+}
 // The shortest way, for calls that count instructions: the object, borrowed, if nothing stands in the way of that, the
 // handle has all of `rights` and the object these operations. Null: ask handle_lookup.
-struct object *handle_borrow(int handle, uint32_t rights, const struct object_ops *ops);
+ALWAYS_INLINE struct object *handle_borrow(int handle, uint32_t rights, const struct object_ops *ops) {
+    uint64_t entry = handle_near(handle);
+    struct object *object = entry_object(entry);
+    return LIKELY(entry_allows(entry, rights)) && LIKELY(object->ops == ops) ? object : nullptr;
+}
 ALWAYS_INLINE void handle_release(struct handle_ref *ref) {
     if (UNLIKELY(ref->owned))
         object_handle_release(ref->object);

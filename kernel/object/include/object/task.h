@@ -25,6 +25,12 @@ struct task {
     char name[16];             // comm
 };
 
+// A thread that does not run yet becomes one of the task's.
+ALWAYS_INLINE void task_own_thread(struct task *task, struct thread *thread) {
+    thread->task = task;
+    handle_sharing_changes_for(thread);
+}
+
 // The current thread's; never null in a system call.
 ALWAYS_INLINE struct task *task_current(void) {
     return arch_current()->task;

@@ -55,6 +55,9 @@ struct thread {
     void *start_argument;
     char name[16];
 
+    // Its task's first handles while no other thread uses them, else empty ones (object/handle.h).
+    const _Atomic uint64_t *handles;
+
     // Scheduler's own. Protected by the run queue lock of `cpu`, or by nobody while it runs.
     struct list_node run_node;
     _Atomic uint32_t state; // enum thread_state
