@@ -24,13 +24,13 @@ static status_t move_account(struct process *process, const struct cred *next) {
     struct user_account *account = user_account_lookup(next->uid);
     if (!account)
         return -EAGAIN;
-    unsigned threads = process->task.thread_count;
     spin_lock(&process->signal_lock);
+    unsigned threads = process->task.thread_count;
     struct user_account *old = process->account;
     process->account = account;
-    spin_unlock(&process->signal_lock);
     atomic_fetch_add_explicit(&account->threads, threads, memory_order_relaxed);
     atomic_fetch_sub_explicit(&old->threads, threads, memory_order_relaxed);
+    spin_unlock(&process->signal_lock);
     user_account_put(old);
     return 0;
 }

@@ -38,7 +38,8 @@ void process_exit(int status) {
     posix_thread_exit(status);
 }
 
-// Leaves the list of threads, so that no signal is sent here any more. True: it was the last one.
+// Leaves the list of threads, so that no signal is sent here any more. True: it was the last one. It counts as one of
+// the process's until give_back().
 static bool leave_process(struct process *process, struct posix_thread *self) {
     struct resource_totals totals;
     resource_totals_of_thread(self, &totals);
@@ -53,13 +54,44 @@ static bool leave_process(struct process *process, struct posix_thread *self) {
     if (process->main_thread == self) // a zombie has none: its memory goes before the process's
         atomic_store_explicit(&process->main_thread, nullptr, memory_order_release);
     signal_retarget(process); // what this thread was woken for, another must handle
-    bool last = atomic_fetch_sub_explicit(&process->task.thread_count, 1, memory_order_acq_rel) == 1;
-    if (process->exec_thread)
-        wait_queue_wake_all(&process->thread_gone);
+    bool last = list_is_empty(&process->threads);
     spin_unlock(&process->signal_lock);
     if (stopped_now && !last)
         signal_notify_stopped(process);
     return last;
+}
+
+// The number, and what the thread is charged for: to the user and the job of now, which do not change between the
+// charge and the count. Whoever sees a thread less finds it nowhere any more.
+static void give_back(struct process *process, struct posix_thread *self) {
+    spin_lock(&process_tree_lock);
+    id_set(self->tid, ID_THREAD, nullptr);
+    spin_unlock(&process_tree_lock);
+    spin_lock(&process->signal_lock);
+    atomic_fetch_sub_explicit(&process->account->threads, 1, memory_order_relaxed);
+    job_uncharge_threads(process->task.job, 1);
+    atomic_fetch_sub_explicit(&process->task.thread_count, 1, memory_order_acq_rel);
+    wait_queue_wake_all(&process->thread_gone);
+    spin_unlock(&process->signal_lock);
+}
+
+// Waits until the caller is the only thread that counts: those that have left the list are on their last steps.
+static void await_leavers(struct process *process) REQUIRES(&process->signal_lock) {
+    while (process->task.thread_count > 1) {
+        status_t status =
+            wait_queue_sleep(&process->thread_gone, &process->signal_lock, WAIT_UNINTERRUPTIBLE, NSEC_NEVER);
+        ASSERT(status == 0);
+    }
+}
+
+bool process_is_alone(void) {
+    struct process *process = process_current();
+    spin_lock(&process->signal_lock);
+    bool alone = process->threads.next == process->threads.prev;
+    if (alone)
+        await_leavers(process);
+    spin_unlock(&process->signal_lock);
+    return alone;
 }
 
 static struct aspace *take_aspace(struct process *process) {
@@ -184,14 +216,13 @@ void posix_thread_exit(int status) {
             status = process->group_exit_status;
         legacy_process_ended(process);
         release_resources(process);
+        spin_lock(&process->signal_lock);
+        await_leavers(process);
+        spin_unlock(&process->signal_lock);
     } else {
         sched_set_aspace(nullptr);
     }
-    atomic_fetch_sub_explicit(&process->account->threads, 1, memory_order_relaxed);
-    job_uncharge_threads(process->task.job, 1);
-    spin_lock(&process_tree_lock);
-    id_set(self->tid, ID_THREAD, nullptr);
-    spin_unlock(&process_tree_lock);
+    give_back(process, self);
     if (last)
         end_process(process, status);
     thread_exit(last_words);
@@ -230,9 +261,6 @@ status_t process_end_other_threads(void) {
     spin_unlock(&process->signal_lock);
     if (status != 0)
         return -EAGAIN; // killed meanwhile
-    // The last one to leave may still hold its number: it gives it back before it switches away.
-    while (process->main_thread != self && thread_find(process->task.id))
-        sched_yield();
     become_main_thread(process, self);
     return 0;
 }

@@ -288,7 +288,6 @@ long process_clone(const struct clone_request *r) {
 
     // From here on nothing fails, and the new thread may be gone as soon as it is started.
     int tid = thread->tid;
-    atomic_fetch_add_explicit(&process->account->threads, 1, memory_order_relaxed);
     if (pidfd >= 0) {
         object_get(&process->task.object);
         handle_commit(pidfd, &process->task.object, RIGHTS_BASIC | RIGHT_READ | RIGHT_SIGNAL);

@@ -125,7 +125,6 @@ status_t process_start_init(const char *path, const char *const *argv, const cha
     if (status != 0)
         return status;
     object_get(&process->task.object);
-    atomic_fetch_add_explicit(&process->account->threads, 1, memory_order_relaxed);
     thread_start(&thread->thread);
     return 0;
 }

@@ -138,7 +138,7 @@ long sys_job_enter(int handle) {
     status_t status = lookup(handle, RIGHT_WRITE, &ref, &job);
     if (status != 0)
         return status;
-    if (process->task.thread_count != 1)
+    if (!process_is_alone())
         status = -EINVAL;
     else if (process->is_init || job == own || !job_is_within(job, own))
         status = job == own ? 0 : -EPERM;

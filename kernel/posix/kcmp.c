@@ -89,7 +89,7 @@ long sys_unshare(unsigned long flags) {
     struct task *task = task_current();
     if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWNS))
         return -EINVAL;
-    if (task->thread_count > 1)
+    if (!process_is_alone())
         return flags == 0 ? 0 : -EINVAL;
     status_t status = flags & (CLONE_FS | CLONE_NEWNS) ? unshare_fs(task) : 0;
     if (status == 0 && (flags & CLONE_NEWNS))

@@ -102,6 +102,7 @@ status_t thread_link(struct process *process, struct posix_thread *thread) {
     spin_lock(&process->signal_lock);
     list_push_back(&process->threads, &thread->process_node);
     atomic_fetch_add_explicit(&process->task.thread_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&process->account->threads, 1, memory_order_relaxed);
     spin_unlock(&process->signal_lock);
     return 0;
 }

@@ -74,6 +74,9 @@ enum memory_verdict { MEMORY_AGAIN, MEMORY_KILLED, MEMORY_FAULT }; // fault agai
 MUST_USE enum memory_verdict memory_is_short(void);
 // For exec: ends all other threads; on return the caller is the main thread. -EAGAIN: the process is exiting.
 MUST_USE status_t process_end_other_threads(void);
+// Has the current process one thread only? If so, others that are just ending are waited for: what the process is
+// charged for is then the caller's.
+bool process_is_alone(void);
 // Removes a zombie. The caller drops the family's reference after releasing the lock.
 void process_reap(struct process *process) REQUIRES(&process_tree_lock);
 

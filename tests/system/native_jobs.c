@@ -89,6 +89,10 @@ static void *wait_for_end(void *unused) {
     return unused;
 }
 
+static void exited_quietly(bool *good, int status) {
+    *good &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 static void thread_limit(void) {
     struct job_limits limits = NO_LIMITS;
     limits.threads = 5;
@@ -120,8 +124,39 @@ static void thread_limit(void) {
                       _exit(made != 4);
                   }),
            0, "threads count: four more than the first");
-    exited(in_job(job, _exit(fork() == -1 || info_of(-1).used.threads != 2)), 0, "they are given back");
+    bool good = true;
+    for (int i = 0; i < 200; i++) {
+        exited_quietly(&good, in_job(job, {
+            pthread_t thread;
+            for (int made = 0; made < 4; made++)
+                if (pthread_create(&thread, NULL, wait_for_end, NULL) != 0)
+                    _exit(1);
+        }));
+        good &= info_of(job).used.threads == 0;
+    }
+    ok(good, "all are given back by the time that the end of their process shows");
     close(job);
+}
+
+static void *come_and_go(void *unused) {
+    return unused;
+}
+
+// A thread that was joined may still be on its way out, when its process moves to another job.
+static void moving_alone(void) {
+    int job = job_with(NO_LIMITS), below = job_create(job, "below", 0);
+    bool good = true;
+    for (int i = 0; i < 200; i++) {
+        exited_quietly(&good, in_job(job, {
+            pthread_t thread;
+            pthread_create(&thread, NULL, come_and_go, NULL);
+            pthread_join(thread, NULL);
+            _exit(job_enter(below) != 0 || info_of(-1).used.threads != 1);
+        }));
+        good &= info_of(job).used.threads == 0 && info_of(below).used.threads == 0;
+    }
+    ok(good, "who has joined its threads may enter a job, and pays there for itself alone");
+    close(below), close(job);
 }
 
 static void handle_limit(void) {
@@ -340,6 +375,7 @@ int main(void) {
     rights();
     membership();
     thread_limit();
+    moving_alone();
     handle_limit();
     memory_limit();
     raising();

@@ -65,7 +65,7 @@ struct process {
     bool group_exit; // exit_group or a fatal signal: all threads must end
     int group_exit_status;
     struct posix_thread *exec_thread; // it ends all other threads
-    struct wait_queue thread_gone;    // exec waits for the others' ends
+    struct wait_queue thread_gone;    // exec, and the last thread, wait until thread_count is 1
     struct object *exception_right;   // a handle count; null: none
     _Atomic bool legacy_watched;      // a server of the legacy path wants to know of the end
     bool stop_dequeued;               // a stop signal is being acted on; SIGCONT cancels it
