@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <sys.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 struct state {
     char name[32], state[16];
@@ -25,12 +25,7 @@ UNUSED static bool read_state(const char *name, struct state *s) {
 }
 
 UNUSED static bool wait_state(const char *name, const char *state, struct state *s) {
-    for (int waited = 0; waited < PATIENCE_MS; waited += 2) {
-        if (read_state(name, s) && strcmp(s->state, state) == 0)
-            return true;
-        sleep_ms(2);
-    }
-    return false;
+    return eventually(read_state(name, s) && strcmp(s->state, state) == 0);
 }
 
 UNUSED static int compare(const void *a, const void *b) {
