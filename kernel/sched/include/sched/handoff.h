@@ -11,14 +11,6 @@
 #include <arch/time.h>
 #include <sched/run_queue.h>
 
-#ifdef TESSERA_DEBUG
-void lockdep_assert_none_held(struct thread *thread); // about to block
-#else
-ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) {
-    (void)thread;
-}
-#endif
-
 // The time of `prev` ends now, and what is left of its slice is that of `next`, at its level.
 ALWAYS_INLINE void handoff_account(struct run_queue *rq, struct thread *prev, struct thread *next, nsec_t now)
     REQUIRES(&rq->lock) {

@@ -37,3 +37,11 @@ extern struct run_queue run_queue PER_CPU;
 
 // A thread with a share of the CPU (share.c) has run for so long.
 void share_account(struct run_queue *rq, struct thread *thread, nsec_t ran) REQUIRES(&rq->lock);
+
+#ifdef TESSERA_DEBUG
+void lockdep_assert_none_held(struct thread *thread); // about to block
+#else
+ALWAYS_INLINE void lockdep_assert_none_held(struct thread *thread) {
+    (void)thread;
+}
+#endif
