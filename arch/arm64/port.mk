@@ -8,6 +8,8 @@ ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -
     --hash-style=sysv --no-warn-mismatch
 # Calls that copy the caller's registers: the entry code stores those that C preserves first (cpu/vectors.S).
 ARCH_LINK_FLAGS += --wrap=sys_clone --wrap=sys_clone3
+# And those that may park their thread.
+ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv
 -include arch/arm64/vdso.mk
 
 # What loaders take: the image's bytes as they lie in memory, without .bss; the headers are in its first page.

@@ -29,6 +29,9 @@ vaddr_t arch_thread_tls(struct thread *thread) {
 void arch_enter_user(void) {
     panic("host: there is no user mode");
 }
+void arch_syscall_return(long result) {
+    panic("host: there is no user mode to return %ld to", result);
+}
 
 size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
     size = MIN(size, sizeof(struct arch_frame));

@@ -19,6 +19,18 @@ void arch_thread_init(struct thread *thread, void *stack) {}
 void arch_thread_adopt(struct thread *thread, void *stack) {}
 void arch_thread_fini(struct thread *thread) {}
 
+// What a parked thread needs. A port that has no code before fipc_call and fipc_reply_recv which jumps to their
+// straight forms parks no thread, and none of these is called.
+void arch_thread_resume_user(struct thread *next, _Atomic bool *left) {
+    panic("stub: no user mode");
+}
+void arch_thread_resume(struct thread *prev, struct thread *next) {
+    panic("stub: no threads");
+}
+void arch_syscall_return(long result) {
+    panic("stub: no user mode");
+}
+
 // arch_work of the current thread = 1, if the exit has a fast way that leaves registers out.
 void arch_frame_changed(void) {}
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {}

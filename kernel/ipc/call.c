@@ -6,6 +6,8 @@
 //   IDLE -> QUEUED -> TAKEN -> BUSY -> DONE -> IDLE (the next generation)
 //              \________\________________/
 //
+// (The straight path, straight.c, needs no exchange, and leaves the call TAKEN in the end: its slot is empty.)
+//
 // QUEUED: in the port's queue; changed under port->lock. TAKEN: a receiver has it in a slot. Whoever wants to answer,
 // or to move it to another slot, makes it BUSY first, by compare-and-exchange, for some instructions in which nobody
 // sleeps; a caller that gives up makes it IDLE, also by compare-and-exchange. One of the two wins, so the caller gets
@@ -217,6 +219,7 @@ static status_t enqueue(struct send_right *right, struct fipc_call *call, struct
         uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
         right->used = true;
         call->level = call->thread->level;
+        call->landing = nullptr;
         call->queued->call = call;
         call->queued->flags = FIPC_CALL | (call->queued->flags & FIPC_NOTE);
         atomic_store_explicit(&call->state, ((state | CALL_PHASES) + 1) | CALL_QUEUED, memory_order_release);

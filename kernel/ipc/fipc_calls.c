@@ -23,6 +23,7 @@ struct fipc_thread *fipc_thread_make(void) {
     list_init(&self->receive_node);
     list_init(&self->serve_node);
     thread_current()->fipc = self;
+    thread_current()->continuation = fipc_continue;
     return self;
 }
 
@@ -171,6 +172,10 @@ long general_call(int handle, const void __user *message, void __user *reply, si
     return result;
 }
 
+long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
+    return general_call(handle, message, reply, room, deadline);
+}
+
 status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint32_t size, uint32_t *answer) {
     struct send_right *right = right_of(object);
     struct fipc_thread *self = fipc_thread_current();
@@ -255,6 +260,10 @@ long general_reply_recv(const void __user *reply, int handle, void __user *messa
         thread_current()->fipc->replied = result == -ERESTARTSYS;
     handle_release(&ref);
     return result;
+}
+
+long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
+    return general_reply_recv(reply, handle, message, room, deadline);
 }
 
 long sys_fipc_reply_save(unsigned flags) {

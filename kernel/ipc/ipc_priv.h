@@ -96,6 +96,7 @@ struct fipc_call {
     _Atomic uint64_t state; // generation and enum call_phase
     struct thread *thread;
     struct fipc_slot *slot; // who has taken it
+    void __user *landing;   // for the answer, if the caller waits parked (straight.c); else null
     struct message message; // small calls
     struct message *queued; // `message` or a block, until a receiver takes it
     bool flight;            // it has_flight
@@ -145,7 +146,8 @@ struct fipc_thread {
     bool replied;          // fipc_reply_recv was interrupted after its reply
     // Asleep in fipc_recv: under port->lock.
     struct list_node receive_node;
-    uint32_t room; // bytes of data
+    uint32_t room;        // bytes of data; not if it is parked, then it has FIPC_FAST_MAX at least
+    void __user *landing; // for the message, if it waits parked (straight.c); else null
     struct inbox inbox;
     struct port *serves; // received from last; one reference. Changed by the thread itself alone
     // Under its lock.
@@ -331,11 +333,21 @@ long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *mes
 // Room for a reply with `size` bytes of data.
 MUST_USE status_t call_reply_room(struct fipc_call *call, uint32_t size);
 
-// --- fast.c ---
+// --- fast.c, straight.c ---
 #define NOT_FAST 1 // the slow path must be taken; nothing has happened
-// The rest of the calls: with a lookup that may count, and the slow path.
+// The calls by the port's table: with a lookup that may count, and the slow path.
 long general_call(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline);
 long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline);
 // Given the object.
 long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room);
 long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room);
+// Awake again. The caller's wait ended with `status`; is its answer there?
+long finish_call(struct send_right *right, struct fipc_call *call, status_t status, void __user *reply);
+// The receiver's. Is there a message in the inbox?
+long finish_receive(struct fipc_thread *self, struct port *port, void __user *message, size_t room, status_t status);
+long fipc_continue(void); // of a parked thread, of either kind
+// What the port's entry code jumps to: see arch_thread_park.
+[[noreturn]] ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message,
+                                                void __user *reply, size_t room, int64_t deadline);
+[[noreturn]] ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle,
+                                                      void __user *message, size_t room, int64_t deadline);

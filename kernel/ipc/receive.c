@@ -59,6 +59,7 @@ static long too_large(const struct taken *taken, void __user *message) {
 
 void receive_begin_locked(struct port *port, struct fipc_thread *self) {
     self->inbox.right = nullptr;
+    self->landing = nullptr;
     list_push_front(&port->receivers, &self->receive_node);
 }
 

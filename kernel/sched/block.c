@@ -101,6 +101,11 @@ bool thread_bring_here(struct thread *next) NO_THREAD_SAFETY {
     return true;
 }
 
+void thread_give_back(struct thread *next) {
+    next->wake_status = 0;
+    thread_enqueue(next, false);
+}
+
 status_t thread_sleep_until(nsec_t deadline, enum wait_mode mode) {
     for (;;) {
         if (clock_now() >= deadline)

@@ -170,6 +170,11 @@ void sched_thread_start(struct thread *prev) {
     thread_exit(nullptr);
 }
 
+void sched_thread_continue(struct thread *prev) {
+    switch_finish(prev);
+    arch_syscall_return(arch_current()->continuation());
+}
+
 void sched_yield(void) {
     const struct run_queue *rq = &this_cpu(run_queue);
     if (dpc_is_pending(rq))

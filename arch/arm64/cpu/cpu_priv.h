@@ -66,6 +66,7 @@ void arm64_exit_slow(struct arch_frame *frame);
 extern char arm64_vectors[], arm64_vectors_pauth[];
 
 // --- threads ---
+void arm64_threads_init(void); // once, after the kernel has its key
 ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) {
     return (struct arch_thread *)(void *)thread;
 }

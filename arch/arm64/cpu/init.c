@@ -45,4 +45,6 @@ __attribute__((target("branch-protection=bti"))) void arm64_cpu_init(void) {
         pauth_init_cpu();
         kernel_key_init_cpu();
     }
+    if (arch_cpu_id() == 0)
+        arm64_threads_init();
 }

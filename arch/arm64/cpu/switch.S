@@ -18,10 +18,18 @@ arm64_switch_stacks:
     str x9, [x0, #THREAD_STACK_POINTER]
     ldr x9, [x1, #THREAD_STACK_POINTER]
     mov sp, x9
+.Larrive:
     ldp x29, x30, [sp], #16
     hint #29 // autiasp
     ret
 END arm64_switch_stacks
+
+// arch_thread_resume(struct thread *prev, struct thread *next): the second half of the above.
+FUNCTION arch_thread_resume
+    ldr x9, [x1, #THREAD_STACK_POINTER]
+    mov sp, x9
+    b .Larrive
+END arch_thread_resume
 
 // Where a thread that never ran "returns" to: x0 still is the previous thread, x29 is 0, the end of backtraces.
 arm64_thread_first_code:

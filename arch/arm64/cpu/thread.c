@@ -12,6 +12,7 @@
 #include <lib/string.h>
 
 void arm64_thread_first_code(void);
+void arm64_thread_parked_code(void);
 
 // What arm64_switch_stacks loads.
 struct switch_frame {
@@ -26,6 +27,13 @@ static uint64_t signed_for_stack(uint64_t address, uint64_t sp) {
     register uint64_t modifier __asm__("x16") = sp;
     __asm__("hint #8" : "+r"(value) : "r"(modifier)); // pacia1716
     return value;
+}
+
+// All parked threads have this one for a stack until they run, and their own from then on.
+struct switch_frame arm64_parked_frame __attribute__((aligned(16)));
+
+void arm64_threads_init(void) {
+    arm64_parked_frame.x30 = signed_for_stack((uint64_t)arm64_thread_parked_code, (uint64_t)(&arm64_parked_frame + 1));
 }
 
 static struct arch_thread initial(struct thread *thread, void *stack) {

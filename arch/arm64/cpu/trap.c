@@ -187,19 +187,17 @@ void arm64_trap_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
 
 // --- from the kernel ---
 
-// Interrupts off on entry and exit; on for the fault's resolution if they were on in the faulting code.
+// Interrupts off on entry and exit; on for the fault's resolution. Code that has them off cannot wait for that: it goes
+// to its fixup.
 void arm64_trap_kernel(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
     vaddr_t address = untagged(far);
     uintptr_t fixup = esr_class(esr) == ESR_DATA_KERNEL ? extable_find(frame->pc) : 0;
     if (fixup == 0 || is_kernel_half(address)) // the other side of a copy is the kernel's
         kernel_bug(frame, class_name(esr), esr, far);
-    if (LIKELY(address < ARCH_USER_TOP && is_page_fault(esr))) {
-        bool enable = (frame->pstate & ARM64_DAIF_IRQ) == 0;
-        if (enable)
-            arch_irq_enable();
+    if (LIKELY(address < ARCH_USER_TOP && is_page_fault(esr) && (frame->pstate & ARM64_DAIF_IRQ) == 0)) {
+        arch_irq_enable();
         bool resolved = trap_kernel_page_fault(address, fault_access(esr));
-        if (enable)
-            arch_irq_disable();
+        arch_irq_disable();
         if (resolved)
             return;
     }

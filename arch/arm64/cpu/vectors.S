@@ -115,13 +115,16 @@
     ldr x18, [sp, #FRAME_X(18)]
     ldp x0, x1, [sp], #FRAME_SIZE
 .endm
-.macro RESTORE_ALL
+.macro RESTORE_CALLEE
     ldr x19, [sp, #FRAME_X(19)]
     ldp x20, x21, [sp, #FRAME_X(20)]
     ldp x22, x23, [sp, #FRAME_X(22)]
     ldp x24, x25, [sp, #FRAME_X(24)]
     ldp x26, x27, [sp, #FRAME_X(26)]
     ldp x28, x29, [sp, #FRAME_X(28)]
+.endm
+.macro RESTORE_ALL
+    RESTORE_CALLEE
     RESTORE_CALLER
 .endm
 
@@ -202,6 +205,18 @@ arm64_leave_slow_\name:
     RESTORE_ALL
     eret
 
+// Of arch_thread_resume_user: x9 is the thread, its frame is at sp.
+.Lresume_\name:
+    ldr x10, [x9, #THREAD_WORK]
+    cbnz x10, 1f
+    mov x0, #0
+    RESTORE_CALLEE
+    LEAVE \pauth
+    RESTORE_BUT_X0
+    eret
+1:  str xzr, [sp]
+    b arm64_leave_slow_\name
+
 .Lfatal_\name: // an SError or FIQ
     ENTER \pauth
     mov x0, sp
@@ -211,6 +226,15 @@ arm64_leave_slow_\name:
     brk #0
 .endm
 
+// To the code of this CPU's table. x11 is lost.
+.macro BY_PAUTH label
+    adrp x11, arm64_features
+    add x11, x11, :lo12:arm64_features
+    ldrb w11, [x11, #FEATURES_PAUTH]
+    cbz w11, \label\()arm64_vectors
+    b \label\()arm64_vectors_pauth
+.endm
+
 // Runs the exit work of the current thread and enters user mode with its frame.
 FUNCTION arch_enter_user
     msr daifset, #2
@@ -218,11 +242,7 @@ FUNCTION arch_enter_user
     ldr x9, [x9, #THREAD_STACK_TOP]
     sub sp, x9, #FRAME_SIZE
     mov x29, xzr
-    adrp x9, arm64_features
-    add x9, x9, :lo12:arm64_features
-    ldrb w9, [x9, #FEATURES_PAUTH]
-    cbz w9, arm64_leave_slow_arm64_vectors
-    b arm64_leave_slow_arm64_vectors_pauth
+    BY_PAUTH arm64_leave_slow_
 END arch_enter_user
 
 // A system call that needs its whole frame: the linker puts this before the function (port.mk, --wrap). The registers
@@ -242,6 +262,50 @@ END __wrap_\call
 .endm
 WHOLE_FRAME sys_clone
 WHOLE_FRAME sys_clone3
+
+// --- calls that may park, and continuations: see arch/thread.h ---
+
+// The linker puts this before the table's function, as above. A thread without work comes from the code above, its
+// registers and sp as that left them.
+.macro STRAIGHT call, straight
+FUNCTION __wrap_\call
+    mrs x9, sp_el0
+    ldr x10, [x9, #THREAD_WORK]
+    cbnz x10, 1f
+    SAVE_CALLEE sp
+    b \straight
+1:  b __real_\call
+END __wrap_\call
+.endm
+STRAIGHT sys_fipc_call, fipc_call_straight
+STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
+
+// arch_thread_resume_user(struct thread *next, bool *left)
+FUNCTION arch_thread_resume_user
+    mov x9, x0
+    ldr x10, [x0, #THREAD_STACK_TOP]
+    sub sp, x10, #FRAME_SIZE
+    stlrb wzr, [x1]
+    BY_PAUTH .Lresume_
+END arch_thread_resume_user
+
+// Where a parked thread goes on: x0 is the previous thread, x29 is 0, the end of backtraces.
+FUNCTION arm64_thread_parked_code
+    mrs x9, sp_el0
+    ldr x9, [x9, #THREAD_STACK_TOP]
+    sub sp, x9, #FRAME_SIZE
+    bl sched_thread_continue
+    brk #0
+END arm64_thread_parked_code
+
+// arch_syscall_return(long result)
+FUNCTION arch_syscall_return
+    mrs x9, sp_el0
+    ldr x9, [x9, #THREAD_STACK_TOP]
+    sub sp, x9, #FRAME_SIZE
+    RESTORE_CALLEE
+    BY_PAUTH .Lcalled_
+END arch_syscall_return
 
 // --- from the kernel ---
 

@@ -13,7 +13,7 @@ struct thread;
 struct arch_frame;  // user registers, defined by the port
 struct arch_thread; // embedded in struct thread as `arch`, defined by the port
 
-#include <port/thread.h> // also SAVES_NOTHING: see below
+#include <port/thread.h> // also SAVES_NOTHING and ARCH_PARKS: see below
 
 // The running thread. One load.
 ALWAYS_INLINE struct thread *arch_current(void);
@@ -29,6 +29,27 @@ void arch_thread_fini(struct thread *thread);
 // The switch itself is inline: arch/switch.h.
 // SAVES_NOTHING: the port's word, if it has one, for a function that saves no register for its caller. The switch loses
 // them all, so whoever calls a function that switches keeps what it needs, once, instead of each on the way.
+
+// --- continuations: threads that sleep without a kernel stack (docs/decisions/0009-continuations.md) ---
+// A thread that has nothing on its kernel stack but its user frame, all of it, may *park*, and whoever hands the CPU to
+// it may send it straight to user mode. System calls that may do so have functions of their own beside the table's,
+// `fipc_call_straight` and `fipc_reply_recv_straight` (kernel/ipc/straight.c), which never return: they end by one of
+// the functions here. The port's entry code jumps to them, instead of to what the table says, with all of the frame
+// stored, unless the thread has work, such as to be traced. Since they need save no register, a port may declare them
+// ARCH_PARKS, which says so, and have ARCH_PARKS_FIRST in front of their parameters, which takes up those that the
+// convention puts elsewhere than the entry code has them; both may be empty.
+//
+// The current thread: the next arch_stack_switch to it calls sched_thread_continue(prev), an up-call, on its empty
+// stack. Until it is switched away from, its stack can be used.
+ALWAYS_INLINE void arch_thread_park(struct thread *self);
+// After arch_thread_load(prev, next), instead of arch_stack_switch, with interrupts still off: leaves the stack of
+// `prev` for good, says so (*left = false, as a release), and goes to user mode with the frame of `next`, which was
+// parked, and 0 as its system call's result. Runs the exit work.
+[[noreturn]] void arch_thread_resume_user(struct thread *next, _Atomic bool *left);
+// The same, to wherever `next` was left, or its continuation.
+[[noreturn]] void arch_thread_resume(struct thread *prev, struct thread *next);
+// Ends the current system call, which came in with its whole frame, from wherever it is on its stack. Interrupts on.
+[[noreturn]] void arch_syscall_return(long result);
 
 // --- user registers ---
 // The frame of a thread that came from (or will go to) user mode.

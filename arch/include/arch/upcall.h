@@ -15,6 +15,8 @@ struct thread;
 
 // First code of a new thread, interrupts off, `prev` as from arch_stack_switch. kernel/sched.
 [[noreturn]] void sched_thread_start(struct thread *prev);
+// A thread that was parked (arch_thread_park) runs again, on its empty stack. Interrupts off, `prev` as above.
+[[noreturn]] void sched_thread_continue(struct thread *prev);
 // This CPU's timer fired; an IPI came. Interrupt context, interrupts off. `from_user`: user mode was
 // interrupted (the sample that splits CPU time into user and system). kernel/sched.
 void sched_timer_interrupt(bool from_user);
@@ -30,7 +32,7 @@ enum fault_access { FAULT_READ = 1, FAULT_WRITE = 2, FAULT_EXEC = 4, FAULT_PRESE
 // the fault. kernel/posix.
 MUST_USE bool trap_user_page_fault(vaddr_t address, unsigned access);
 // From kernel mode at a user address inside a uaccess function: true = resolved, retry; false = the
-// port jumps to the fixup. kernel/mm.
+// port jumps to the fixup. Where interrupts were off the port goes to the fixup at once. kernel/mm.
 bool trap_kernel_page_fault(vaddr_t address, unsigned access);
 // Any other exception in user mode, translated to Linux's signal, si_code and si_addr. kernel/posix.
 void trap_user_exception(int signal, int code, vaddr_t address, unsigned trap_number, unsigned long error);

@@ -94,6 +94,77 @@ FUNCTION x86_syscall_entry
     jmp x86_restore_user
 END x86_syscall_entry
 
+// --- calls that may park, and continuations: see arch/thread.h ---
+
+// The linker puts this before the table's function (port.mk, --wrap). A thread without work comes from the code above,
+// its registers as that left them.
+.macro STRAIGHT call, straight
+FUNCTION __wrap_\call
+    movq %gs:x86_current(%rip), %r11
+    cmpq $0, THREAD_WORK(%r11)
+    je \straight
+    jmp __real_\call
+END __wrap_\call
+.endm
+STRAIGHT sys_fipc_call, fipc_call_straight
+STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
+
+// arch_thread_resume_user(struct thread *next, bool *left)
+FUNCTION arch_thread_resume_user
+    movq THREAD_STACK_TOP(%rdi), %rsp
+    movb $0, (%rsi)
+    cmpq $0, THREAD_WORK(%rdi)
+    jne 1f
+    movq FRAME_R15-FRAME_SIZE(%rsp), %r15
+    movq FRAME_R14-FRAME_SIZE(%rsp), %r14
+    movq FRAME_R13-FRAME_SIZE(%rsp), %r13
+    movq FRAME_R12-FRAME_SIZE(%rsp), %r12
+    movq FRAME_RBP-FRAME_SIZE(%rsp), %rbp
+    movq FRAME_RBX-FRAME_SIZE(%rsp), %rbx
+    xorl %eax, %eax
+    movq FRAME_RDI-FRAME_SIZE(%rsp), %rdi
+    movq FRAME_RSI-FRAME_SIZE(%rsp), %rsi
+    movq FRAME_RDX-FRAME_SIZE(%rsp), %rdx
+    movq FRAME_R8-FRAME_SIZE(%rsp), %r8
+    movq FRAME_R9-FRAME_SIZE(%rsp), %r9
+    movq FRAME_R10-FRAME_SIZE(%rsp), %r10
+    movq FRAME_RIP-FRAME_SIZE(%rsp), %rcx
+    movq FRAME_RFLAGS-FRAME_SIZE(%rsp), %r11
+    movq FRAME_RSP-FRAME_SIZE(%rsp), %rsp
+    swapgs
+    sysretq
+1:  subq $(FRAME_SIZE + 8), %rsp
+    movq $0, 8+FRAME_RAX(%rsp)
+    leaq 8(%rsp), %rdi
+    call x86_exit_slow
+    addq $8, %rsp
+    jmp x86_restore_user
+END arch_thread_resume_user
+
+// Where a parked thread goes on: rdi is the previous thread.
+FUNCTION x86_thread_parked_code
+    movq %gs:x86_current(%rip), %rcx
+    movq THREAD_STACK_TOP(%rcx), %rsp
+    subq $(FRAME_SIZE + 8), %rsp
+    call sched_thread_continue // ebp is 0, the end of backtraces
+    ud2
+END x86_thread_parked_code
+
+// arch_syscall_return(long result)
+FUNCTION arch_syscall_return
+    movq %gs:x86_current(%rip), %rcx
+    movq THREAD_STACK_TOP(%rcx), %rsp
+    subq $(FRAME_SIZE + 8), %rsp
+    movq %rdi, %rax
+    movq 8+FRAME_R15(%rsp), %r15
+    movq 8+FRAME_R14(%rsp), %r14
+    movq 8+FRAME_R13(%rsp), %r13
+    movq 8+FRAME_R12(%rsp), %r12
+    movq 8+FRAME_RBP(%rsp), %rbp
+    movq 8+FRAME_RBX(%rsp), %rbx
+    jmp .Lcalled
+END arch_syscall_return
+
 // Runs the exit work of the current thread and enters user mode with its frame.
 FUNCTION arch_enter_user
     cli

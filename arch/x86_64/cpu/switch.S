@@ -8,9 +8,16 @@ FUNCTION x86_switch_stacks
     pushq %rbp
     movq %rsp, THREAD_STACK_POINTER(%rdi)
     movq THREAD_STACK_POINTER(%rsi), %rsp
+.Larrive:
     popq %rbp
     ret
 END x86_switch_stacks
+
+// arch_thread_resume(struct thread *prev, struct thread *next): the second half of the above.
+FUNCTION arch_thread_resume
+    movq THREAD_STACK_POINTER(%rsi), %rsp
+    jmp .Larrive
+END arch_thread_resume
 
 // Where a thread that never ran "returns" to: rdi still is the previous thread.
 FUNCTION x86_thread_first_code

@@ -12,11 +12,15 @@
 #include <lib/string.h>
 
 void x86_thread_first_code(void);
+void x86_thread_parked_code(void);
 
 // What x86_switch_stacks pops.
 struct switch_frame {
     uint64_t rbp, rip;
 };
+
+// All parked threads have this one for a stack until they run, and their own from then on.
+const struct switch_frame x86_parked_frame = {.rip = (uint64_t)x86_thread_parked_code};
 
 // --- FS and GS base of user mode ---
 

@@ -163,7 +163,8 @@ void x86_trap_user(struct arch_frame *frame, unsigned trap) {
           (unsigned long long)frame->r15);
 }
 
-// Interrupts off on entry and exit; on for the fault's resolution if they were on in the faulting code.
+// Interrupts off on entry and exit; on for the fault's resolution. Code that has them off cannot wait for that: it goes
+// to its fixup.
 void x86_trap_kernel(struct arch_frame *frame, unsigned trap) {
     uint64_t error = frame->orig_rax;
     uintptr_t fixup = extable_find(frame->rip);
@@ -173,14 +174,13 @@ void x86_trap_kernel(struct arch_frame *frame, unsigned trap) {
         vaddr_t address = read_cr2();
         if (address >= ARCH_USER_TOP)
             kernel_bug(frame, trap, error);
-        bool enable = (frame->rflags & FLAG_IF) != 0;
-        if (enable)
+        if (LIKELY((frame->rflags & FLAG_IF) != 0)) {
             arch_irq_enable();
-        bool resolved = trap_kernel_page_fault(address, fault_access(error));
-        if (enable)
+            bool resolved = trap_kernel_page_fault(address, fault_access(error));
             arch_irq_disable();
-        if (resolved)
-            return;
+            if (resolved)
+                return;
+        }
     } else if (trap != TRAP_PROTECTION && trap != TRAP_ALIGNMENT && trap != TRAP_STACK) {
         kernel_bug(frame, trap, error);
     }

@@ -9,6 +9,8 @@ struct thread;
 // preserve_none would give up D8-D15 too: callers would store and load them around the switch, kernel or not, and so
 // overwrite half of the vector registers of the thread they return to.
 #define SAVES_NOTHING
+#define ARCH_PARKS
+#define ARCH_PARKS_FIRST
 
 // The user registers at the top of the kernel stack. All but the last two is Linux's user_pt_regs, so that ptrace and
 // core dumps get a copy.
@@ -49,6 +51,11 @@ ALWAYS_INLINE struct thread *arch_current(void) {
     struct thread *thread;
     __asm__("mrs %0, sp_el0" : "=r"(thread) : ARM64_SOME_MEMORY);
     return thread;
+}
+
+extern struct switch_frame arm64_parked_frame; // cpu/thread.c
+ALWAYS_INLINE void arch_thread_park(struct thread *self) {
+    ((struct arch_thread *)(void *)self)->stack_pointer = (uint64_t)&arm64_parked_frame;
 }
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {

@@ -17,6 +17,8 @@ struct arch_thread {
 struct thread;
 
 #define SAVES_NOTHING
+#define ARCH_PARKS
+#define ARCH_PARKS_FIRST
 extern struct thread *host_current;
 
 ALWAYS_INLINE struct thread *arch_current(void) {

@@ -8,6 +8,8 @@ struct thread;
 
 // Nothing is always right.
 #define SAVES_NOTHING
+#define ARCH_PARKS
+#define ARCH_PARKS_FIRST
 
 // All user registers, saved at the top of the kernel stack on every entry from user mode, in the order of Linux's
 // user_regs_struct for this architecture if entry code can produce it.
@@ -31,6 +33,10 @@ struct arch_thread {
 ALWAYS_INLINE struct thread *arch_current(void) {
     return nullptr;
 }
+
+// stack_pointer = a frame that all share, from which the switch "returns" to code that sets the stack pointer to the
+// current thread's empty stack and calls sched_thread_continue(prev).
+ALWAYS_INLINE void arch_thread_park(struct thread *self) {}
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return (struct arch_frame *)((struct arch_thread *)(void *)thread)->stack_top - 1;

@@ -5,6 +5,11 @@
 #include <port/percpu.h>
 
 #define SAVES_NOTHING __attribute__((preserve_none))
+// The convention's first four parameters are in r12-r15, the others as anywhere.
+#define ARCH_PARKS SAVES_NOTHING
+#define ARCH_PARKS_FIRST                                                                               \
+    [[maybe_unused]] long parks_r12, [[maybe_unused]] long parks_r13, [[maybe_unused]] long parks_r14, \
+        [[maybe_unused]] long parks_r15,
 
 // The user registers at the top of the kernel stack: Linux's order, so that user_regs_struct of
 // ptrace and core dumps is a copy. The processor pushes the last five on a trap; the entry code the rest.
@@ -31,6 +36,11 @@ struct arch_thread {
 
 ALWAYS_INLINE struct thread *arch_current(void) {
     return x86_gs_current;
+}
+
+extern const struct switch_frame x86_parked_frame; // cpu/thread.c
+ALWAYS_INLINE void arch_thread_park(struct thread *self) {
+    ((struct arch_thread *)self)->stack_pointer = (uint64_t)&x86_parked_frame;
 }
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {

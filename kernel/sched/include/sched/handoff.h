@@ -65,8 +65,8 @@ ALWAYS_INLINE void switch_end(struct thread *prev) {
     arch_irq_enable();
 }
 
-// Blocks the current thread, which has been prepared to, and runs `next`, which has been claimed.
-ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
+// Blocks the current thread, which has been prepared to, and runs `next`, which has been claimed: up to the stack.
+ALWAYS_INLINE void handoff_all_but_stack(struct thread *prev, struct thread *next) {
     lockdep_assert_none_held(prev);
     struct run_queue *rq = &this_cpu(run_queue);
     arch_irq_disable();
@@ -76,5 +76,9 @@ ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
     handoff_make_current(rq, prev, next);
     spin_unlock(&rq->lock);
     handoff_load(prev, next);
+}
+
+ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
+    handoff_all_but_stack(prev, next);
     switch_end(arch_stack_switch(prev, next));
 }

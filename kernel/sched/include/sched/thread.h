@@ -97,6 +97,7 @@ struct thread {
     struct list_node *dead_messages; // what it drops just now (kernel/ipc); null: nothing
     struct list_node *dead_parcels;  // likewise (kernel/net)
     struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
+    long (*continuation)(void);      // where it goes on if it has given up its kernel stack (arch_thread_park)
     const char *wait_reason;         // for /proc/PID/wchan
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
@@ -165,6 +166,20 @@ MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
     next->wake_status = 0;
     return LIKELY(next->cpu == cpu) ? true : thread_bring_here(next);
 }
+// The same for a caller that does not look at the work of the current thread: it goes along (schedule_hand_over). Nor
+// is the status of the wake-up set.
+MUST_USE ALWAYS_INLINE bool thread_take(struct thread *next) {
+    unsigned cpu = arch_cpu_id();
+    uint32_t state = THREAD_BLOCKED;
+    if (UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
+        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
+        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
+                                                          memory_order_relaxed)))
+        return false;
+    return LIKELY(next->cpu == cpu) ? true : thread_bring_here(next);
+}
+// A claimed thread is not switched to after all: it was woken for nothing.
+void thread_give_back(struct thread *next);
 // Blocks the current thread (prepared) and runs the claimed one on its slice and at its level. As thread_block without
 // a deadline: the status it was woken with.
 SAVES_NOTHING void schedule_direct(struct thread *next);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+// What the fast path and the straight path share: small messages in user memory and in the kernel's, and the states of
+// a call that a receiver takes at once.
+#pragma once
+
+#include "ipc_priv.h"
+
+ALWAYS_INLINE uint32_t size_of(type_and_size what) {
+    return (uint32_t)(what >> 32);
+}
+
+// Header and data of a message in user memory, with the window to it open once. False: no such message, one close to
+// the end of user space, or a fault that stays one; the slow path tells them apart.
+#define PACKET_MAX (HEADER_SIZE + FIPC_FAST_MAX)
+#define LOAD(word, at, offset) ARCH_USER_LOAD(ARCH_USER_64, word, at, offset, bad)
+#define STORE(word, at, offset) ARCH_USER_STORE(ARCH_USER_64, word, at, offset, bad)
+#define FIRST_HALF(ACCESS)       \
+    do {                         \
+        ACCESS(data[0], at, 32); \
+        ACCESS(data[1], at, 40); \
+        ACCESS(data[2], at, 48); \
+        ACCESS(data[3], at, 56); \
+    } while (0)
+#define SECOND_HALF(ACCESS)      \
+    do {                         \
+        ACCESS(data[4], at, 64); \
+        ACCESS(data[5], at, 72); \
+        ACCESS(data[6], at, 80); \
+        ACCESS(data[7], at, 88); \
+    } while (0)
+
+// One that may go this way: no handles, no flags, little data.
+ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, uint64_t *data) {
+    uintptr_t at = (uintptr_t)message;
+    type_and_size head;
+    uint64_t count_and_flags;
+    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
+        return false;
+    ARCH_USER_OPEN;
+    LOAD(head, at, 0);
+    LOAD(count_and_flags, at, 24);
+    uint32_t size = size_of(head);
+    if (LIKELY(size == 64) || LIKELY(size == 32)) {
+        FIRST_HALF(LOAD);
+        if (LIKELY(size == 64))
+            SECOND_HALF(LOAD);
+        size = 0;
+    }
+    ARCH_USER_CLOSE;
+    *what = head;
+    return LIKELY(count_and_flags == 0) &&
+           (LIKELY(size == 0) || (size < 64 && copy_from_user(data, message_data(message), size) == 0));
+bad:
+    return false;
+}
+
+// badge: null: an answer, which has none.
+ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const uint64_t *badge,
+                               uint64_t count_and_flags, const uint64_t *data) {
+    uintptr_t at = (uintptr_t)message;
+    uint32_t size = size_of(what);
+    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
+        return false;
+    ARCH_USER_OPEN;
+    STORE(what, at, 0);
+    if (badge)
+        STORE(*badge, at, 8);
+    STORE(count_and_flags, at, 24);
+    if (LIKELY(size == 64) || LIKELY(size == 32)) {
+        FIRST_HALF(STORE);
+        if (LIKELY(size == 64))
+            SECOND_HALF(STORE);
+        size = 0;
+    }
+    ARCH_USER_CLOSE;
+    return LIKELY(size == 0) || copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
+bad:
+    return false;
+}
+
+// Between kernel buffers, whole words: what lies behind the last byte is the sender's own.
+ALWAYS_INLINE void copy_small(void *to, const void *from, uint32_t size) {
+    if (LIKELY(size == 64)) {
+        __builtin_memcpy_inline(to, from, 64);
+        return;
+    }
+    if (LIKELY(size == 32)) {
+        __builtin_memcpy_inline(to, from, 32);
+        return;
+    }
+    for (uint32_t i = 0; i < size; i += 8)
+        __builtin_memcpy_inline((uint8_t *)to + i, (const uint8_t *)from + i, 8);
+}
+
+// As if the receiver had taken the call.
+ALWAYS_INLINE void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
+    uint64_t state = ((atomic_load_explicit(&call->state, memory_order_relaxed) | CALL_PHASES) + 1) | CALL_TAKEN;
+    call->slot = slot;
+    slot->state = state;
+    atomic_store_explicit(&slot->call, call, memory_order_relaxed);
+    atomic_store_explicit(&call->state, state, memory_order_release);
+}

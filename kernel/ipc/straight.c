@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MPL-2.0
+// The straight path: the fast path (fast.c) between threads that need no kernel stack while they sleep.
+//
+// A thread that waits here for its answer, or for its next message, is *parked* (arch/thread.h): all that it would need
+// to go on is in its user frame and in its struct fipc_thread. So who hands the CPU to it need not go through its
+// stack. It looks up, reads, claims and accounts, as on the fast path; and then, in the other's address space already,
+// writes the message from its own stack straight into the other's user memory, and leaves for user mode with the
+// other's registers. There is one copy in, one copy out, and no return through anybody's calls.
+//
+//   client                            server
+//   fipc_call: read, claim server
+//     park; become the server         (its stack is not touched)
+//     write message ----------------> fipc_reply_recv returns 0
+//                                     fipc_reply_recv: read, claim client
+//                                       park; become the client
+//   fipc_call returns 0 <-------------- write answer
+//
+// `landing`, where the message goes, also tells that a thread is parked. It is the thread's own while that runs, and
+// the claimer's once it is claimed: nullptr means that it waits with a stack, or not for this; then the message goes to
+// its inbox, or the answer to its call, as on the fast path, and it goes on wherever it was. The same if its memory
+// does not take the message at once: the write is done with interrupts off, so no fault is waited for, and the thread
+// repeats it, with its own faults, by its continuation. That is also where a parked thread goes on if anybody else
+// wakes it: a signal, a message by the slow path, the end of the server. It does there what the fast path does behind
+// its switch.
+//
+// The receiver claims its caller first and looks at the call's state then, once more: TAKEN, the same generation. A
+// claimed thread does not run, and nobody but the two changes the state of a call that was taken. So there is no BUSY
+// here and no exchange. If the caller was about to give up, or had, it has been woken for nothing, which is allowed.
+//
+// A handle is borrowed, for a task with one thread: nobody closes it while that sleeps, so the continuation finds it
+// again. Other tasks take the fast path, which keeps a reference.
+#include "packet.h"
+
+#include <abi/syscall_table.h>
+#include <lib/assert.h>
+#include <lib/string.h>
+#include <sched/handoff.h>
+#include <sched/rcu.h>
+#include <sched/sched.h>
+
+// As thread_prepare_block. The status is written by who wakes it.
+ALWAYS_INLINE void prepare(struct thread *self) {
+    self->wait_mode = WAIT_INTERRUPTIBLE;
+    atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
+}
+
+// ---------------------------------------------------------------- the other one is not parked, or has no room at hand
+
+static NOINLINE bool leave_message(struct fipc_thread *receiver, struct send_right *right, type_and_size what,
+                                   const uint64_t *data) {
+    if (!receiver->landing && receiver->room < size_of(what))
+        return false;
+    receiver->inbox.right = right;
+    receiver->inbox.badge = right->badge;
+    receiver->inbox.what = what;
+    memcpy(receiver->inbox.data, data, FIPC_FAST_MAX);
+    receiver->thread->wake_status = 0;
+    return true;
+}
+
+static NOINLINE void leave_answer(struct fipc_call *call, type_and_size what, const uint64_t *data) {
+    call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
+    call->what = what;
+    call->handle_count = 0;
+    if (call->status == 0)
+        memcpy(call->reply, data, size_of(what));
+    call->thread->wake_status = 0;
+    uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
+    atomic_store_explicit(&call->state, state - CALL_TAKEN + CALL_DONE, memory_order_release);
+}
+
+// ---------------------------------------------------------------- a call
+
+// A claimed receiver; null: the slow path must be taken.
+ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *self, struct send_right *right, struct fipc_call *call,
+                                                type_and_size what, const uint64_t *data) {
+    struct port *port = right->port;
+    struct fipc_thread *taken = nullptr;
+    spin_lock(&port->lock);
+    struct fipc_thread *receiver = LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
+    if (LIKELY(!list_is_empty(&port->receivers)) && LIKELY(!right->once) &&
+        LIKELY(!atomic_load_explicit(&self->interrupted, memory_order_seq_cst)) &&
+        LIKELY(thread_take(receiver->thread))) {
+        if (LIKELY(receiver->landing != nullptr) || leave_message(receiver, right, what, data)) {
+            // The point of no return.
+            taken = receiver;
+            list_remove(&receiver->receive_node);
+            begin_taken(call, &receiver->held);
+            if (UNLIKELY(self->level > receiver->thread->level))
+                server_work_locked(port, receiver, call);
+        } else {
+            thread_give_back(receiver->thread);
+        }
+    }
+    spin_unlock(&port->lock);
+    return taken;
+}
+
+// The current thread's call goes to a receiver. Comes back if the slow path must be taken.
+ALWAYS_INLINE void call_straight(struct thread *self, struct send_right *right, struct fipc_call *call,
+                                 type_and_size what, const uint64_t *data) {
+    prepare(self);
+    struct fipc_thread *receiver = take_receiver(self, right, call, what, data);
+    if (UNLIKELY(!receiver)) {
+        call->landing = nullptr;
+        thread_cancel_block();
+        return;
+    }
+    struct thread *next = receiver->thread;
+    void __user *landing = receiver->landing;
+    arch_thread_park(self);
+    handoff_all_but_stack(self, next);
+    if (LIKELY(landing != nullptr)) {
+        if (LIKELY(write_small(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, data)))
+            arch_thread_resume_user(next, &self->on_cpu);
+        leave_message(receiver, right, what, data);
+    }
+    arch_thread_resume(self, next);
+}
+
+// No handles may come back, which the header says that the message was read from, or another.
+ALWAYS_INLINE bool wants_no_handles(const void __user *message, const void __user *reply) {
+    uint32_t room;
+    return LIKELY(reply == message) ||
+           (get_user(room, &((const struct fipc_message __user *)reply)->handle_count) == 0 && room == 0);
+}
+
+ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message, void __user *reply,
+                                   size_t room, int64_t deadline) {
+    struct thread *thread = thread_current();
+    struct fipc_thread *self = thread->fipc;
+    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
+    uint64_t data[FIPC_FAST_MAX / 8];
+    type_and_size what;
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(self != nullptr) &&
+        LIKELY(room - HEADER_SIZE <= self->call.capacity) && wants_no_handles(message, reply) &&
+        LIKELY(read_small(message, &what, data))) {
+        self->call.room = (uint32_t)(room - HEADER_SIZE);
+        self->call.landing = reply;
+        call_straight(thread, right_of(object), &self->call, what, data);
+    }
+    arch_syscall_return(general_call(handle, message, reply, room, deadline));
+}
+
+// ---------------------------------------------------------------- an answer, and the next message
+
+// The caller, claimed, whose call this thread has taken. It lies down among the receivers in its turn.
+ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_thread *self, struct port *port) {
+    struct fipc_call *taken = nullptr;
+    rcu_read_lock(); // it may have given up and ended
+    spin_lock(&port->lock);
+    struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_acquire);
+    uint64_t state = self->held.state;
+    if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
+        LIKELY(!atomic_load_explicit(&thread->interrupted, memory_order_seq_cst)) &&
+        LIKELY(thread_take(call->thread))) {
+        if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == state)) {
+            // The point of no return.
+            taken = call;
+            atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
+            self->inbox.right = nullptr;
+            list_push_front(&port->receivers, &self->receive_node);
+            if (UNLIKELY(thread->donated_level != 0))
+                server_work_locked(port, self, nullptr);
+        } else {
+            thread_give_back(call->thread);
+        }
+    }
+    spin_unlock(&port->lock);
+    rcu_read_unlock();
+    return taken;
+}
+
+// As call_straight, to the caller.
+ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *self, struct port *port,
+                                   type_and_size what, const uint64_t *data) {
+    prepare(thread);
+    struct fipc_call *call = take_caller(thread, self, port);
+    if (UNLIKELY(!call)) {
+        self->landing = nullptr;
+        thread_cancel_block();
+        return;
+    }
+    struct thread *next = call->thread;
+    void __user *landing = call->landing;
+    arch_thread_park(thread);
+    handoff_all_but_stack(thread, next);
+    if (LIKELY(landing != nullptr) && LIKELY(size_of(what) <= call->room) &&
+        LIKELY(write_small(landing, what, nullptr, 0, data)))
+        arch_thread_resume_user(next, &thread->on_cpu);
+    leave_answer(call, what, data);
+    arch_thread_resume(thread, next);
+}
+
+ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle, void __user *message,
+                                         size_t room, int64_t deadline) {
+    struct thread *thread = thread_current();
+    struct fipc_thread *self = thread->fipc;
+    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
+    uint64_t data[FIPC_FAST_MAX / 8];
+    type_and_size what;
+    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(self != nullptr) &&
+        LIKELY(self->serves == port_of(object)) && LIKELY(room >= HEADER_SIZE + FIPC_FAST_MAX) &&
+        LIKELY(read_small(reply, &what, data))) {
+        self->landing = message;
+        answer_straight(thread, self, port_of(object), what, data);
+    }
+    arch_syscall_return(general_reply_recv(reply, handle, message, room, deadline));
+}
+
+// ---------------------------------------------------------------- continuations
+
+static long call_continue(struct fipc_call *call, int handle, void __user *reply) {
+    struct handle_ref ref;
+    struct send_right *right;
+    call->landing = nullptr; // from here on it has a stack
+    status_t status = call->thread->wake_status;
+    if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
+        LIKELY(write_small(reply, call->what, nullptr, 0, (const uint64_t *)(const void *)call->reply)))
+        return 0;
+    if (right_lookup(handle, &ref, &right) != 0)
+        panic("ipc: the right of a parked call is gone");
+    long result = finish_call(right, call, status, reply);
+    handle_release(&ref);
+    return result;
+}
+
+static long receive_continue(struct fipc_thread *self, void __user *message, size_t room) {
+    self->landing = nullptr;
+    self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
+    return finish_receive(self, self->serves, message, room, self->thread->wake_status);
+}
+
+long fipc_continue(void) {
+    struct fipc_thread *self = thread_current()->fipc;
+    const struct arch_frame *frame = arch_thread_frame(self->thread);
+    void __user *buffer = (void __user *)arch_frame_syscall_arg(frame, 2);
+    if (arch_frame_syscall_number(frame) == SYSCALL_fipc_call)
+        return call_continue(&self->call, (int)arch_frame_syscall_arg(frame, 0), buffer);
+    return receive_continue(self, buffer, arch_frame_syscall_arg(frame, 3));
+}
