@@ -7,14 +7,14 @@
 
 goals := $(or $(MAKECMDGOALS),help)
 test_arches := $(if $(filter file,$(origin ARCH)),x86_64 arm64,$(ARCH))
-deps_of_run := run $(ARCH)
+deps_of_run := run $(ARCH) $(if $(filter-out busybox,$(IMAGE)),debian)
 deps_of_debug := run $(ARCH)
 deps_of_user := run $(ARCH)
 deps_of_all := run $(ARCH)
 deps_of_image := run $(ARCH)
 deps_of_stress := run $(ARCH)
 deps_of_bench := run $(ARCH)
-deps_of_test := run test lint $(test_arches) $(addprefix iso-,$(filter arm64,$(test_arches)))
+deps_of_test := run test lint debian $(test_arches) $(addprefix iso-,$(filter arm64,$(test_arches)))
 deps_of_test-system := run $(ARCH)
 deps_of_test-system-linux := run $(ARCH)
 deps_of_check := run test lint

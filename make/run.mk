@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-# run: Tessera in QEMU. FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE, CPU, GIC and QEMU_ARGS are make's names for tools/run's options.
+# run: Tessera in QEMU. IMAGE, FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE, CPU, GIC and QEMU_ARGS are make's names for tools/run's options.
 
+IMAGE     ?=
 FILES     ?=
 CMD       ?=
 ICOUNT    ?= 0
@@ -20,7 +21,8 @@ run_smp := $(SMP)
 endif
 
 machine_options = --arch $(ARCH) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) $(if $(GIC),--gic $(GIC))
-run_command = tools/run $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --smp $(run_smp) --mem $(MEM) \
+run_command = tools/run $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --smp $(run_smp) \
+    $(if $(IMAGE),--image $(IMAGE)) $(if $(filter-out file,$(origin MEM)),--mem $(MEM)) \
     $(if $(FILES),--files '$(FILES)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
     $(if $(filter 1,$(LINUX)),--linux) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(QEMU_ARGS),--qemu-args "$$QEMU_ARGS") \
     $(if $(filter 1,$(V)),--show)

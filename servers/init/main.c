@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // init: process 1. It mounts what every program expects and then does one of two things:
 //
-//   - without /etc/tessera/run: a login-less `ash -l` on the console, started again whenever it exits. `poweroff`,
+//   - without /etc/tessera/run: root's shell on the console, without a login, started again whenever it exits.
+//   `poweroff`,
 //     `halt` and `reboot` (SIGUSR2, SIGUSR1, SIGTERM, as busybox sends them) end the machine.
 //   - with that file: its text is one shell command. It runs with nothing else on the console, its exit status
 //     (0-255, or 128 + the signal that killed it) goes to another serial port, and the machine powers off.
@@ -15,6 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +49,27 @@ static void read_command(void) {
         init.one_command = true;
 }
 
+static void shell_of_root(char path[PATH_MAX]) {
+    strcpy(path, "/bin/sh");
+    FILE *accounts = fopen("/etc/passwd", "re");
+    for (struct passwd *account; accounts && (account = fgetpwent(accounts));) {
+        if (account->pw_uid != 0 || !*account->pw_shell || strlen(account->pw_shell) >= PATH_MAX)
+            continue;
+        strcpy(path, account->pw_shell);
+        break;
+    }
+    if (accounts)
+        fclose(accounts);
+}
+
 static void set_environment(void) {
     setenv("PATH", "/sbin:/bin:/usr/sbin:/usr/bin:/files", 1);
     setenv("HOME", "/root", 1);
     setenv("USER", "root", 1);
     setenv("LOGNAME", "root", 1);
-    setenv("SHELL", "/bin/ash", 1);
+    char shell[PATH_MAX];
+    shell_of_root(shell);
+    setenv("SHELL", shell, 1);
     setenv("TERM", "linux", 0); // tools/run names the real one
 }
 
@@ -67,7 +85,9 @@ static void block_signals(void) {
 static pid_t start(void) {
     if (init.one_command)
         return session_start((char *[]){"/bin/sh", "sh", "-c", init.command, NULL}, "/files", true);
-    return session_start((char *[]){"/bin/ash", "-ash", NULL}, getenv("HOME"), false);
+    char *shell = getenv("SHELL"), name[NAME_MAX + 2] = "-"; // as a login shell
+    strncat(name, strrchr(shell, '/') ? strrchr(shell, '/') + 1 : shell, NAME_MAX);
+    return session_start((char *[]){shell, name, NULL}, getenv("HOME"), false);
 }
 
 static void obey(int signal) {

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Collects a file system's entries and writes them as an initramfs (a newc cpio). No root is needed."""
+
+import dataclasses
+import os
+import pathlib
+import stat
+
+TIME = int(os.environ.get("SOURCE_DATE_EPOCH", 1_700_000_000))  # of what has no time of its own
+DEVICES = (stat.S_IFCHR, stat.S_IFBLK)
+
+
+@dataclasses.dataclass
+class Entry:
+    mode: int
+    contents: bytes = b""  # a link's target
+    time: int = TIME
+    device: tuple = (0, 0)
+    owner: tuple = (0, 0)
+    same_as: str = ""  # another name of that file
+
+
+class Archive:
+    """Entries by path, without a leading slash."""
+
+    def __init__(self):
+        self.entries = {}
+
+    def folder(self, path, mode=0o755, **about):
+        self.entries[path] = Entry(stat.S_IFDIR | mode, **about)
+
+    def file(self, path, contents, mode=0o644, **about):
+        self.entries[path] = Entry(stat.S_IFREG | mode, contents, **about)
+
+    def link(self, path, target, **about):
+        self.entries[path] = Entry(stat.S_IFLNK | 0o777, target.encode(), **about)
+
+    def node(self, path, mode, major, minor):
+        self.entries[path] = Entry(stat.S_IFCHR | mode, device=(major, minor))
+
+    def tree(self, source, prefix):
+        """A folder of the host; no prefix: what it holds goes to the root. Every file belongs to root in the guest."""
+        if prefix:
+            self.folder(prefix)
+        for path in sorted(pathlib.Path(source).rglob("*")):
+            name = f"{prefix}/{path.relative_to(source)}".lstrip("/")
+            info = path.lstat()
+            if path.is_symlink():
+                self.link(name, os.readlink(path), time=int(info.st_mtime))
+            elif path.is_dir():
+                self.folder(name, info.st_mode & 0o7777, time=int(info.st_mtime))
+            elif path.is_file():
+                self.file(name, path.read_bytes(), info.st_mode & 0o7777, time=int(info.st_mtime))
+
+    def resolve(self, path):
+        """The path that `path` leads to over this archive's own links; None: nowhere."""
+        for _ in range(40):
+            parts = path.strip("/").split("/")
+            for count in range(1, len(parts) + 1):
+                prefix = "/".join(parts[:count])
+                entry = self.entries.get(prefix)
+                if entry and stat.S_ISLNK(entry.mode):
+                    target = os.path.join("/", os.path.dirname(prefix), entry.contents.decode())
+                    path = os.path.normpath(os.path.join(target, *parts[count:])).lstrip("/")
+                    break
+            else:
+                path = "/".join(parts)
+                return path if path in self.entries else None
+        return None
+
+    def write(self, path):
+        """Sorted, so that the same entries are the same bytes, and every folder comes before what is in it."""
+        numbers = {name: number for number, name in enumerate(sorted(self.entries), 1)}
+        names = {}  # of each file that has several
+        for name in numbers:
+            names.setdefault(self.entries[name].same_as or name, []).append(name)
+        temporary = f"{path}.{os.getpid()}"
+        with open(temporary, "wb") as out:
+            for name in numbers:
+                entry = self.entries[name]
+                original = entry.same_as or name
+                first = min(names[original])
+                contents = self.entries[original].contents if name == first else b""
+                folder = stat.S_ISDIR(entry.mode)
+                write_member(out, name, self.entries[original], numbers[first], 2 if folder else len(names[original]), contents)
+            write_member(out, "TRAILER!!!", Entry(0, time=0), 0, 1, b"")
+            out.write(b"\0" * (-out.tell() % 512))
+        os.replace(temporary, path)
+
+
+def write_member(out, name, entry, number, links, contents):
+    name = name.encode()
+    fields = (number, entry.mode, *entry.owner, links, entry.time, len(contents), 0, 0, *entry.device, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name + b"\0"
+    out.write(head + b"\0" * (-len(head) % 4) + contents + b"\0" * (-len(contents) % 4))
