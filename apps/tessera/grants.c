@@ -56,7 +56,15 @@ static void bind(const struct grant *grant) {
         fail("cannot bind %s", grant->path);
 }
 
-void grants_apply(const struct grant *grants, size_t count) {
+// Names of POSIX semaphores and shared memory are files there.
+static void make_shm(void) {
+    char place[] = ROOT "/dev/shm";
+    make_place(place, true);
+    if (mount("shm", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+        fail("cannot mount /dev/shm");
+}
+
+void grants_apply(const struct grant *grants, size_t count, bool shm) {
     errno = 0;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         fail("cannot have mounts of one's own");
@@ -69,6 +77,8 @@ void grants_apply(const struct grant *grants, size_t count) {
                 bind(&grants[i]);
                 done++;
             }
+    if (shm)
+        make_shm();
     if (mkdir(OLD, 0700) < 0 || syscall(SYS_pivot_root, ROOT, OLD) < 0 || chdir("/") < 0)
         fail("cannot change the root");
     if (umount2("/.old", MNT_DETACH) < 0 || rmdir("/.old") < 0)

@@ -40,6 +40,7 @@ static const char help[] =
     "  --grant PATH:r  a file or folder, to read and execute; PATH:rw also to write\n"
     "  --grant service:NAME  a right to send to the service; TESSERA_HANDLES names its number, as \"NAME=5\"\n"
     "  --grant sockets make and use sockets\n"
+    "  --grant shm     a /dev/shm of its own, for POSIX semaphores and shared memory\n"
     "  --user UID      run as this user and group (65534), not 0\n"
     "\n"
     "A device file must be granted by its own name (--grant /dev/null:rw). Exit status: that of the program, 128 + n\n"
@@ -54,7 +55,7 @@ static struct {
         int handle;
     } services[SERVICES_MAX];
     size_t service_count;
-    bool sockets;
+    bool sockets, shm;
     unsigned oom; // JOB_OOM_*; 0: the largest process
     unsigned long user;
 } request = {.limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .user = NOBODY};
@@ -111,14 +112,15 @@ static void parse_grant(char *text) {
         parse_service(text + 8);
         return;
     }
-    if (strcmp(text, "sockets") == 0) {
-        request.sockets = true;
+    bool sockets = strcmp(text, "sockets") == 0, shm = strcmp(text, "shm") == 0;
+    request.sockets |= sockets;
+    request.shm |= shm;
+    if (sockets || shm)
         return;
-    }
     char *colon = strrchr(text, ':');
     bool writable = colon && strcmp(colon, ":rw") == 0;
     if (text[0] != '/' || !colon || (!writable && strcmp(colon, ":r") != 0) || strstr(text, "/../"))
-        usage("run: '%s' is no grant: an absolute path and :r or :rw, service:NAME, or sockets", text);
+        usage("run: '%s' is no grant: an absolute path and :r or :rw, service:NAME, sockets or shm", text);
     if (request.grant_count == GRANTS_MAX)
         usage("run: more than %d grants", GRANTS_MAX);
     *colon = '\0';
@@ -214,7 +216,7 @@ static void keep_granted_handles(void) {
     errno = -job_enter(job);
     if (errno)
         fail("cannot enter the job");
-    grants_apply(request.grants, request.grant_count);
+    grants_apply(request.grants, request.grant_count, request.shm);
     be_nobody();
     keep_granted_handles();
     execvp(program[0], program);

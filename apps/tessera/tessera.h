@@ -44,6 +44,6 @@ struct grant {
     const char *path; // absolute, in the file system as it is
     bool writable;
 };
-// Makes a file system of nothing but these the root of the calling process; what it had is out of reach. The process
-// has its mounts for itself from then on.
-void grants_apply(const struct grant *grants, size_t count);
+// Makes a file system of nothing but these (and `shm`: a /dev/shm of its own) the root of the calling process; what it
+// had is out of reach. The process has its mounts for itself from then on.
+void grants_apply(const struct grant *grants, size_t count, bool shm);

@@ -189,6 +189,7 @@ static void end_process(struct process *process, int status) {
     spin_unlock(&process->signal_lock);
     spin_lock(&process_tree_lock);
     bool reaped = become_zombie(process, status);
+    legacy_task_ends(process->task.job);
     job_remove_task(process->task.job);
     struct signal_actions *actions = process->actions;
     process->actions = nullptr; // nobody looks: there are no threads to signal and no children to be told of

@@ -12,6 +12,8 @@
 // ticket: the next server finds the request in the port, and by the ticket whether it was carried out already. A
 // request over which servers die quickly is given up. If the port dies, too, the server's objects are gone: who waits
 // for one of them is told so (EIDRM), later calls are ENOSYS until another server claims the family.
+//
+// Sandboxes have keys and objects of their own: a request says whose it is (legacy_job.c).
 #include "legacy.h"
 #include "process_priv.h"
 #include "syscall_priv.h"
@@ -26,6 +28,8 @@
 
 #define DEATHS_MOST 3          // of servers over one request,
 #define SUSPICIOUS 100'000'000 // if they come so soon after it
+#define ROUNDS_MOST 4          // of one question
+#define AHEAD 256              // bytes that a sandbox pays, and gets back: nearly always enough, for a message too
 
 static struct {
     struct spinlock lock; // protects right and server
@@ -56,6 +60,16 @@ static struct object *family_right(struct family *family) {
     spin_unlock(&legacy.lock);
     if (dead)
         object_handle_release(dead);
+    return right;
+}
+
+// The same, and one to a dead server just stays: nothing is released, so it may be under a spinlock.
+static struct object *living_right(struct family *family) {
+    spin_lock(&legacy.lock);
+    struct object *right = family->right && !hung_up(family->right) ? family->right : nullptr;
+    if (right)
+        object_get(right);
+    spin_unlock(&legacy.lock);
     return right;
 }
 
@@ -107,7 +121,18 @@ long sys_posix_serve(int handle, unsigned number) {
 
 // ---------------------------------------------------------------- asking
 
-static status_t fill(const struct legacy_call *call, uint32_t input_size, uint64_t ticket, struct message **out) {
+// One question; the same once more if the server wants to see more input, or more memory to be paid for.
+struct question {
+    const struct legacy_call *call;
+    uint64_t ticket;
+    uint32_t input_size;
+    struct job *scope; // null: the caller is in no sandbox
+    int64_t paid;      // by that
+};
+
+static status_t fill(const struct question *question, struct message **out) {
+    const struct legacy_call *call = question->call;
+    uint32_t input_size = question->input_size;
     const struct cred *cred = cred_current();
     uint32_t groups = MIN(cred->group_count, (uint32_t)POSIX_GROUPS_MAX);
     struct posix_request *request;
@@ -118,7 +143,9 @@ static status_t fill(const struct legacy_call *call, uint32_t input_size, uint64
     if (!message)
         return -ENOMEM;
     request = data;
-    *request = (struct posix_request){.ticket = ticket,
+    *request = (struct posix_request){.ticket = question->ticket,
+                                      .job = question->scope ? question->scope->object.id : 0,
+                                      .memory = question->paid,
                                       .process = process_current()->task.id,
                                       .uid = cred->euid,
                                       .gid = cred->egid,
@@ -169,12 +196,11 @@ static long cancelled(struct family *family, struct object *right, const struct 
 }
 
 // One question and its answer; once more if the server has been replaced over it (see above).
-static status_t request(const struct legacy_call *call, struct object *right, uint64_t ticket, uint32_t input_size,
-                        struct port_answer *answer) {
+static status_t request(const struct question *question, struct object *right, struct port_answer *answer) {
     for (unsigned deaths = 0;;) {
         struct message *message;
         nsec_t asked = clock_now();
-        status_t status = fill(call, input_size, ticket, &message);
+        status_t status = fill(question, &message);
         if (status == 0)
             status = port_request(right, message, answer);
         deaths += clock_now() - asked < SUSPICIOUS;
@@ -183,42 +209,67 @@ static status_t request(const struct legacy_call *call, struct object *right, ui
     }
 }
 
-static long ask(struct family *family, struct object *right, const struct legacy_call *call) {
+// What the answer says: the call is done (true, *result), or the question is to be asked again.
+static bool heed(struct question *question, const struct port_answer *answer, long *result) {
+    const struct posix_answer *head = answer->data;
+    *result = -EIO;
+    if (answer->size < sizeof *head)
+        return true;
+    if (head->flags & POSIX_NEED_INPUT) {
+        question->input_size = head->input_size;
+        return false;
+    }
+    if (head->flags & POSIX_NEED_MEMORY) {
+        *result = -ENOMEM;
+        if (head->memory <= 0 || !legacy_charge(question->scope, head->memory))
+            return true;
+        question->paid += head->memory;
+        return false;
+    }
+    *result = finish(question->call, head, answer->size - (uint32_t)sizeof *head);
+    int64_t kept = MIN(head->memory, question->paid);
+    legacy_uncharge(question->scope, question->paid - kept);
+    question->paid = 0;
+    return true;
+}
+
+static long ask(struct family *family, struct object *right, struct question *question) {
+    const struct legacy_call *call = question->call;
     struct port_answer answer = {.room = sizeof(struct posix_answer) + call->output_size,
                                  .waits = call->interrupted != 0};
-    uint64_t ticket = atomic_fetch_add_explicit(&legacy.tickets, 1, memory_order_relaxed) + 1;
-    uint32_t input_size = call->input_size;
-    for (unsigned round = 0; round < 2; round++) {
-        status_t status = request(call, right, ticket, input_size, &answer);
+    long result = -EIO;
+    for (unsigned round = 0; round < ROUNDS_MOST; round++) {
+        status_t status = request(question, right, &answer);
         if (status == -EINTR)
-            return cancelled(family, right, call, ticket);
+            return cancelled(family, right, call, question->ticket);
         if (status == -ERESTARTSYS)
             return call->interrupted ? call->interrupted : -ERESTARTNOINTR;
         if (status == -EPIPE)
             return gone(family, call);
         if (status != 0)
             return status;
-        const struct posix_answer *head = answer.data;
-        if (answer.size < sizeof *head)
-            return -EIO;
         atomic_fetch_add_explicit(&family->answered, 1, memory_order_relaxed);
-        if (!(head->flags & POSIX_NEED_INPUT))
-            return finish(call, head, answer.size - (uint32_t)sizeof *head);
-        input_size = head->input_size;
+        if (heed(question, &answer, &result))
+            return result;
     }
-    return -EIO;
+    return result;
 }
 
-// What the servers keep is the whole machine's: whoever sees only its own job does without, as under a kernel that has
-// no such calls.
 long legacy_ask(const struct legacy_call *call) {
-    if (job_scope_current())
-        return -ENOSYS;
     struct family *family = &legacy.families[call->family];
     struct object *right = family_right(family);
     if (!right)
         return unserved(family);
-    long result = ask(family, right, call);
+    struct question question = {.call = call,
+                                .ticket = atomic_fetch_add_explicit(&legacy.tickets, 1, memory_order_relaxed) + 1,
+                                .input_size = call->input_size,
+                                .scope = legacy_scope(),
+                                .paid = AHEAD + 2 * (int64_t)call->input_size};
+    long result = -ENOMEM;
+    if (legacy_charge(question.scope, question.paid)) {
+        result = ask(family, right, &question);
+        legacy_uncharge(question.scope, question.paid);
+    }
     object_put(right);
     return result;
 }
@@ -226,13 +277,17 @@ long legacy_ask(const struct legacy_call *call) {
 void legacy_process_ended(struct process *process) {
     if (!atomic_load_explicit(&process->legacy_watched, memory_order_relaxed))
         return;
-    struct posix_notice notice = {.process = process->task.id};
+    legacy_tell(POSIX_EXIT, &(struct posix_notice){.process = process->task.id});
+}
+
+void legacy_tell(enum posix_call notice, const struct posix_notice *what) {
     for (unsigned i = 0; i < POSIX_FAMILIES; i++) {
-        struct object *right = family_right(&legacy.families[i]);
+        struct object *right = living_right(&legacy.families[i]);
         if (!right)
             continue;
-        if (port_notify(right, POSIX_EXIT, &notice, sizeof notice) == -ENOMEM)
-            klog(LOG_WARNING, "posixd: no memory to tell of the end of process %d", process->task.id);
+        if (port_notify(right, notice, what, sizeof *what) == -ENOMEM)
+            klog(LOG_WARNING, "posixd: no memory to tell of the end of process %d or job %lu", what->process,
+                 what->job);
         object_put(right);
     }
 }

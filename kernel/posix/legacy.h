@@ -6,6 +6,7 @@
 #include <lib/status.h>
 #include <lib/types.h>
 
+struct job;
 struct process;
 
 struct legacy_call {
@@ -25,6 +26,17 @@ long legacy_ask(const struct legacy_call *call);
 
 // Before anybody can learn that the process has ended.
 void legacy_process_ended(struct process *process);
+// Tells all servers. Does not block.
+void legacy_tell(enum posix_call notice, const struct posix_notice *what);
+
+// --- legacy_job.c: what servers keep for sandboxes ---
+// The sandbox that the caller is in; null: none. Its id is what servers tell it by.
+struct job *legacy_scope(void);
+// The sandbox (null: nobody) pays for so many bytes more. False: it cannot.
+MUST_USE bool legacy_charge(struct job *scope, int64_t bytes);
+void legacy_uncharge(struct job *scope, int64_t bytes);
+// A task of the job ends: if it is the last one of a sandbox, servers forget what they keep for that.
+void legacy_task_ends(struct job *job); // under process_tree_lock
 
 // For /proc/tessera/paths.
 struct legacy_counts {

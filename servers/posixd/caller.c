@@ -10,12 +10,20 @@
 
 static struct link all_waiting; // caller.all
 
-static void caller_end(struct caller *caller) {
+static void forget(struct caller *caller) {
     link_remove(&caller->link);
     link_remove(&caller->all);
     if (caller->reply >= 0)
         close(caller->reply);
     free(caller);
+}
+
+static void caller_end(struct caller *caller) {
+    if (caller->ticket) { // it has not taken an answer
+        ticket_drop(caller);
+        state_commit();
+    }
+    forget(caller);
 }
 
 void callers_init(void) {
@@ -24,7 +32,7 @@ void callers_init(void) {
 
 void callers_forget(void) {
     while (!link_is_empty(&all_waiting))
-        caller_end((struct caller *)((char *)all_waiting.next - offsetof(struct caller, all)));
+        forget((struct caller *)((char *)all_waiting.next - offsetof(struct caller, all)));
 }
 
 bool caller_can(const struct caller *caller, int capability) {
@@ -33,8 +41,35 @@ bool caller_can(const struct caller *caller, int capability) {
 
 // ---------------------------------------------------------------- answers
 
+int64_t need_input(struct caller *caller, uint32_t size) {
+    struct posix_answer head = {.flags = POSIX_NEED_INPUT, .input_size = size};
+    transmit(caller, &head, NULL, 0);
+    return ANSWERED;
+}
+
+int64_t need_memory(struct caller *caller, int64_t bytes) {
+    struct posix_answer head = {.flags = POSIX_NEED_MEMORY, .memory = bytes};
+    transmit(caller, &head, NULL, 0);
+    return ANSWERED;
+}
+
+// What the caller's sandbox has to pay for more (or less) than when the kernel was told last.
+static int64_t unpaid(const struct caller *caller) {
+    return caller->request.job && caller->space ? caller->space->bytes - caller->space->bytes_paid : 0;
+}
+
 bool answer(struct caller *caller, int64_t result, const void *data, uint32_t size, uint32_t flags) {
-    struct posix_answer head = {.result = result, .flags = flags};
+    struct posix_answer head = {.result = result, .flags = flags, .memory = unpaid(caller)};
+    if (head.memory > caller->request.memory) {
+        state_undo();
+        need_memory(caller, head.memory - caller->request.memory);
+        return false;
+    }
+    if (head.memory != 0) {
+        KEEP(caller->space->bytes_paid);
+        caller->space->bytes_paid = caller->space->bytes;
+    }
+    ticket_drop(caller);
     bool changed = state_changed();
     if (changed)
         state_answers(caller->request.ticket, &head, data, size);
@@ -43,13 +78,9 @@ bool answer(struct caller *caller, int64_t result, const void *data, uint32_t si
         state_commit();
     if (changed && !taken)
         state_undo();
+    if (taken)
+        caller->ticket = NULL;
     return taken;
-}
-
-int64_t need_input(struct caller *caller, uint32_t size) {
-    struct posix_answer head = {.flags = POSIX_NEED_INPUT, .input_size = size};
-    transmit(caller, &head, NULL, 0);
-    return ANSWERED;
 }
 
 static void fail(struct caller *caller, int64_t error) {
@@ -97,6 +128,12 @@ static int64_t serve(struct caller *caller) {
         transmit(caller, &kept->head, kept->data, kept->size);
         return ANSWERED;
     }
+    if (ticket_find(caller))
+        return -EIDRM;
+    caller->space = space_of_job(caller->request.job);
+    if (!caller->space)
+        return -ENOMEM;
+    space_switch(caller->space);
     if (caller->call >= POSIX_MSGGET && caller->call <= POSIX_MSGCTL)
         return messages_serve(caller);
     if (caller->call >= POSIX_SEMGET && caller->call <= POSIX_SEMCTL)
@@ -133,6 +170,7 @@ static void cancel(uint64_t ticket) {
             return;
         }
     }
+    ticket_cancel(ticket); // who has waited for our predecessor
 }
 
 void serve_notice(uint32_t type, const uint8_t *data, uint32_t size) {
@@ -144,6 +182,8 @@ void serve_notice(uint32_t type, const uint8_t *data, uint32_t size) {
         cancel(notice.ticket);
     if (type == POSIX_EXIT)
         semaphores_process_ended(notice.process);
+    if (type == POSIX_JOB_END)
+        space_job_ended(notice.job);
 }
 
 int64_t callers_expire(void) {

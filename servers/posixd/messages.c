@@ -38,7 +38,7 @@ struct queue {
 };
 
 static struct kind *kind(void) {
-    return &root()->queues;
+    return &space()->queues;
 }
 static int64_t try_call(struct object *object, struct caller *caller);
 static struct object *create(struct caller *caller, int *error);
@@ -48,12 +48,12 @@ static const struct family family = {kind, QUEUES_MAX, create, destroy, try_call
 // What this does to the numbers of messages and bytes.
 static void count(struct queue *queue, int64_t texts, int64_t bytes) {
     KEEP(queue->counts);
-    KEEP(root()->texts);
-    KEEP(root()->text_bytes);
+    KEEP(space()->texts);
+    KEEP(space()->text_bytes);
     queue->counts.texts += texts;
     queue->counts.bytes += bytes;
-    root()->texts += texts;
-    root()->text_bytes += bytes;
+    space()->texts += texts;
+    space()->text_bytes += bytes;
 }
 
 // ---------------------------------------------------------------- sending and receiving
@@ -178,8 +178,8 @@ static int64_t information(struct caller *caller, int command) {
         .msgmax = TEXT_MAX, .msgmnb = QUEUE_BYTES, .msgmni = QUEUES_MAX, .msgssz = 16, .msgseg = 0xffff};
     if (command == MSG_INFO) {
         info.msgpool = kind()->used;
-        info.msgmap = (int)root()->texts;
-        info.msgtql = (int)root()->text_bytes;
+        info.msgmap = (int)space()->texts;
+        info.msgtql = (int)space()->text_bytes;
     } else {
         info.msgpool = QUEUES_MAX * (QUEUE_BYTES / 1024);
         info.msgmap = QUEUE_BYTES;
@@ -232,6 +232,14 @@ static int64_t change(struct caller *caller, int command) {
     answer(caller, 0, NULL, 0, 0);
     object_settle(&family, &queue->object); // there may be room now, or no right any more
     return ANSWERED;
+}
+
+void messages_reopen(void) {
+    objects_reopen(kind());
+}
+
+void messages_clear(void) {
+    objects_clear(&family);
 }
 
 int64_t messages_serve(struct caller *caller) {

@@ -114,21 +114,54 @@ int64_t object_get(const struct family *family, struct caller *caller, key_t key
     return ANSWERED;
 }
 
-int64_t object_remove(const struct family *family, struct object *object, struct caller *caller) {
+// Who waits for the object moves to *waiting: its memory may be another's after the answer.
+static void take_out(const struct family *family, struct object *object, struct link *waiting) {
     struct kind *kind = family->kind();
-    struct link waiting = object->waiting; // its memory may be another's after the answer
+    *waiting = object->waiting;
     KEEP(kind->objects[object->id % IDS_MAX]);
     KEEP(kind->used);
     kind->objects[object->id % IDS_MAX] = NULL;
     kind->used--;
+    tickets_object_removed(object);
+    bool nobody = waiting->next == &object->waiting;
     family->destroy(object);
-    bool nobody = waiting.next == &object->waiting;
-    if (!answer(caller, 0, NULL, 0, 0) || nobody)
-        return ANSWERED;
-    waiting.next->previous = waiting.previous->next = &waiting;
-    while (!link_is_empty(&waiting))
-        caller_done((struct caller *)waiting.next, -EIDRM);
+    if (nobody)
+        link_init(waiting);
+}
+
+static void tell_removed(struct link *waiting) {
+    if (link_is_empty(waiting))
+        return;
+    waiting->next->previous = waiting->previous->next = waiting;
+    while (!link_is_empty(waiting))
+        caller_done((struct caller *)waiting->next, -EIDRM);
+}
+
+int64_t object_remove(const struct family *family, struct object *object, struct caller *caller) {
+    struct link waiting;
+    take_out(family, object, &waiting);
+    if (answer(caller, 0, NULL, 0, 0))
+        tell_removed(&waiting);
     return ANSWERED;
+}
+
+void objects_clear(const struct family *family) {
+    struct kind *kind = family->kind();
+    for (int i = 0; i < kind->room; i++) {
+        struct link waiting;
+        if (!kind->objects[i])
+            continue;
+        take_out(family, kind->objects[i], &waiting);
+        state_commit();
+        tell_removed(&waiting);
+    }
+    if (kind->room == 0)
+        return;
+    KEEP(*kind);
+    state_free((void *)kind->objects, kind->room * sizeof(struct object *));
+    state_free(kind->sequences, kind->room * sizeof *kind->sequences);
+    *kind = (struct kind){};
+    state_commit();
 }
 
 // ---------------------------------------------------------------- waiting
@@ -150,6 +183,8 @@ void object_settle(const struct family *family, struct object *object) {
 
 int64_t object_serve(const struct family *family, struct object *object, struct caller *caller) {
     int64_t result = family->attempt(object, caller);
+    if (result == WAITS && !ticket_keep(caller, object))
+        return -ENOMEM;
     if (result == WAITS)
         link_append(&object->waiting, &caller->link);
     if (result == ANSWERED)

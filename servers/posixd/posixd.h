@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The rooms of posixd: main.c (the port: what comes in, what goes out), caller.c (requests, and who waits), state.c
-// (what outlives us), object.c (keys, ids, permissions), messages.c and semaphores.c (the two families). One thread, so
-// nothing is locked.
+// (what outlives us), spaces.c (whose it is), tickets.c (who waited when we died), object.c (keys, ids, permissions),
+// messages.c and semaphores.c (the two families). One thread, so nothing is locked.
 //
 // A function that serves a call ends in one of three ways: it makes its changes and answers by `answer`; it returns an
 // error, which is the answer, having changed nothing; or it returns WAITS, having changed nothing and put the caller
@@ -25,6 +25,8 @@ struct caller {
     int64_t deadline; // CLOCK_MONOTONIC; INT64_MAX: none
     uint32_t call;    // enum posix_call
     int blocking;     // semaphores: the operation that cannot be done
+    struct space *space;
+    struct ticket *ticket; // while it waits; null: none
     struct posix_request request;
     uint32_t groups[POSIX_GROUPS_MAX];
     uint32_t input_size;
@@ -36,6 +38,7 @@ struct caller {
 bool transmit(const struct caller *caller, const struct posix_answer *head, const void *data, uint32_t size);
 int64_t now(void); // CLOCK_MONOTONIC
 bool process_has_ended(int process);
+bool job_has_ended(uint64_t job);
 
 // --- caller.c ---
 void callers_init(void);
@@ -49,9 +52,31 @@ int64_t callers_expire(void);
 bool answer(struct caller *caller, int64_t result, const void *data, uint32_t size, uint32_t flags);
 // Asks for input from the caller's buffer first; ANSWERED.
 int64_t need_input(struct caller *caller, uint32_t size);
+// Asks for so much memory to be paid for first; ANSWERED.
+int64_t need_memory(struct caller *caller, int64_t bytes);
 // Removes a caller that waits from all lists and frees it, after it was ANSWERED or with an error as its answer.
 void caller_done(struct caller *caller, int64_t result);
 bool caller_can(const struct caller *caller, int capability);
+
+// --- spaces.c ---
+struct space *space(void); // of the current request
+void space_switch(struct space *space);
+struct space *space_of_job(uint64_t job); // null: no memory
+void space_job_ended(uint64_t job);
+// In each space.
+void spaces_each(void (*visit)(void *context), void *context);
+// After a start: nobody waits yet, and what has ended unheard goes.
+void spaces_reopen(void);
+
+// --- tickets.c ---
+// The caller waits for the object. False: no memory.
+[[nodiscard]] bool ticket_keep(struct caller *caller, struct object *object);
+// Did it wait when our predecessor died? True: and what it waited for was removed.
+[[nodiscard]] bool ticket_find(struct caller *caller);
+void ticket_drop(struct caller *caller);            // a change
+void ticket_cancel(uint64_t number);                // and commits
+void tickets_object_removed(struct object *object); // a change
+void tickets_reopen(void);
 
 // --- object.c ---
 #define IDS_MAX 32768 // of a kind, as many as an id has room for
@@ -90,9 +115,15 @@ int object_set_owner(struct object *object, const struct ipc_perm *from);       
 void object_show_owner(const struct object *object, struct ipc_perm *to);
 // After a start: nobody waits yet.
 void objects_reopen(struct kind *kind);
+// All go; who waits for one is told so.
+void objects_clear(const struct family *family);
 
 // --- messages.c, semaphores.c ---
 int64_t messages_serve(struct caller *caller);
 int64_t semaphores_serve(struct caller *caller);
 void semaphores_process_ended(int process); // SEM_UNDO
-void semaphores_reopen(void);               // after a start: processes may have ended unheard
+// Of the current space. After a start: nobody waits, and processes may have ended unheard.
+void messages_reopen(void);
+void semaphores_reopen(void);
+void messages_clear(void); // all queues
+void semaphores_clear(void);

@@ -39,7 +39,7 @@ struct set {
 };
 
 static struct kind *kind(void) {
-    return &root()->sets;
+    return &space()->sets;
 }
 static int64_t operate(struct object *object, struct caller *caller);
 static struct object *create(struct caller *caller, int *error);
@@ -157,15 +157,22 @@ static int64_t semop_call(struct caller *caller) {
     struct set *set = set_find(arguments[0]);
     if (!set)
         return -EINVAL;
-    bool alters = false;
+    bool alters = false, undoes = false;
     for (int64_t i = 0; i < arguments[1]; i++) {
         alters |= operations[i].sem_op != 0;
+        undoes |= operations[i].sem_flg & SEM_UNDO;
         if (operations[i].sem_num >= set->count)
             return -EFBIG;
     }
     int error = object_permits(&set->object, caller, alters ? 0222 : 0444);
     if (error)
         return error;
+    // Paid for before it waits: who has waited is not sent back.
+    int64_t wanted = undoes && caller->request.job && !undo_find(set, caller->request.process)
+                         ? (int64_t)state_room(undo_size(set))
+                         : 0;
+    if (wanted > caller->request.memory)
+        return need_memory(caller, wanted - caller->request.memory);
     caller->deadline = arguments[2];
     return object_serve(&family, &set->object, caller);
 }
@@ -188,13 +195,21 @@ static void end_undo(struct set *set, struct undo *undo) {
     object_settle(&family, &set->object);
 }
 
-void semaphores_process_ended(int process) {
+static void process_ended(void *context) {
     for (int i = 0; i < kind()->room; i++) {
         struct set *set = (struct set *)kind()->objects[i];
-        struct undo *undo = set ? undo_find(set, process) : NULL;
+        struct undo *undo = set ? undo_find(set, *(int *)context) : NULL;
         if (undo)
             end_undo(set, undo);
     }
+}
+
+void semaphores_process_ended(int process) {
+    spaces_each(process_ended, &process);
+}
+
+void semaphores_clear(void) {
+    objects_clear(&family);
 }
 
 void semaphores_reopen(void) {
@@ -217,15 +232,15 @@ static void destroy(struct object *object) {
         next = link->next;
         state_free(link, undo_size(set));
     }
-    KEEP(root()->semaphores);
-    root()->semaphores -= set->count;
+    KEEP(space()->semaphores);
+    space()->semaphores -= set->count;
     state_free(set->semaphores, set->count * sizeof *set->semaphores);
     state_free(set, sizeof *set);
 }
 
 static struct object *create(struct caller *caller, int *error) {
     int count = (int)caller->request.arguments[1];
-    *error = count == 0 ? -EINVAL : root()->semaphores + count > SEMAPHORES_MAX ? -ENOSPC : -ENOMEM;
+    *error = count == 0 ? -EINVAL : space()->semaphores + count > SEMAPHORES_MAX ? -ENOSPC : -ENOMEM;
     struct set *set = *error == -ENOMEM ? state_allocate(sizeof *set) : NULL;
     struct semaphore *members = set ? state_allocate(count * sizeof *members) : NULL;
     if (!members)
@@ -234,8 +249,8 @@ static struct object *create(struct caller *caller, int *error) {
     set->count = count;
     set->changed = time(NULL);
     link_init(&set->undos);
-    KEEP(root()->semaphores);
-    root()->semaphores += count;
+    KEEP(space()->semaphores);
+    space()->semaphores += count;
     return &set->object;
 }
 
@@ -263,7 +278,7 @@ static int64_t information(struct caller *caller, int command) {
                            .semaem = VALUE_MAX};
     if (command == SEM_INFO) {
         info.semusz = kind()->used;
-        info.semaem = (int)root()->semaphores;
+        info.semaem = (int)space()->semaphores;
     }
     answer(caller, object_highest(&family), &info, sizeof info, 0);
     return ANSWERED;

@@ -13,6 +13,7 @@
 
 #define ADDRESS 0x200000000000
 #define SIZE (256ull << 20)
+#define BOUND (32ll << 20)   // of one sandbox; all of them have the first half of the whole
 #define LOG_SIZE (16u << 20) // the pages that are never used cost nothing
 #define SMALLEST_BITS 5
 #define CLASSES 30 // 32 bytes to 1 MiB
@@ -42,6 +43,10 @@ struct head {
     _Alignas(16) uint8_t log[LOG_SIZE];
 };
 static struct head *head;
+static struct {
+    int64_t *bytes; // in the state
+    bool bounded;
+} account;
 
 static void order(void) {
     atomic_signal_fence(memory_order_seq_cst);
@@ -136,10 +141,30 @@ static unsigned class_of(size_t size, size_t *room) {
     return class;
 }
 
+size_t state_room(size_t size) {
+    size_t room;
+    (void)class_of(size, &room);
+    return room;
+}
+
+int64_t *state_count(int64_t *bytes, bool bounded) {
+    int64_t *before = account.bytes;
+    account.bytes = bytes;
+    account.bounded = bounded;
+    return before;
+}
+
+static void count(int64_t bytes) {
+    if (!account.bytes)
+        return;
+    KEEP(*account.bytes);
+    *account.bytes += bytes;
+}
+
 void *state_allocate(size_t size) {
     size_t room;
     unsigned class = class_of(size, &room);
-    if (class >= CLASSES)
+    if (class >= CLASSES || (account.bounded && *account.bytes + (int64_t)room > BOUND))
         return NULL;
     struct block *block = head->free[class];
     if (block) {
@@ -147,12 +172,13 @@ void *state_allocate(size_t size) {
         keep(block, size); // it may be one that these changes have freed
         head->free[class] = block->next;
     } else {
-        if (room > SIZE - head->used)
+        if (head->used + room > (account.bounded ? SIZE / 2 : SIZE))
             return NULL;
         KEEP(head->used);
         block = (void *)((uint8_t *)head + head->used);
         head->used += room;
     }
+    count((int64_t)room);
     return memset(block, 0, size);
 }
 
@@ -162,6 +188,7 @@ void state_free(void *bytes, size_t size) {
     struct block *block = bytes;
     if (!block)
         return;
+    count(-(int64_t)room);
     keep(block, sizeof *block);
     KEEP(head->free[class]);
     block->next = head->free[class];

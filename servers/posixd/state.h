@@ -23,11 +23,22 @@ struct kind {
     int room, used;
 };
 
-// Where all that is kept begins.
-struct root {
+// What belongs together: all that processes outside of sandboxes have, or one sandbox (spaces.c).
+struct space {
+    struct link link; // root()->spaces
+    uint64_t job;     // 0: outside
     struct kind queues, sets;
     int64_t texts, text_bytes; // in all queues
     int64_t semaphores;        // in all sets
+    int64_t bytes, bytes_paid; // kept for it, and as the kernel knows
+    bool ended;                // all of it goes
+};
+
+// Where all that is kept begins.
+struct root {
+    struct space outside;
+    struct link spaces;  // of sandboxes
+    struct link tickets; // of calls that wait (tickets.c)
 };
 
 struct kept_answer {
@@ -46,6 +57,10 @@ struct root *root(void);
 // Zeroed memory in the state; null: there is no room.
 void *state_allocate(size_t size);
 void state_free(void *block, size_t size);
+size_t state_room(size_t size); // what it takes
+// Where what is allocated and freed from now on is counted; null: nowhere. Returns what it was before. `bounded`: there
+// is to be room for others, whatever happens.
+int64_t *state_count(int64_t *bytes, bool bounded);
 
 // These bytes, of the state, are about to change.
 void keep(void *bytes, size_t size);

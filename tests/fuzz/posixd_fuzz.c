@@ -28,6 +28,10 @@ bool process_has_ended(int process) {
     return process % 2;
 }
 
+bool job_has_ended(uint64_t job) {
+    return job % 2;
+}
+
 static bool saved;
 static int save_reply(void) {
     saved = true;
@@ -42,7 +46,11 @@ static struct {
 static void serve_whole(uint32_t call, const uint8_t *data, uint32_t size) {
     uint32_t arguments = size < 4 ? size : 4, rest = size - arguments;
     static uint64_t ticket;
-    wire.request = (struct posix_request){.ticket = ++ticket, .process = call & 3, .capabilities = UINT64_MAX};
+    wire.request = (struct posix_request){.ticket = ++ticket,
+                                          .job = call >> 2 & 1 ? call & 3 : 0,
+                                          .memory = call & 1 ? 1 << 20 : 100,
+                                          .process = call & 3,
+                                          .capabilities = UINT64_MAX};
     for (uint32_t i = 0; i < arguments; i++)
         wire.request.arguments[i] = (int8_t)data[i];
     wire.request.input_size = rest < POSIX_INPUT_MAX ? rest : POSIX_INPUT_MAX;
@@ -54,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     callers_init();
     if (!state_open(-1))
         abort();
+    spaces_reopen();
     while (size >= 3) {
         uint32_t call = data[0] % 16, length = data[1] | data[2] << 8;
         bool whole = data[0] & 0x80, notice = data[0] & 0x40;
@@ -62,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         length = length < size ? length : (uint32_t)size;
         answers = saved = 0;
         if (notice)
-            serve_notice(POSIX_CANCEL + call % 3, data, length);
+            serve_notice(POSIX_CANCEL + call % 4, data, length);
         else if (whole)
             serve_whole(call, data, length);
         else
@@ -76,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size -= length;
     }
     callers_forget();
-    semaphores_reopen();
+    spaces_reopen();
     state_close();
     return 0;
 }

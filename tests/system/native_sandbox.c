@@ -2,8 +2,10 @@
 // `tessera run`: what an unmodified program can reach from a sandbox, and all the ways out of it that were thought of.
 // The test runs itself in the sandbox ("inside"); there it prints what it could do and should not.
 #include "jobs.h"
+#include "posixd.h"
 
 #include <dirent.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -195,8 +197,9 @@ static int with_sockets(void) {
     no(strstr(text, "native_sandbox") != NULL, "sockets outside in /proc/net/unix");
     no(named_socket(true) < 0, "(the same name of one's own)");
     no(named_socket(false) < 0, "(a connection to it)");
-    no(syscall(SYS_msgget, 4242, 0600) >= 0 || syscall(SYS_msgget, 4243, 01600) >= 0, "System V queues");
-    no(syscall(SYS_semget, 4242, 1, 0600) >= 0, "System V semaphores");
+    no(msgget(4242, 0600) >= 0 || errno != ENOENT, "a System V queue outside");
+    no(semget(4242, 1, 0600) >= 0 || errno != ENOENT, "System V semaphores outside");
+    no(msgctl(0, MSG_STAT, &(struct msqid_ds){}) >= 0, "a queue outside by its number");
     printf("%u breaches\n", breaches);
     return breaches == 0 ? 43 : 1;
 }
@@ -258,7 +261,8 @@ static void escapes(void) {
 
 static void shared_names(void) {
     char output[8192], self_grant[300];
-    int outside = named_socket(true), queue = (int)syscall(SYS_msgget, 4242, 01600);
+    int outside = named_socket(true), queue = msgget(4242, IPC_CREAT | 0666), set = semget(4242, 1, IPC_CREAT | 0666);
+    ok(queue >= 0 && set >= 0, "a queue and a set of semaphores outside");
     snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
     int status = run(output, sizeof output,
                      (const char *[]){"--grant", "sockets", "--grant", self_grant, "--grant", "/proc:r", self_path,
@@ -268,9 +272,101 @@ static void shared_names(void) {
             printf("# %s\n", line);
     int fd = named_socket(false);
     ok(outside >= 0 && fd >= 0, "the name leads there still");
-    if (queue >= 0)
-        syscall(SYS_msgctl, queue, 0, NULL);
+    is(msgctl(queue, IPC_RMID, NULL), 0, "nobody has removed the queue");
+    is(semctl(set, 0, IPC_RMID), 0, "nor the semaphores");
     close(outside), close(fd);
+}
+
+// Inside: makes a queue and semaphores with keys that everybody uses, leaves a number there and waits for the word to
+// look whether it is that still; and leaves all of it behind.
+static int system_v(const char *folder, const char *mine) {
+    struct {
+        long type;
+        char text[8];
+    } m = {.type = 1};
+    char path[300], other[300];
+    int queue = msgget(77, IPC_CREAT | IPC_EXCL | 0666), set = semget(77, 2, IPC_CREAT | IPC_EXCL | 0666);
+    no(queue < 0 || set < 0, "(no queue, or no semaphores of one's own)");
+    sem_t *lock = sem_open("/sandboxed", O_CREAT | O_EXCL, 0666, atoi(mine));
+    no(lock == SEM_FAILED, "(no POSIX semaphore of one's own)");
+    snprintf(m.text, sizeof m.text, "%s", mine);
+    no(msgsnd(queue, &m, sizeof m.text, 0) != 0 || semctl(set, 0, SETVAL, atoi(mine)) != 0, "(they do not work)");
+    snprintf(path, sizeof path, "%s/%s", folder, mine);
+    close(open(path, O_CREAT | O_WRONLY, 0666));
+    snprintf(other, sizeof other, "%s/%s", folder, mine[0] == '1' ? "2" : "1");
+    no(!eventually(access(other, F_OK) == 0), "(the other one does not come)");
+    struct msqid_ds state = {};
+    no(msgctl(queue, IPC_STAT, &state) != 0 || state.msg_qnum != 1, "another one's message");
+    no(msgrcv(queue, &m, sizeof m.text, 0, IPC_NOWAIT) != 8 || strcmp(m.text, mine) != 0, "another one's queue");
+    no(semctl(set, 0, GETVAL) != atoi(mine), "another one's semaphores");
+    int value = 0;
+    no(sem_getvalue(lock, &value) != 0 || value != atoi(mine), "another one's POSIX semaphore");
+    no(msgsnd(queue, &m, 8, 0) != 0 || semop(set, &(struct sembuf){1, 1, SEM_UNDO}, 1) != 0, "(they work no longer)");
+    printf("%u breaches\n", breaches);
+    return breaches == 0 ? 44 : 1;
+}
+
+static void start_system_v(const char *number, const char *folder, pid_t *pid) {
+    char grant[300], self_grant[300];
+    snprintf(grant, sizeof grant, "%s:rw", folder), snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
+    *pid = start_child(execl("/bin/tessera", "tessera", "run", "--grant", "shm", "--grant", grant, "--grant",
+                             self_grant, self_path, "sysv", folder, number, NULL);
+                       _exit(120));
+}
+
+// Two sandboxes at a time use the same keys; a third one finds nothing of them.
+static void queues_apart(void) {
+    char folder[300], file[340], output[8192], self_grant[300];
+    pid_t one, two;
+    snprintf(folder, sizeof folder, "%s/../keys", work);
+    mkdir("keys", 0777), chmod("keys", 0777);
+    realpath("keys", folder);
+    start_system_v("1", folder, &one), start_system_v("2", folder, &two);
+    exited(wait_status(one), 44, "two sandboxes use the same keys");
+    exited(wait_status(two), 44, "and each has a queue and semaphores of its own");
+    for (int i = 1; i <= 2; i++)
+        snprintf(file, sizeof file, "%s/%d", folder, i), unlink(file);
+    snprintf(self_grant, sizeof self_grant, "%s:r", self_path);
+    exited(run(output, sizeof output, (const char *[]){"--grant", self_grant, self_path, "nothing", NULL}), 0,
+           "which are gone with it");
+    ok(msgget(77, 0) < 0 && errno == ENOENT && access("/dev/shm/sem.sandboxed", F_OK) != 0, "and were never outside");
+    exited(run(output, sizeof output,
+               (const char *[]){"--job", "memory=4M", "--grant", self_grant, self_path, "hoard", NULL}),
+           0, "what a sandbox keeps there counts for its memory");
+}
+
+static int finds_nothing(void) {
+    struct msginfo info;
+    return msgget(77, 0) >= 0 || errno != ENOENT || semget(77, 0, 0) >= 0 || errno != ENOENT ||
+           msgctl(0, MSG_INFO, (struct msqid_ds *)&info) != 0 || info.msgpool != 0;
+}
+
+static uint64_t job_memory(void) {
+    struct job_info info = {};
+    return job_info(-1, &info) == 0 ? info.used.memory : 0;
+}
+
+// Inside, with 4 MiB: messages in queues until there is no more memory; and what is removed is given back.
+static int hoard(void) {
+    static struct {
+        long type;
+        char text[8000];
+    } m = {.type = 1};
+    int queues[1000], count = 0;
+    uint64_t before = job_memory(), most;
+    errno = 0;
+    while (count < 1000 && (queues[count] = msgget(IPC_PRIVATE, 0600)) >= 0) {
+        count++;
+        if (msgsnd(queues[count - 1], &m, 8000, 0) != 0 || msgsnd(queues[count - 1], &m, 8000, 0) != 0)
+            break;
+    }
+    bool full = errno == ENOMEM && count > 50 && count < 300;
+    most = job_memory();
+    for (int i = 0; i < count; i++)
+        msgctl(queues[i], IPC_RMID, NULL);
+    printf("%d queues, %s, %llu %llu %llu KiB\n", count, strerror(errno), (unsigned long long)before >> 10,
+           (unsigned long long)most >> 10, (unsigned long long)job_memory() >> 10);
+    return !full || most < before + (2 << 20) || job_memory() > before + (64 << 10);
 }
 
 static void programs(void) {
@@ -383,6 +479,12 @@ int main(int argc, char **argv) {
         return inside(argv);
     if (argc == 2 && strcmp(argv[1], "setuid") == 0)
         return geteuid() == 0;
+    if (argc == 4 && strcmp(argv[1], "sysv") == 0)
+        return system_v(argv[2], argv[3]);
+    if (argc == 2 && strcmp(argv[1], "nothing") == 0)
+        return finds_nothing();
+    if (argc == 2 && strcmp(argv[1], "hoard") == 0)
+        return hoard();
     if (argc == 3 && strcmp(argv[1], "greedy") == 0)
         return greedy(atoi(argv[2]));
     if (argc == 2 && strcmp(argv[1], "client") == 0)
@@ -396,8 +498,12 @@ int main(int argc, char **argv) {
     }
     readlink("/proc/self/exe", self_path, sizeof self_path - 1);
     enter_temp_dir();
+    pid_t posixd = start_posixd();
+    ok(posixd >= 0, "posixd serves");
     escapes();
     shared_names();
+    queues_apart();
+    stop_posixd(posixd);
     programs();
     out_of_memory();
     services();

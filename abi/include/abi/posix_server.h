@@ -27,14 +27,19 @@ enum posix_call {
     POSIX_SEMOP,      // id, count, deadline (CLOCK_MONOTONIC; INT64_MAX: none); input: struct sembuf[count]
     POSIX_SEMCTL,     // id, number, command, value
     // Sent without a call, with struct posix_notice.
-    POSIX_CANCEL, // the caller of `ticket` waits no longer
-    POSIX_EXIT,   // `process` has ended; if an answer asked for this by POSIX_WATCH
+    POSIX_CANCEL,  // the caller of `ticket` waits no longer
+    POSIX_EXIT,    // `process` has ended; if an answer asked for this by POSIX_WATCH
+    POSIX_JOB_END, // the last process of `job` has ended: what it had there is gone
 };
 
 #define POSIX_INPUT_MAX 8200 // a type and 8192 bytes
 
+// Each sandbox has keys and objects of its own, and pays for what the server keeps for it: a request says how much
+// more that may become, an answer how much it did.
 struct posix_request {
     uint64_t ticket; // no other request has had it
+    uint64_t job;    // the sandbox; 0: the caller is in none
+    int64_t memory;  // of a sandbox: bytes that it has paid for this request
     int32_t process;
     uint32_t uid, gid; // effective
     uint32_t group_count;
@@ -49,12 +54,14 @@ struct posix_answer {
     int64_t result; // as the system call returns it
     uint32_t flags;
     uint32_t input_size; // POSIX_NEED_INPUT: how much
+    int64_t memory; // of a sandbox: bytes that are kept for it now and were not before; POSIX_NEED_MEMORY: would be
 };
-#define POSIX_NEED_INPUT 1u // not an answer yet: the same request is wanted with input from the caller's buffer
-#define POSIX_WATCH 2u      // send POSIX_EXIT when this process has ended
+#define POSIX_NEED_INPUT 1u  // not an answer yet: the same request is wanted with input from the caller's buffer
+#define POSIX_WATCH 2u       // send POSIX_EXIT when this process has ended
+#define POSIX_NEED_MEMORY 4u // not an answer yet: the same request is wanted with so much paid for
 
 struct posix_notice {
-    uint64_t ticket;
+    uint64_t ticket, job;
     int32_t process;
     uint32_t reserved;
 };

@@ -30,6 +30,9 @@ struct job {
     char name[32];
     _Atomic int64_t threads, threads_limit; // limits: COUNTER_UNLIMITED is none
     _Atomic int64_t handles, handles_limit;
+    // A scope's: servers of the legacy path keep something for it, and so many bytes (posix/legacy_job.c).
+    _Atomic bool served;
+    _Atomic int64_t served_bytes;
     // Under the lock of the tree (job.c).
     struct list_node all; // every job there is, in order of making
     uint32_t tasks;       // of it and those below
