@@ -10,6 +10,7 @@
 #include <lib/fmt.h>
 #include <lib/log.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/object.h>
 #include <sched/dpc.h>
@@ -198,7 +199,7 @@ static const struct object_ops kmsg_ops = {
 };
 
 static status_t kmsg_open(const struct device_ops *device, uint32_t flags, struct object **out) {
-    struct kmsg_reader *reader = kzalloc(sizeof(*reader));
+    struct kmsg_reader *reader = kzalloc_charged(sizeof(*reader));
     if (!reader)
         return -ENOMEM;
     object_init(&reader->object, &kmsg_ops, SIGNALS_READ | SIGNALS_WRITE);

@@ -7,6 +7,7 @@
 #include <abi/native.h>
 #include <abi/syscall_table.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
 
@@ -89,7 +90,7 @@ status_t call_reply_room(struct fipc_call *call, uint32_t want) {
     call->room = want;
     if (want <= call->capacity)
         return 0;
-    uint8_t *block = kmalloc(want);
+    uint8_t *block = kmalloc_charged(want);
     if (!block)
         return -ENOMEM;
     if (call->reply != call->data)

@@ -8,7 +8,7 @@
 // order. The same job pays for what is queued.
 #include "ipc_priv.h"
 
-#include <mm/slab.h>
+#include <mm/charged.h>
 
 struct job_group {
     struct turn_group turns;        // first
@@ -16,7 +16,7 @@ struct job_group {
     struct rb_node node;            // port->groups, by account
     uint32_t users;                 // rights that are in it, and groups
 };
-SLAB_CACHE(job_group_cache, struct job_group);
+CHARGED_CACHE(job_group_cache, struct job_group);
 
 static struct job_group *job_group_of(struct turn_group *turns) {
     return CONTAINER_OF(turns, struct job_group, turns);
@@ -46,7 +46,7 @@ static void prune(struct port *port, struct turn_group *turns) {
             job_group_of(turns)->users--;
         rb_remove(&port->groups, &group->node);
         account_put(group->account);
-        slab_free(&job_group_cache, group);
+        charged_free(&job_group_cache, group);
     }
 }
 
@@ -61,7 +61,7 @@ static struct turn_group *make(struct port *port, struct memory_account *account
     struct turn_group *around = make(port, account->above);
     if (!around)
         return nullptr;
-    group = slab_alloc(&job_group_cache);
+    group = charged_alloc(&job_group_cache);
     if (!group) {
         prune(port, around);
         return nullptr;

@@ -4,12 +4,13 @@
 #include "ipc_priv.h"
 
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/rcu.h>
 
 // A block with room for data of this size.
 static struct message *block_create(uint32_t type, uint32_t size) {
-    struct message *message = kmalloc(sizeof *message + size);
+    struct message *message = kmalloc_charged(sizeof *message + size);
     if (!message)
         return nullptr;
     *message = (struct message){.type = type, .size = size};

@@ -6,6 +6,7 @@
 #include <abi/native.h>
 #include <abi/syscall_table.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/rights.h>
 #include <object/task.h>
@@ -165,7 +166,7 @@ long sys_object_wait(void __user *user, unsigned count, int64_t deadline) {
         return -EINVAL;
     if (count == 1)
         return wait_for_one(user, deadline);
-    struct waiting *w = kmalloc(sizeof *w);
+    struct waiting *w = kmalloc_charged(sizeof *w);
     if (!w)
         return -ENOMEM;
     size_t size = count * sizeof(struct wait_entry);

@@ -8,25 +8,25 @@
 
 #include <ipc/port.h>
 #include <lib/fmt.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 
-SLAB_CACHE(pager_cache, struct pager);
-SLAB_CACHE(source_cache, struct source);
+CHARGED_CACHE(pager_cache, struct pager);
+CHARGED_CACHE(source_cache, struct source);
 
 // ---------------------------------------------------------------- memory objects
 
 void source_destroy(struct vmo *vmo) {
     struct source *source = source_of(vmo);
     object_put(&source->pager->object);
-    slab_free(&source_cache, source);
+    charged_free(&source_cache, source);
 }
 
 static struct vmo *make_vmo(struct pager *pager, uint64_t key, uint64_t size) {
-    struct source *source = slab_alloc_zero(&source_cache);
+    struct source *source = charged_alloc_zero(&source_cache);
     struct vmo *vmo = source ? vmo_create_paged(size, &source_ops, source) : nullptr;
     if (!vmo) {
         if (source)
-            slab_free(&source_cache, source);
+            charged_free(&source_cache, source);
         return nullptr;
     }
     *source = (struct source){.pager = pager, .vmo = vmo, .key = key};
@@ -140,7 +140,7 @@ static void pager_closed(struct object *object) {
 }
 
 static void pager_destroy(struct object *object) {
-    slab_free(&pager_cache, pager_of(object));
+    charged_free(&pager_cache, pager_of(object));
 }
 
 static int pager_describe(struct object *object, char *to, size_t size) {
@@ -169,7 +169,7 @@ bool object_is_pager(const struct object *object) {
 }
 
 status_t pager_make(struct object *port, const struct pager_options *options, struct pager **out) {
-    struct pager *pager = slab_alloc_zero(&pager_cache);
+    struct pager *pager = charged_alloc_zero(&pager_cache);
     if (!pager)
         return -ENOMEM;
     object_init(&pager->object, &pager_ops, 0);
@@ -181,7 +181,7 @@ status_t pager_make(struct object *port, const struct pager_options *options, st
     wait_queue_init(&pager->room);
     status_t status = make_right(pager, port, &pager->right);
     if (status != 0) {
-        slab_free(&pager_cache, pager);
+        charged_free(&pager_cache, pager);
         return status;
     }
     *out = pager;

@@ -6,6 +6,7 @@
 #include <arch/uaccess.h>
 #include <ipc/port.h>
 #include <mm/aspace.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 
 #define PAGER_RIGHTS (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_SIGNAL | RIGHT_ADMIN)
@@ -266,7 +267,7 @@ long sys_pager_dirty(int handle, const void __user *user, void __user *out, unsi
     status_t status = part_open(handle, RIGHT_READ | (flags & PAGER_TAKE ? RIGHT_WRITE : 0), user, &part);
     if (status != 0)
         return status;
-    struct vmo_run *runs = kmalloc(count * sizeof *runs);
+    struct vmo_run *runs = kmalloc_charged(count * sizeof *runs);
     long result = runs ? find_dirty(&part, runs, out, count, flags & PAGER_TAKE) : -ENOMEM;
     kfree(runs);
     target_close(&part.target);

@@ -18,7 +18,7 @@
 #include "pager_priv.h"
 
 #include <ipc/port.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 
 struct request {
     struct list_node node; // pager->open
@@ -33,7 +33,7 @@ struct request {
     uint64_t checked; // a sync: pager->checks, when last
     struct wait_queue queue;
 };
-SLAB_CACHE(request_cache, struct request);
+CHARGED_CACHE(request_cache, struct request);
 static_assert(PAGER_REQUEST_PAGES < 32);
 
 // ---------------------------------------------------------------- telling the server
@@ -55,7 +55,7 @@ static void close_request(struct pager *pager, struct request *request) REQUIRES
     wait_queue_wake_all(&request->queue);
     wait_queue_wake_all(&pager->room);
     if (request->waiters == 0)
-        slab_free(&request_cache, request);
+        charged_free(&request_cache, request);
 }
 
 static void fail_request(struct pager *pager, struct request *request, status_t error) REQUIRES(&pager->lock) {
@@ -83,7 +83,7 @@ void source_fail_locked(struct pager *pager, struct source *source) {
 
 static status_t open_request(struct pager *pager, struct source *source, uint32_t type, uint64_t first, uint64_t end,
                              struct request **out) REQUIRES(&pager->lock) {
-    struct request *request = slab_alloc_zero(&request_cache);
+    struct request *request = charged_alloc_zero(&request_cache);
     if (!request)
         return -ENOMEM;
     *request = (struct request){.source = source, .type = type, .first = first, .end = end, .open = true};
@@ -93,7 +93,7 @@ static status_t open_request(struct pager *pager, struct source *source, uint32_
         pager_ask_again_locked(pager);
     }
     if (tell(pager, request) != 0) {
-        slab_free(&request_cache, request);
+        charged_free(&request_cache, request);
         return -ENOMEM;
     }
     list_push_back(&pager->open, &request->node);
@@ -117,7 +117,7 @@ static status_t await(struct pager *pager, struct request *request, uint32_t bit
     if (request->failed & bit)
         status = request->error;
     if (--request->waiters == 0 && !request->open)
-        slab_free(&request_cache, request);
+        charged_free(&request_cache, request);
     return status;
 }
 
@@ -272,7 +272,7 @@ void source_stored(struct source *source, uint64_t first, uint64_t end) {
         request->waiters--;
         if (!request->open) {
             if (request->waiters == 0)
-                slab_free(&request_cache, request);
+                charged_free(&request_cache, request);
         } else if (clean) {
             answer_request(pager, request, 1, 0);
         } else if (first <= request->first && request->end <= end && tell(pager, request) != 0) {

@@ -6,7 +6,7 @@
 #include <abi/stat.h>
 #include <lib/fmt.h>
 #include <mm/aspace.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <object/stat.h>
 
 #define VMO_RIGHTS (RIGHTS_READ_WRITE | RIGHT_EXEC | RIGHT_SIGNAL)
@@ -16,7 +16,7 @@ struct vmo_handle {
     struct vmo *vmo;         // one reference
     _Atomic loff_t position; // of read and write; of several at once, the last one counts
 };
-SLAB_CACHE(vmo_handle_cache, struct vmo_handle);
+CHARGED_CACHE(vmo_handle_cache, struct vmo_handle);
 
 static struct vmo *vmo_of(struct object *object) {
     return ((struct vmo_handle *)object)->vmo;
@@ -103,7 +103,7 @@ static void vmo_handle_destroy(struct object *object) {
     struct vmo *vmo = vmo_of(object);
     atomic_fetch_sub_explicit(&source_of(vmo)->users, 1, memory_order_relaxed);
     vmo_put(vmo);
-    slab_free(&vmo_handle_cache, (struct vmo_handle *)object);
+    charged_free(&vmo_handle_cache, (struct vmo_handle *)object);
 }
 
 static const struct object_ops vmo_handle_ops = {
@@ -120,7 +120,7 @@ static const struct object_ops vmo_handle_ops = {
 };
 
 long vmo_handle_install(struct vmo *vmo) {
-    struct vmo_handle *handle = slab_alloc_zero(&vmo_handle_cache);
+    struct vmo_handle *handle = charged_alloc_zero(&vmo_handle_cache);
     if (!handle)
         return -ENOMEM;
     object_init(&handle->object, &vmo_handle_ops, SIGNALS_FILE);

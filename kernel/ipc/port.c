@@ -7,10 +7,10 @@
 #include "ipc_priv.h"
 
 #include <lib/fmt.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 
-SLAB_CACHE(port_cache, struct port);
-SLAB_CACHE(send_right_cache, struct send_right);
+CHARGED_CACHE(port_cache, struct port);
+CHARGED_CACHE(send_right_cache, struct send_right);
 
 enum { MESSAGES_DEFAULT = 64, BYTES_DEFAULT = 64 * 1024, MESSAGES_MAX = 65536, BYTES_MAX = 16 << 20 };
 
@@ -145,7 +145,7 @@ static void right_closed(struct object *object) {
 static void right_destroy(struct object *object) {
     object_put(&right_of(object)->port->object);
     charge_fini(&right_of(object)->memory);
-    slab_free(&send_right_cache, right_of(object));
+    charged_free(&send_right_cache, right_of(object));
 }
 
 static int right_describe(struct object *object, char *to, size_t size) {
@@ -171,7 +171,7 @@ status_t port_right_create(struct object *object, const struct port_right *optio
     uint32_t bytes = options->credit_bytes ? options->credit_bytes : port->credit.bytes_max;
     if (messages > MESSAGES_MAX || bytes > BYTES_MAX)
         return -EINVAL;
-    struct send_right *right = slab_alloc_zero(&send_right_cache);
+    struct send_right *right = charged_alloc_zero(&send_right_cache);
     if (!right)
         return -ENOMEM;
     object_init(&right->object, &send_right_ops, SIGNALS_WRITE);
@@ -263,7 +263,7 @@ static struct flight *port_flight(struct object *object) {
 
 static void port_destroy(struct object *object) {
     flight_remove(&port_of(object)->flight);
-    slab_free(&port_cache, port_of(object));
+    charged_free(&port_cache, port_of(object));
 }
 
 static int port_describe(struct object *object, char *to, size_t size) {
@@ -286,7 +286,7 @@ const struct object_ops port_ops = {
 };
 
 struct object *port_create(const struct port_options *options) {
-    struct port *port = slab_alloc_zero(&port_cache);
+    struct port *port = charged_alloc_zero(&port_cache);
     if (!port)
         return nullptr;
     object_init(&port->object, &port_ops, 0);

@@ -4,7 +4,7 @@
 #include "ipc_priv.h"
 
 #include <lib/fmt.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/rcu.h>
 #include <sched/sched.h>
 
@@ -12,7 +12,7 @@ struct reply_object {
     struct object object; // first
     struct fipc_slot slot;
 };
-SLAB_CACHE(reply_object_cache, struct reply_object);
+CHARGED_CACHE(reply_object_cache, struct reply_object);
 
 static struct reply_object *reply_of(struct object *object) {
     return CONTAINER_OF(object, struct reply_object, object);
@@ -79,7 +79,7 @@ static void reply_closed(struct object *object) {
 }
 
 static void reply_destroy(struct object *object) {
-    slab_free(&reply_object_cache, reply_of(object));
+    charged_free(&reply_object_cache, reply_of(object));
 }
 
 const struct object_ops reply_ops = {
@@ -90,7 +90,7 @@ const struct object_ops reply_ops = {
 };
 
 struct object *reply_object_create(void) {
-    struct reply_object *reply = slab_alloc_zero(&reply_object_cache);
+    struct reply_object *reply = charged_alloc_zero(&reply_object_cache);
     if (!reply)
         return nullptr;
     object_init(&reply->object, &reply_ops, SIGNALS_WRITE);

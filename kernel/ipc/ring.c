@@ -20,7 +20,7 @@
 
 #include <lib/fmt.h>
 #include <mm/aspace.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/thread.h>
 
 struct ring;
@@ -41,7 +41,7 @@ struct ring {
     struct ring_control *control;
     struct ring_side sides[2];
 };
-SLAB_CACHE(ring_cache, struct ring);
+CHARGED_CACHE(ring_cache, struct ring);
 
 static struct ring_side *side_of(struct object *object) {
     return CONTAINER_OF(object, struct ring_side, object);
@@ -177,7 +177,7 @@ static void ring_handle_closed(struct object *object, struct task *task) {
 static void free_ring(struct ring *ring) {
     page_put(ring->page);
     vmo_put(ring->vmo);
-    slab_free(&ring_cache, ring);
+    charged_free(&ring_cache, ring);
 }
 
 static void ring_destroy(struct object *object) {
@@ -235,12 +235,12 @@ static void init_side(struct ring *ring, unsigned number) {
 status_t ring_create(const struct ring_options *options, struct object *sides[2]) {
     if (!options_ok(options))
         return -EINVAL;
-    struct ring *ring = slab_alloc(&ring_cache);
+    struct ring *ring = charged_alloc(&ring_cache);
     if (!ring)
         return -ENOMEM;
     status_t status = make_pages(ring, options);
     if (status != 0) {
-        slab_free(&ring_cache, ring);
+        charged_free(&ring_cache, ring);
         return status;
     }
     refcount_init(&ring->ref, 2);

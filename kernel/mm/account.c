@@ -2,6 +2,7 @@
 // Memory accounts: charging up the tree, and the batches that holders keep. See mm/account.h.
 #include <mm/account.h>
 
+#include <arch/mmu.h>
 #include <lib/assert.h>
 
 // What a holder keeps beyond what it uses, in pages: in proportion, so that many small ones do not keep much.
@@ -16,6 +17,8 @@ void account_init(struct memory_account *account, struct memory_account *above) 
         account_get(above);
     atomic_init(&account->pages, 0);
     atomic_init(&account->limit, COUNTER_UNLIMITED);
+    atomic_init(&account->bytes, 0);
+    atomic_init(&account->bytes_paid, 0);
 }
 
 // Not by recursion: an account may be the last that holds those above it.
@@ -45,6 +48,60 @@ bool account_charge(struct memory_account *account, int64_t pages) {
 void account_uncharge(struct memory_account *account, int64_t pages) {
     uncharge_to(account, nullptr, pages);
 }
+
+// ---------------------------------------------------------------- bytes
+
+enum { BYTES_AHEAD = 4 * PAGE_SIZE };
+
+// Who pays for several at once may pay a little more than is needed. That is given back with the rest.
+static NOINLINE bool pay(struct memory_account *account, int64_t used) {
+    int64_t missing = used - atomic_load_explicit(&account->bytes_paid, memory_order_relaxed);
+    if (missing <= 0)
+        return true;
+    int64_t pages = (missing + BYTES_AHEAD + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    if (!account_charge(account, pages)) {
+        pages = (missing + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        if (!account_charge(account, pages))
+            return false;
+    }
+    atomic_fetch_add_explicit(&account->bytes_paid, pages << PAGE_SHIFT, memory_order_relaxed);
+    return true;
+}
+
+// Keeps what covers the use and a little more; nothing if there is none.
+static NOINLINE void pay_back(struct memory_account *account) {
+    int64_t paid = atomic_load_explicit(&account->bytes_paid, memory_order_relaxed), kept;
+    do {
+        int64_t used = atomic_load_explicit(&account->bytes, memory_order_relaxed);
+        kept = used == 0 ? 0 : (int64_t)ALIGN_UP((uint64_t)used + BYTES_AHEAD, PAGE_SIZE);
+        if (kept >= paid)
+            return;
+    } while (!atomic_compare_exchange_weak_explicit(&account->bytes_paid, &paid, kept, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    account_uncharge(account, (paid - kept) >> PAGE_SHIFT);
+}
+
+bool account_charge_bytes(struct memory_account *account, int64_t bytes) {
+    int64_t used = atomic_fetch_add_explicit(&account->bytes, bytes, memory_order_relaxed) + bytes;
+    if (UNLIKELY(used == bytes))
+        account_get(account);
+    if (LIKELY(used <= atomic_load_explicit(&account->bytes_paid, memory_order_relaxed)) || pay(account, used))
+        return true;
+    account_uncharge_bytes(account, bytes);
+    return false;
+}
+
+void account_uncharge_bytes(struct memory_account *account, int64_t bytes) {
+    int64_t used = atomic_fetch_sub_explicit(&account->bytes, bytes, memory_order_relaxed) - bytes;
+    int64_t paid = atomic_load_explicit(&account->bytes_paid, memory_order_relaxed);
+    if (LIKELY(used > 0) && LIKELY(paid - used <= 3 * BYTES_AHEAD))
+        return;
+    pay_back(account);
+    if (used == 0)
+        account_put(account);
+}
+
+// ---------------------------------------------------------------- holders
 
 void charge_init(struct memory_charge *charge, struct memory_account *account) {
     charge->account = account;

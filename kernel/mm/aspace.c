@@ -9,19 +9,19 @@
 #include <abi/fcntl.h>
 #include <lib/assert.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <mm/upcall.h>
 #include <sched/sched.h>
 
-SLAB_CACHE(aspace_cache, struct aspace);
+CHARGED_CACHE(aspace_cache, struct aspace);
 
 struct aspace *aspace_create(struct memory_account *account) {
-    struct aspace *aspace = slab_alloc_zero(&aspace_cache);
+    struct aspace *aspace = charged_alloc_zero(&aspace_cache);
     if (!aspace)
         return nullptr;
     struct page *root = table_alloc(nullptr);
     if (!root) {
-        slab_free(&aspace_cache, aspace);
+        charged_free(&aspace_cache, aspace);
         return nullptr;
     }
     refcount_init(&aspace->ref, 1);
@@ -68,7 +68,7 @@ void aspace_put(struct aspace *aspace) {
     this_cpu(page_counters).tables--;
     page_put(phys_to_page(root));
     charge_fini(&aspace->charge);
-    slab_free(&aspace_cache, aspace);
+    charged_free(&aspace_cache, aspace);
 }
 
 int64_t aspace_peak_resident(struct aspace *aspace) {

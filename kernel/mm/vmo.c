@@ -11,22 +11,22 @@
 #include <lib/assert.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <mm/uio.h>
 #include <sched/thread.h>
 
-SLAB_CACHE(vmo_cache, struct vmo);
-SLAB_CACHE(radix_node_cache, struct radix_node);
+CHARGED_CACHE(vmo_cache, struct vmo);
+CHARGED_CACHE(radix_node_cache, struct radix_node);
 
 struct radix_node *radix_node_alloc(void) {
-    return slab_alloc_zero(&radix_node_cache);
+    return charged_alloc_zero(&radix_node_cache);
 }
 void radix_node_free(struct radix_node *node) {
-    slab_free(&radix_node_cache, node);
+    charged_free(&radix_node_cache, node);
 }
 
 struct vmo *vmo_create_paged(uint64_t size, const struct vmo_pager_ops *pager, void *context) {
-    struct vmo *vmo = slab_alloc_zero(&vmo_cache);
+    struct vmo *vmo = charged_alloc_zero(&vmo_cache);
     if (!vmo)
         return nullptr;
     refcount_init(&vmo->ref, 1);
@@ -53,7 +53,7 @@ void vmo_put(struct vmo *vmo) {
     if (vmo->pager && vmo->pager->destroy)
         vmo->pager->destroy(vmo);
     charge_fini(&vmo->memory);
-    slab_free(&vmo_cache, vmo);
+    charged_free(&vmo_cache, vmo);
 }
 
 bool vmo_charge_quota(struct vmo *vmo) {

@@ -6,6 +6,7 @@
 
 #include <arch/uaccess.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 
@@ -56,7 +57,7 @@ static status_t take_all(const uint8_t *buffer, size_t size, struct ancillary *o
 status_t control_from_user(const void __user *control, size_t size, struct ancillary *out) {
     if (size > CONTROL_MAX)
         return -ENOBUFS;
-    uint8_t *buffer = kmalloc(size);
+    uint8_t *buffer = kmalloc_charged(size);
     if (!buffer)
         return -ENOMEM;
     status_t status = copy_from_user(buffer, control, size);

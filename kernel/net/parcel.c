@@ -7,6 +7,7 @@
 #include "net_priv.h"
 
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/flight.h>
 #include <object/task.h>
@@ -21,7 +22,7 @@ static _Atomic uint32_t *user_count(uint32_t uid) {
 }
 
 static struct parcel *parcel_alloc(unsigned count) {
-    struct parcel *parcel = kmalloc(sizeof(*parcel) + count * sizeof(parcel->item[0]));
+    struct parcel *parcel = kmalloc_charged(sizeof(*parcel) + count * sizeof(parcel->item[0]));
     if (parcel) {
         list_init(&parcel->dead);
         parcel->count = 0;

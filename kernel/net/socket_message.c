@@ -8,6 +8,7 @@
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
 #include <sched/timer.h>
@@ -77,7 +78,7 @@ static status_t pieces_from_user(struct pieces *pieces, const struct abi_msghdr 
         return -EMSGSIZE;
     size_t count = header->iov_count;
     pieces->vec = pieces->few;
-    if (count > FEW_PIECES && !(pieces->vec = kcalloc(count, sizeof(struct uio_vec))))
+    if (count > FEW_PIECES && !(pieces->vec = kcalloc_charged(count, sizeof(struct uio_vec))))
         return -ENOMEM;
     status_t status = copy_from_user(pieces->vec, (const void __user *)header->iov, count * sizeof(struct uio_vec));
     size_t total = 0;

@@ -5,14 +5,14 @@
 #include <arch/uaccess.h>
 #include <lib/log.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <net/net.h>
 #include <object/task.h>
 
-SLAB_CACHE(unix_slab, struct unix_socket);
+CHARGED_CACHE(unix_slab, struct unix_socket);
 
 struct unix_socket *unix_alloc(int type, struct memory_account *payer) {
-    struct unix_socket *socket = slab_alloc_zero(&unix_slab);
+    struct unix_socket *socket = charged_alloc_zero(&unix_slab);
     if (!socket)
         return nullptr;
     bool datagram = type == SOCK_DGRAM;
@@ -100,7 +100,7 @@ static void unix_destroy(struct socket *base) {
     charge_fini(&socket->memory);
     if (socket->name)
         unix_name_put(socket->name);
-    slab_free(&unix_slab, socket);
+    charged_free(&unix_slab, socket);
 }
 
 // --- options and ioctls ---

@@ -5,6 +5,7 @@
 // both sides may send. accept only gives the socket a handle.
 #include "unix_priv.h"
 
+#include <mm/charged.h>
 #include <mm/slab.h>
 
 static void init_end(struct unix_end *end, struct unix_socket *socket, struct unix_socket *other) {
@@ -17,7 +18,7 @@ static void init_end(struct unix_end *end, struct unix_socket *socket, struct un
 }
 
 struct unix_connection *unix_connection_create(struct unix_socket *a, struct unix_socket *b) {
-    struct unix_connection *connection = kzalloc(sizeof(*connection));
+    struct unix_connection *connection = kzalloc_charged(sizeof(*connection));
     if (!connection)
         return nullptr;
     refcount_init(&connection->ref, 2);

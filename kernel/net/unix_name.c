@@ -9,6 +9,7 @@
 #include <abi/stat.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 
@@ -50,7 +51,7 @@ void unix_name_put(struct unix_name *name) {
 }
 
 static struct unix_name *name_alloc(const struct abi_sockaddr_un *address, unsigned size, struct unix_socket *owner) {
-    struct unix_name *name = kzalloc(sizeof(*name));
+    struct unix_name *name = kzalloc_charged(sizeof(*name));
     if (!name)
         return nullptr;
     refcount_init(&name->ref, 1);

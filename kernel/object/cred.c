@@ -3,6 +3,7 @@
 // freed after a grace period.
 
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/cred.h>
 
@@ -16,7 +17,7 @@ struct cred cred_root = {
 };
 
 struct cred *cred_copy(const struct cred *from, unsigned group_count) {
-    struct cred *cred = kmalloc(sizeof *cred + group_count * sizeof cred->groups[0]);
+    struct cred *cred = kmalloc_charged(sizeof *cred + group_count * sizeof cred->groups[0]);
     if (!cred)
         return nullptr;
     *cred = *from;

@@ -6,7 +6,7 @@
 
 #include <lib/fmt.h>
 #include <lib/status.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/thread.h>
 
 #define COUNT_MAX (UINT64_MAX - 1)
@@ -17,7 +17,7 @@ struct event {
     bool semaphore;
     struct wait_queue readers, writers;
 };
-SLAB_CACHE(event_cache, struct event);
+CHARGED_CACHE(event_cache, struct event);
 
 static struct event *event_of(struct object *object) {
     return CONTAINER_OF(object, struct event, object);
@@ -99,7 +99,7 @@ void event_add(struct object *object, uint64_t value) {
 }
 
 static void event_destroy(struct object *object) {
-    slab_free(&event_cache, event_of(object));
+    charged_free(&event_cache, event_of(object));
 }
 
 static int event_describe(struct object *object, char *to, size_t size) {
@@ -127,7 +127,7 @@ bool object_is_event(const struct object *object) {
 }
 
 struct object *event_create(uint64_t count, bool semaphore) {
-    struct event *event = slab_alloc(&event_cache);
+    struct event *event = charged_alloc(&event_cache);
     if (!event)
         return nullptr;
     event->count = count;

@@ -3,6 +3,7 @@
 // never moves once it is there, so a reader needs no lock; the first one is part of the table. A search for the
 // lowest free number looks at 64 of them at a time.
 
+#include <mm/charged.h>
 #include <mm/slab.h>
 
 #include "handle_table.h"
@@ -11,7 +12,7 @@
 #include <object/job.h>
 #include <object/task.h>
 
-SLAB_CACHE(handle_table_cache, struct handle_table);
+CHARGED_CACHE(handle_table_cache, struct handle_table);
 
 bool table_is_shared(const struct handle_table *table) {
     return atomic_load_explicit(&table->ref.value, memory_order_acquire) != 1 ||
@@ -45,9 +46,9 @@ status_t table_grow(struct handle_table *table, unsigned number) {
     while (table->capacity <= number) {
         unsigned chunk = chunk_of(table->capacity), size = chunk_size(chunk);
         struct handle_chunk new = {
-            .entries = kzalloc(size * sizeof(uint64_t)),
-            .used = kzalloc(size / 8),
-            .cloexec = kzalloc(size / 8),
+            .entries = kzalloc_charged(size * sizeof(uint64_t)),
+            .used = kzalloc_charged(size / 8),
+            .cloexec = kzalloc_charged(size / 8),
         };
         if (!new.entries || !new.used || !new.cloexec) {
             kfree(new.entries);
@@ -175,7 +176,7 @@ uint64_t table_clear(struct handle_table *table, unsigned number) {
 }
 
 struct handle_table *handle_table_create(void) {
-    struct handle_table *table = slab_alloc(&handle_table_cache);
+    struct handle_table *table = charged_alloc(&handle_table_cache);
     if (!table)
         return nullptr;
     memset(table, 0, sizeof *table);
@@ -203,7 +204,7 @@ static void free_table(struct handle_table *table) {
         kfree(table->chunks[chunk].used);
         kfree(table->chunks[chunk].cloexec);
     }
-    slab_free(&handle_table_cache, table);
+    charged_free(&handle_table_cache, table);
 }
 
 static void reclaim_table(struct rcu_head *head) {

@@ -9,7 +9,7 @@
 #include <lib/fmt.h>
 #include <lib/string.h>
 #include <mm/page.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <object/task.h>
 
 static struct {
@@ -17,11 +17,11 @@ static struct {
     struct list_node all GUARDED_BY(&lock);
 } jobs = {.lock = SPINLOCK_INIT, .all = LIST_INIT(jobs.all)};
 
-SLAB_CACHE(job_cache, struct job);
+CHARGED_CACHE(job_cache, struct job);
 struct job job_root;
 
 static void reclaim(struct rcu_head *head) {
-    slab_free(&job_cache, CONTAINER_OF(head, struct job, rcu));
+    charged_free(&job_cache, CONTAINER_OF(head, struct job, rcu));
 }
 
 // A scheduler on another CPU may be looking at the share still.
@@ -77,7 +77,7 @@ void job_init_root(void) {
 status_t job_make(struct job *parent, const char *name, uint32_t flags, struct job **out) {
     if (parent->depth + 1 >= JOB_DEPTH_MAX)
         return -EAGAIN;
-    struct job *job = slab_alloc_zero(&job_cache);
+    struct job *job = charged_alloc_zero(&job_cache);
     if (!job)
         return -ENOMEM;
     init(job, parent, name, flags);

@@ -8,7 +8,7 @@
 
 #include <lib/fmt.h>
 #include <lib/status.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/mutex.h>
 #include <sched/realtime.h>
 #include <sched/thread.h>
@@ -26,7 +26,7 @@ struct timer_object {
     struct wait_queue readers;
     struct list_node node; // realtime.list
 };
-SLAB_CACHE(timer_object_cache, struct timer_object);
+CHARGED_CACHE(timer_object_cache, struct timer_object);
 
 static struct {
     struct mutex mutex;
@@ -182,7 +182,7 @@ static void timer_closed(struct object *object) {
 }
 
 static void timer_destroy(struct object *object) {
-    slab_free(&timer_object_cache, timer_of(object));
+    charged_free(&timer_object_cache, timer_of(object));
 }
 
 static int timer_describe(struct object *object, char *to, size_t size) {
@@ -229,7 +229,7 @@ static void add_realtime(struct timer_object *timer) {
 }
 
 struct object *timer_object_create(enum timer_clock clock) {
-    struct timer_object *timer = slab_alloc(&timer_object_cache);
+    struct timer_object *timer = charged_alloc(&timer_object_cache);
     if (!timer)
         return nullptr;
     *timer = (struct timer_object){.clock = clock};

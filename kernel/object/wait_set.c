@@ -22,6 +22,7 @@
 #include <lib/rbtree.h>
 #include <lib/status.h>
 #include <mm/account.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/mutex.h>
 #include <sched/thread.h>
@@ -52,7 +53,7 @@ struct item {
     struct wait_set_item_info info;
 };
 SLAB_CACHE(item_cache, struct item);
-SLAB_CACHE(wait_set_cache, struct wait_set);
+CHARGED_CACHE(wait_set_cache, struct wait_set);
 
 // Serialises changes to the graph of nested sets, so that two cannot close a loop together.
 static struct mutex nesting_mutex = MUTEX_INIT(nesting_mutex);
@@ -424,7 +425,7 @@ static void set_closed(struct object *object) {
 static void set_destroy(struct object *object) {
     struct wait_set *set = CONTAINER_OF(object, struct wait_set, object);
     charge_fini(&set->memory);
-    slab_free(&wait_set_cache, set);
+    charged_free(&wait_set_cache, set);
 }
 
 static int set_describe(struct object *object, char *to, size_t size) {
@@ -447,7 +448,7 @@ const struct object_ops wait_set_ops = {
 };
 
 struct object *wait_set_create(void) {
-    struct wait_set *set = slab_alloc(&wait_set_cache);
+    struct wait_set *set = charged_alloc(&wait_set_cache);
     if (!set)
         return nullptr;
     object_init(&set->object, &wait_set_ops, 0);

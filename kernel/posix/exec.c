@@ -7,6 +7,7 @@
 #include <arch/uaccess.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <vfs/path.h>
 
@@ -82,7 +83,7 @@ static status_t run_steps(struct exec *exec, struct object *file, const struct e
 }
 
 static struct exec *exec_create(void) {
-    struct exec *exec = kmalloc(sizeof(*exec));
+    struct exec *exec = kmalloc_charged(sizeof(*exec));
     if (exec)
         memset(exec, 0, offsetof(struct exec, path)); // the buffers behind need not be cleared
     return exec;

@@ -7,6 +7,7 @@
 #include <abi/syscall_table.h>
 #include <lib/status.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 #include <vfs/namespace.h>

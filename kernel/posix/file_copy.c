@@ -59,7 +59,7 @@ static ssize_t copy_all(struct copy *copy, loff_t *in_at, loff_t *out_at, size_t
     ssize_t done = 0;
     if (size == 0)
         return 0;
-    void *buffer = kmalloc(piece);
+    void *buffer = kmalloc_charged(piece);
     if (!buffer)
         return -ENOMEM;
     while (total < size) {

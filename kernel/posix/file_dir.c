@@ -68,7 +68,7 @@ static long getdents(int fd, void __user *out, unsigned size, bool old_format) {
     result = -EINVAL;
     if (sink.size < 24)
         goto release;
-    sink.buffer = kmalloc(sink.size);
+    sink.buffer = kmalloc_charged(sink.size);
     result = sink.buffer ? read_entries(file, &sink, out) : -ENOMEM;
     kfree(sink.buffer);
 release:
@@ -87,7 +87,7 @@ long sys_getdents(unsigned fd, void __user *out, unsigned size) {
 
 long sys_getcwd(char __user *buffer, size_t size) {
     struct path cwd, root;
-    char *text = kmalloc(PATH_MAX);
+    char *text = kmalloc_charged(PATH_MAX);
     if (!text)
         return -ENOMEM;
     fs_get_cwd(&cwd);

@@ -81,7 +81,7 @@ status_t vector_get(struct vector *vector, const void __user *iov, unsigned long
     if (count > IOV_MAX)
         return -EINVAL;
     struct uio_vec *vec = vector->small;
-    if (count > VECTOR_SMALL && !(vec = vector->heap = kmalloc(count * sizeof *vec)))
+    if (count > VECTOR_SMALL && !(vec = vector->heap = kmalloc_charged(count * sizeof *vec)))
         return -ENOMEM;
     status_t status = copy_from_user(vec, iov, count * sizeof *vec);
     size_t total = 0;

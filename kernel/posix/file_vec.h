@@ -2,6 +2,7 @@
 // Vectors of user buffers (struct iovec) as a uio.
 #pragma once
 
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <mm/uio.h>
 

@@ -17,7 +17,7 @@
 
 #include "futex_priv.h"
 #include <lib/status.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/sched.h>
 
 enum { CHAIN_MAX = 16 };
@@ -39,7 +39,7 @@ struct pi_waiter {
     unsigned level;
     _Atomic enum pi_phase phase;
 };
-SLAB_CACHE(pi_state_cache, struct pi_state);
+CHARGED_CACHE(pi_state_cache, struct pi_state);
 
 static struct {
     struct spinlock lock; // all of this; PI futexes that have waiters are few
@@ -108,7 +108,7 @@ static void drop_if_empty(struct pi_state *state) REQUIRES(&pi.lock) {
     if (!list_is_empty(&state->waiters))
         return;
     list_remove(&state->node);
-    slab_free(&pi_state_cache, state);
+    charged_free(&pi_state_cache, state);
 }
 
 static void dequeue(struct pi_waiter *waiter) REQUIRES(&pi.lock) {
@@ -123,7 +123,7 @@ static void dequeue(struct pi_waiter *waiter) REQUIRES(&pi.lock) {
 
 // Queues the waiter behind the thread that the user word names.
 static status_t enqueue(const struct memory_key *key, struct pi_waiter *waiter, uint32_t owner_tid) {
-    struct pi_state *fresh = slab_alloc(&pi_state_cache);
+    struct pi_state *fresh = charged_alloc(&pi_state_cache);
     if (!fresh)
         return -ENOMEM;
     status_t status = -ESRCH;
@@ -152,7 +152,7 @@ static status_t enqueue(const struct memory_key *key, struct pi_waiter *waiter, 
     spin_unlock(&pi.lock);
     rcu_read_unlock();
     if (fresh)
-        slab_free(&pi_state_cache, fresh);
+        charged_free(&pi_state_cache, fresh);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
 
@@ -37,7 +38,7 @@ static struct interval_timers *timers_of(struct process *process) {
     struct interval_timers *timers = process->itimers;
     if (timers)
         return timers;
-    timers = kzalloc(sizeof(*timers));
+    timers = kzalloc_charged(sizeof(*timers));
     if (!timers)
         return nullptr;
     timer_init(&timers->real, real_fired);

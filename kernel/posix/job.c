@@ -7,14 +7,14 @@
 #include "process_priv.h"
 #include "signal_priv.h"
 #include <abi/syscall_table.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <tty/tty.h>
 
-SLAB_CACHE(group_cache, struct process_group);
-SLAB_CACHE(session_cache, struct session);
+CHARGED_CACHE(group_cache, struct process_group);
+CHARGED_CACHE(session_cache, struct session);
 
 static struct process_group *group_create(int id, struct session *session) REQUIRES(&process_tree_lock) {
-    struct process_group *group = slab_alloc(&group_cache);
+    struct process_group *group = charged_alloc(&group_cache);
     if (!group)
         return nullptr;
     *group = (struct process_group){.id = id, .session = session};
@@ -35,12 +35,12 @@ static void group_release(struct process_group *group) REQUIRES(&process_tree_lo
         return;
     struct session *session = group->session;
     id_set(group->id, ID_GROUP, nullptr);
-    slab_free(&group_cache, group);
+    charged_free(&group_cache, group);
     if (--session->group_count > 0)
         return;
     id_set(session->id, ID_SESSION, nullptr);
     ASSERT(!session->tty);
-    slab_free(&session_cache, session);
+    charged_free(&session_cache, session);
 }
 
 void group_leave(struct process *process) {
@@ -51,13 +51,13 @@ void group_leave(struct process *process) {
 
 status_t session_create(struct process *process) {
     int id = process->task.id;
-    struct session *session = slab_alloc(&session_cache);
+    struct session *session = charged_alloc(&session_cache);
     if (!session)
         return -ENOMEM;
     *session = (struct session){.id = id};
     struct process_group *group = group_create(id, session);
     if (!group) {
-        slab_free(&session_cache, session);
+        charged_free(&session_cache, session);
         return -ENOMEM;
     }
     id_set(id, ID_SESSION, session);

@@ -5,6 +5,7 @@
 #include "wait_time.h"
 #include <abi/syscall_table.h>
 #include <lib/status.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <posix/process.h>
 
@@ -75,7 +76,7 @@ int poll_entries(struct abi_pollfd *entries, unsigned count, nsec_t deadline) {
         struct handle_ref refs[ITEMS_ON_STACK];
         return wait(entries, count, deadline, (struct poll_room){items, refs});
     }
-    struct poll_room room = {kcalloc(count, sizeof *room.items), kcalloc(count, sizeof *room.refs)};
+    struct poll_room room = {kcalloc_charged(count, sizeof *room.items), kcalloc_charged(count, sizeof *room.refs)};
     found = room.items && room.refs ? wait(entries, count, deadline, room) : -ENOMEM;
     kfree(room.items);
     kfree(room.refs);
@@ -102,7 +103,7 @@ static long look_user(struct abi_pollfd __user *fds, unsigned count) {
 
 static long wait_user(struct abi_pollfd __user *fds, unsigned count, nsec_t deadline) {
     struct abi_pollfd on_stack[ENTRIES_ON_STACK], *entries = on_stack;
-    if (count > ENTRIES_ON_STACK && !(entries = kcalloc(count, sizeof *entries)))
+    if (count > ENTRIES_ON_STACK && !(entries = kcalloc_charged(count, sizeof *entries)))
         return -ENOMEM;
     long result = -EFAULT;
     if (copy_from_user(entries, fds, count * sizeof *entries) == 0)

@@ -13,6 +13,7 @@
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <sched/sched.h>
 
@@ -182,7 +183,7 @@ static status_t read_clock(int clock, struct posix_timer *t) {
 
 long sys_timer_create(int clock, const void __user *event, int __user *id) {
     struct process *process = process_current();
-    struct posix_timer *t = kzalloc(sizeof(*t));
+    struct posix_timer *t = kzalloc_charged(sizeof(*t));
     if (!t)
         return -EAGAIN;
     t->process = process;

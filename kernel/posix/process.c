@@ -9,11 +9,12 @@
 #include <ipc/port.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <mm/vmap.h>
 #include <sched/sched.h>
 
-SLAB_CACHE(process_cache, struct process);
+CHARGED_CACHE(process_cache, struct process);
 SLAB_CACHE(thread_cache, struct posix_thread);
 
 struct spinlock process_tree_lock = SPINLOCK_INIT;
@@ -24,7 +25,7 @@ uint64_t process_forks(void) {
 }
 
 static void process_reclaim(struct rcu_head *head) {
-    slab_free(&process_cache, CONTAINER_OF(head, struct process, rcu));
+    charged_free(&process_cache, CONTAINER_OF(head, struct process, rcu));
 }
 
 // Last reference. May run as a dpc: nothing here blocks. All that could was given up when the last thread ended.
@@ -43,7 +44,7 @@ static void process_destroy(struct object *object) {
 const struct object_ops process_object_ops = {.type = OBJECT_TASK, .name = "[pidfd]", .destroy = process_destroy};
 
 struct process *process_alloc(void) {
-    struct process *process = slab_alloc_zero(&process_cache);
+    struct process *process = charged_alloc_zero(&process_cache);
     if (!process)
         return nullptr;
     object_init(&process->task.object, &process_object_ops, 0);

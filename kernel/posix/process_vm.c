@@ -5,6 +5,7 @@
 
 #include <abi/syscall_table.h>
 #include <mm/aspace.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <posix/process.h>
 
@@ -21,7 +22,7 @@ static status_t copy_pieces(const void __user *from, unsigned long count, struct
         return -EINVAL;
     if (count == 0)
         return 0;
-    out->vec = kmalloc(count * sizeof(struct uio_vec));
+    out->vec = kmalloc_charged(count * sizeof(struct uio_vec));
     if (!out->vec)
         return -ENOMEM;
     if (copy_from_user(out->vec, from, count * sizeof(struct uio_vec)) < 0)
@@ -50,7 +51,7 @@ static bool may_access(struct process *process) {
 }
 
 static ssize_t copy_piece(struct aspace *aspace, struct uio *local, struct uio_vec piece, bool write) {
-    char *buffer = kmalloc(PAGE_SIZE);
+    char *buffer = kmalloc_charged(PAGE_SIZE);
     size_t done = 0;
     while (buffer && done < piece.size && local->resid > 0) {
         size_t wanted = MIN(piece.size - done, local->resid);

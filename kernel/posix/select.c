@@ -8,6 +8,7 @@
 #include <abi/syscall_table.h>
 #include <lib/status.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <posix/process.h>
 
@@ -71,7 +72,7 @@ static int select_sets(struct selection *s, nsec_t deadline) {
     unsigned count = 0;
     for (unsigned word = 0; word < s->words; word++)
         count += (unsigned)__builtin_popcountll(any_of(s, word));
-    if (count > ARRAY_SIZE(on_stack) && !(entries = kcalloc(count, sizeof *entries)))
+    if (count > ARRAY_SIZE(on_stack) && !(entries = kcalloc_charged(count, sizeof *entries)))
         return -ENOMEM;
     make_entries(s, entries);
     // A bad descriptor ends the call before it waits, for poll reports that at once.
@@ -102,7 +103,7 @@ static long select_user(int count, void __user *const user[SETS], nsec_t deadlin
     count = MIN(count, (int)HANDLE_MAX);
     struct selection s = {{on_stack[0], on_stack[1], on_stack[2]}, (unsigned)(count + 63) / 64, 0};
     if (s.words > WORDS_ON_STACK) {
-        room = kcalloc(s.words, SETS * sizeof *room);
+        room = kcalloc_charged(s.words, SETS * sizeof *room);
         if (!room)
             return -ENOMEM;
         for (unsigned set = 0; set < SETS; set++)

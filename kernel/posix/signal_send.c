@@ -8,15 +8,15 @@
 #include "signal_priv.h"
 #include <arch/thread.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <sched/sched.h>
 
 // --- actions ---
 
-SLAB_CACHE(actions_cache, struct signal_actions);
+CHARGED_CACHE(actions_cache, struct signal_actions);
 
 struct signal_actions *signal_actions_copy(struct signal_actions *from) {
-    struct signal_actions *actions = from ? slab_alloc(&actions_cache) : slab_alloc_zero(&actions_cache);
+    struct signal_actions *actions = from ? charged_alloc(&actions_cache) : charged_alloc_zero(&actions_cache);
     if (!actions)
         return nullptr;
     if (from) {
@@ -38,7 +38,7 @@ void signal_actions_reset(struct signal_actions *actions) {
 
 void signal_actions_put(struct signal_actions *actions) {
     if (refcount_down(&actions->ref))
-        slab_free(&actions_cache, actions);
+        charged_free(&actions_cache, actions);
 }
 
 // One word each, so reading without the lock shows the old or the new one.

@@ -10,7 +10,7 @@
 #include <lib/fmt.h>
 #include <lib/status.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 #include <posix/process.h>
 #include <sched/mutex.h>
 
@@ -21,7 +21,7 @@ struct signal_queue_object {
     struct mutex mutex; // the watcher's registration
     struct signal_watcher watcher;
 };
-SLAB_CACHE(signalfd_cache, struct signal_queue_object);
+CHARGED_CACHE(signalfd_cache, struct signal_queue_object);
 
 static struct signal_queue_object *queue_of(struct object *object) {
     return CONTAINER_OF(object, struct signal_queue_object, object);
@@ -161,7 +161,7 @@ static void signalfd_closed(struct object *object) {
 }
 
 static void signalfd_destroy(struct object *object) {
-    slab_free(&signalfd_cache, queue_of(object));
+    charged_free(&signalfd_cache, queue_of(object));
 }
 
 static int signalfd_describe(struct object *object, char *to, size_t size) {
@@ -186,7 +186,7 @@ static const struct object_ops signalfd_ops = {
 };
 
 static int create(uint64_t mask, int flags) {
-    struct signal_queue_object *queue = slab_alloc_zero(&signalfd_cache);
+    struct signal_queue_object *queue = charged_alloc_zero(&signalfd_cache);
     if (!queue)
         return -ENOMEM;
     object_init(&queue->object, &signalfd_ops, 0);

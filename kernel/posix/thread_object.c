@@ -8,21 +8,21 @@
 #include <abi/native.h>
 #include <abi/syscall_table.h>
 #include <lib/fmt.h>
-#include <mm/slab.h>
+#include <mm/charged.h>
 
 struct thread_object {
     struct object object; // first
     int tid, process;
     struct posix_thread *_Atomic thread; // null once it has ended; valid in an RCU section
 };
-SLAB_CACHE(thread_object_cache, struct thread_object);
+CHARGED_CACHE(thread_object_cache, struct thread_object);
 
 static struct thread_object *to_thread_object(struct object *object) {
     return CONTAINER_OF(object, struct thread_object, object);
 }
 
 static void thread_object_destroy(struct object *object) {
-    slab_free(&thread_object_cache, to_thread_object(object));
+    charged_free(&thread_object_cache, to_thread_object(object));
 }
 
 static int thread_object_describe(struct object *object, char *to, size_t size) {
@@ -76,7 +76,7 @@ static struct object *attach(struct posix_thread *thread, struct thread_object *
 long sys_thread_open(int tid, unsigned flags) {
     if (flags & ~HANDLE_KEEP)
         return -EINVAL;
-    struct thread_object *fresh = slab_alloc_zero(&thread_object_cache);
+    struct thread_object *fresh = charged_alloc_zero(&thread_object_cache);
     if (!fresh)
         return -ENOMEM;
     object_init(&fresh->object, &thread_object_ops, 0);

@@ -81,7 +81,7 @@ static long get_value(const struct path *path, const char *name, void __user *va
     if (status != 0)
         return status;
     size = MIN(size, (size_t)XATTR_SIZE_MAX);
-    void *buffer = size ? kmalloc(size) : nullptr;
+    void *buffer = size ? kmalloc_charged(size) : nullptr;
     if (size && !buffer)
         return -ENOMEM;
     rwlock_read(&vnode->lock);
@@ -152,7 +152,7 @@ static long set(const char __user *text, int fd, bool follow, const struct set_r
     status_t status = get_name(name, request->name);
     if (status != 0)
         return status;
-    void *value = request->remove ? nullptr : kmalloc(request->size + 1);
+    void *value = request->remove ? nullptr : kmalloc_charged(request->size + 1);
     if (!request->remove && !value)
         return -ENOMEM;
     if (value)
@@ -195,7 +195,7 @@ static long list(const char __user *text, int fd, bool follow, char __user *out,
         return result;
     struct vnode *vnode = path_vnode(target.path);
     size = MIN(size, (size_t)XATTR_SIZE_MAX);
-    char *buffer = size ? kmalloc(size) : nullptr;
+    char *buffer = size ? kmalloc_charged(size) : nullptr;
     if (size && !buffer) {
         result = -ENOMEM;
     } else if (!vnode->ops->list_xattr) {

@@ -10,6 +10,7 @@
 
 #include <lib/log.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 #include <sched/sched.h>
@@ -277,7 +278,7 @@ static status_t take_number(struct pty *pty) {
 }
 
 status_t ptmx_open(struct object **out) {
-    struct pty *pty = kzalloc(sizeof(*pty));
+    struct pty *pty = kzalloc_charged(sizeof(*pty));
     if (!pty)
         return -ENOMEM;
     status_t status = -ENOMEM;

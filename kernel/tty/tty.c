@@ -9,6 +9,7 @@
 #include <abi/fcntl.h>
 #include <lib/log.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 
@@ -114,7 +115,7 @@ const struct object_ops tty_file_ops = {
 };
 
 status_t tty_open(struct tty *tty, uint32_t flags, bool console, struct object **out) {
-    struct tty_file *file = kzalloc(sizeof(*file));
+    struct tty_file *file = kzalloc_charged(sizeof(*file));
     if (!file)
         return -ENOMEM;
     object_init(&file->object, &tty_file_ops, 0);

@@ -9,7 +9,7 @@
 #include <mm/aspace.h>
 #include <vfs/splice.h>
 
-SLAB_CACHE(file_slab, struct file);
+CHARGED_CACHE(file_slab, struct file);
 
 static const loff_t position_max = INT64_MAX;
 
@@ -268,7 +268,7 @@ void file_destroy(struct object *object) {
     struct file *file = to_file(object);
     kfree(file->text.data);
     path_put(&file->path);
-    slab_free(&file_slab, file);
+    charged_free(&file_slab, file);
 }
 
 const struct object_ops file_ops = {
@@ -306,7 +306,7 @@ const struct object_ops directory_ops = {
 };
 
 status_t file_create(const struct path *path, uint32_t flags, struct object **out) {
-    struct file *file = slab_alloc(&file_slab);
+    struct file *file = charged_alloc(&file_slab);
     if (!file)
         return -ENOMEM;
     struct vnode *vnode = path_vnode(path);

@@ -87,10 +87,11 @@ static void put_event(struct queue *queue, int number, uint32_t mask, uint32_t c
         return;
     if (name)
         head.length = (uint32_t)ALIGN_UP(name->length + 1, sizeof head);
-    struct event *event = kzalloc(sizeof *event + head.length);
+    struct event *event = kmalloc_charged_by(sizeof *event + head.length, kmalloc_payer(queue)); // not who did it
     if (!event)
         return; // as when the queue overflows, and with no memory to say so
-    event->head = head;
+    *event = (struct event){.head = head};
+    memset(event->name, 0, head.length);
     if (name)
         memcpy(event->name, name->text, name->length);
     list_push_back(&queue->events, &event->node);
@@ -186,7 +187,7 @@ int notify_add(struct object *object, struct vnode *vnode, uint32_t mask) {
     struct queue *queue = queue_of(object);
     if (!queue || !(mask & NOTIFY_ALL))
         return -EINVAL;
-    struct watch *new = kmalloc(sizeof *new), *watch;
+    struct watch *new = kmalloc_charged(sizeof *new), *watch;
     if (!new)
         return -ENOMEM;
     int number = 0;
@@ -326,7 +327,7 @@ static const struct object_ops queue_ops = {
 };
 
 struct object *notify_create(uint32_t flags) {
-    struct queue *queue = kzalloc(sizeof *queue);
+    struct queue *queue = kzalloc_charged(sizeof *queue);
     if (!queue)
         return nullptr;
     object_init(&queue->object, &queue_ops, 0);

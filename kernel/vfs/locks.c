@@ -24,7 +24,7 @@ static struct {
     struct list_node waiting GUARDED_BY(&lock);
 } locks = {.waiting = LIST_INIT(locks.waiting)};
 
-SLAB_CACHE(range_slab, struct range_lock);
+CHARGED_CACHE(range_slab, struct range_lock);
 
 static struct file_locks *locks_of(struct vnode *vnode) {
     struct file_locks *set = atomic_load(&vnode->locks);
@@ -46,7 +46,7 @@ static struct file_locks *locks_of(struct vnode *vnode) {
 
 static void free_ranges(struct list_node *freed) {
     while (!list_is_empty(freed))
-        slab_free(&range_slab, LIST_ENTRY(list_pop_front(freed), struct range_lock, node));
+        charged_free(&range_slab, LIST_ENTRY(list_pop_front(freed), struct range_lock, node));
 }
 
 void locks_free(struct vnode *vnode) {
@@ -99,7 +99,7 @@ static status_t set_locked(struct file_locks *set, struct list_node *ranges, con
 
 static status_t set_lock(struct vnode *vnode, const struct lock_request *request, bool is_flock, bool wait) {
     struct file_locks *set = locks_of(vnode);
-    struct range_lock *spare[2] = {slab_alloc(&range_slab), slab_alloc(&range_slab)};
+    struct range_lock *spare[2] = {charged_alloc(&range_slab), charged_alloc(&range_slab)};
     struct list_node freed = LIST_INIT(freed);
     status_t status = -ENOLCK;
     if (!set || !spare[0] || !spare[1])
@@ -111,7 +111,7 @@ static status_t set_lock(struct vnode *vnode, const struct lock_request *request
 free_spare:
     for (int i = 0; i < 2; i++)
         if (spare[i])
-            slab_free(&range_slab, spare[i]);
+            charged_free(&range_slab, spare[i]);
     free_ranges(&freed);
     return status;
 }

@@ -25,7 +25,7 @@ static struct {
     _Atomic uint32_t next_device;
 } mounts = {.mutex = MUTEX_INIT(mounts.mutex), .list = LIST_INIT(mounts.list), .next_id = 20, .next_device = 20};
 
-SLAB_CACHE(mount_slab, struct mount);
+CHARGED_CACHE(mount_slab, struct mount);
 
 void filesystem_register(const struct super_ops *ops) {
     ASSERT(mounts.type_count < ARRAY_SIZE(mounts.types));
@@ -112,7 +112,7 @@ struct mount *mount_find(struct mount *on, struct entry *at) {
 static void reclaim(struct rcu_head *head) {
     struct mount *mount = CONTAINER_OF(head, struct mount, rcu);
     kfree(mount->source);
-    slab_free(&mount_slab, mount);
+    charged_free(&mount_slab, mount);
 }
 
 void mount_free(struct mount *mount) {
@@ -123,7 +123,7 @@ void mount_free(struct mount *mount) {
 
 static char *copy_text(const char *text) {
     size_t size = strlen(text) + 1;
-    char *copy = kmalloc(size);
+    char *copy = kmalloc_charged(size);
     if (copy)
         memcpy(copy, text, size);
     return copy;
@@ -132,12 +132,12 @@ static char *copy_text(const char *text) {
 // Takes over the reference on `super`; takes one on `root`. Not in the tree yet: one reference.
 static struct mount *mount_create(struct super *super, struct entry *root, const char *source, uint32_t flags)
     REQUIRES(&mounts.mutex) {
-    struct mount *mount = slab_alloc_zero(&mount_slab);
+    struct mount *mount = charged_alloc_zero(&mount_slab);
     char *copy = copy_text(source && *source ? source : "none");
     if (!mount || !copy) {
         kfree(copy);
         if (mount)
-            slab_free(&mount_slab, mount);
+            charged_free(&mount_slab, mount);
         super_put(super);
         return nullptr;
     }
@@ -370,7 +370,7 @@ status_t vfs_unmount(const struct path *target, int flags) {
 
 // ---------------------------------------------------------------- spaces
 
-SLAB_CACHE(space_slab, struct mount_space);
+CHARGED_CACHE(space_slab, struct mount_space);
 
 static struct mount *top_mount(struct mount *mount) REQUIRES(&mounts.mutex) {
     while (mount->parent)
@@ -384,7 +384,7 @@ void mount_space_put(struct mount_space *space) {
     mutex_lock(&mounts.mutex);
     take_down_tree(space->root);
     mutex_unlock(&mounts.mutex);
-    slab_free(&space_slab, space);
+    charged_free(&space_slab, space);
 }
 
 // Copies the whole tree that `old` is the root of; each mount's twin is its copy.
@@ -416,7 +416,7 @@ static struct path twin_of(const struct path *place) {
 status_t fs_context_unshare_mounts(struct fs_context *fs) {
     if (!cred_has_cap(vfs_cred(), CAP_SYS_ADMIN))
         return -EPERM;
-    struct mount_space *space = slab_alloc(&space_slab), *old_space = fs->space;
+    struct mount_space *space = charged_alloc(&space_slab), *old_space = fs->space;
     if (!space)
         return -ENOMEM;
     refcount_init(&space->ref, 1);
@@ -427,7 +427,7 @@ status_t fs_context_unshare_mounts(struct fs_context *fs) {
     space->root = copy_tree(top_mount(root.mount));
     if (!space->root) {
         mutex_unlock(&mounts.mutex);
-        slab_free(&space_slab, space);
+        charged_free(&space_slab, space);
         return -ENOMEM;
     }
     struct path new_root = twin_of(&root), new_cwd = twin_of(&cwd);

@@ -4,7 +4,7 @@
 
 struct fs_context fs_initial = {.ref = REFCOUNT_INIT(1), .umask = 022};
 
-SLAB_CACHE(context_slab, struct fs_context);
+CHARGED_CACHE(context_slab, struct fs_context);
 
 void path_get(struct path *path) {
     refcount_up(&path->mount->ref);
@@ -87,7 +87,7 @@ const char *path_text(const struct path *path, const struct path *root, char *bu
 // ---------------------------------------------------------------- contexts
 
 struct fs_context *fs_context_copy(struct fs_context *from) {
-    struct fs_context *fs = slab_alloc(&context_slab);
+    struct fs_context *fs = charged_alloc(&context_slab);
     if (!fs)
         return nullptr;
     refcount_init(&fs->ref, 1);
@@ -118,7 +118,7 @@ void fs_context_put(struct fs_context *fs) {
     path_put(&cwd);
     if (fs->space)
         mount_space_put(fs->space);
-    slab_free(&context_slab, fs);
+    charged_free(&context_slab, fs);
 }
 
 void fs_get_cwd(struct path *out) {

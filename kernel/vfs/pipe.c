@@ -14,8 +14,8 @@
 #include <lib/fmt.h>
 #include <vfs/splice.h>
 
-SLAB_CACHE(pipe_slab, struct pipe);
-SLAB_CACHE(pipe_end_slab, struct pipe_end);
+CHARGED_CACHE(pipe_slab, struct pipe);
+CHARGED_CACHE(pipe_end_slab, struct pipe_end);
 SLAB_CACHE(packet_slab, struct packet);
 
 enum { READ_SIDE = 0, WRITE_SIDE = 1, BOTH_SIDES = 2 };
@@ -311,7 +311,7 @@ static void no_op(struct object *object) {}
 static const struct object_ops side_ops = {.type = OBJECT_STREAM, .name = "pipe side", .destroy = no_op};
 
 static struct pipe *pipe_new(bool fifo) NO_THREAD_SAFETY {
-    struct pipe *pipe = slab_alloc(&pipe_slab);
+    struct pipe *pipe = charged_alloc(&pipe_slab);
     if (!pipe)
         return nullptr;
     refcount_init(&pipe->ref, 1);
@@ -345,7 +345,7 @@ void pipe_put(struct pipe *pipe) NO_THREAD_SAFETY {
         return;
     free_contents(pipe);
     charge_fini(&pipe->memory);
-    slab_free(&pipe_slab, pipe);
+    charged_free(&pipe_slab, pipe);
 }
 
 // Counts the end; wakes those who wait in open for it.
@@ -394,7 +394,7 @@ static void end_destroy(struct object *object) {
     struct pipe_end *end = CONTAINER_OF(object, struct pipe_end, object);
     struct pipe *pipe = end->pipe;
     if (end != &pipe->ends[0] && end != &pipe->ends[1])
-        slab_free(&pipe_end_slab, end);
+        charged_free(&pipe_end_slab, end);
     pipe_put(pipe);
 }
 
@@ -501,7 +501,7 @@ static status_t open_end(struct pipe *pipe, uint32_t flags, bool wait, struct ob
     status = -ENXIO;
     if (access == FILE_WRITE && flags & O_NONBLOCK && atomic_load(&pipe->readers) == 0)
         goto put_pipe;
-    struct pipe_end *end = slab_alloc(&pipe_end_slab);
+    struct pipe_end *end = charged_alloc(&pipe_end_slab);
     status = -ENOMEM;
     if (!end)
         goto put_pipe;

@@ -19,11 +19,14 @@ static bool text_reserve(struct text_buffer *text, size_t more) {
     size_t capacity = text->capacity ? text->capacity : TEXT_FIRST;
     while (capacity < needed)
         capacity *= 2;
-    char *data = capacity <= TEXT_MAX ? krealloc(text->data, capacity) : nullptr;
+    char *data = capacity <= TEXT_MAX ? kmalloc_charged(capacity) : nullptr;
     if (!data) {
         text->failed = true;
         return false;
     }
+    if (text->length > 0)
+        memcpy(data, text->data, text->length);
+    kfree(text->data);
     text->data = data;
     text->capacity = capacity;
     return true;

@@ -37,7 +37,7 @@ struct dir {
 };
 
 static const struct vnode_ops tmpfs_dir_ops, tmpfs_ops;
-SLAB_CACHE(dir_slab, struct dir);
+CHARGED_CACHE(dir_slab, struct dir);
 
 static struct dir *dir_of(const struct vnode *vnode) {
     return vnode->fs_private;
@@ -69,7 +69,7 @@ static struct dir_name *dir_find(struct dir *dir, const struct name *name) {
 // Failing to grow only makes lookups slower.
 static void dir_rehash(struct dir *dir) {
     uint32_t count = dir->bucket_count ? dir->bucket_count * 4 : 32;
-    struct dir_name **buckets = kcalloc(count, sizeof *buckets), *at;
+    struct dir_name **buckets = kcalloc_charged(count, sizeof *buckets), *at;
     if (!buckets)
         return;
     kfree(dir->buckets);
@@ -84,7 +84,7 @@ static void dir_rehash(struct dir *dir) {
 
 // Takes over a reference on `vnode`.
 static status_t dir_add(struct dir *dir, const struct name *name, struct vnode *vnode) {
-    struct dir_name *at = kmalloc(sizeof *at + name->length);
+    struct dir_name *at = kmalloc_charged(sizeof *at + name->length);
     if (!at)
         return -ENOMEM;
     at->hash = name->hash;
@@ -151,7 +151,7 @@ static status_t make_vnode(struct super *super, uint32_t mode, struct vnode **ou
     if (S_ISTYPE(mode, S_IFREG) && !(vnode->data = new_data(fs)))
         goto no_contents;
     if (directory) {
-        struct dir *dir = slab_alloc_zero(&dir_slab);
+        struct dir *dir = charged_alloc_zero(&dir_slab);
         if (!dir)
             goto no_contents;
         list_init(&dir->names);
@@ -199,7 +199,7 @@ static void tmpfs_release(struct vnode *vnode) {
         vnode_put(child);
     }
     kfree(dir->buckets);
-    slab_free(&dir_slab, dir);
+    charged_free(&dir_slab, dir);
 }
 
 // ---------------------------------------------------------------- operations
@@ -235,7 +235,7 @@ static status_t tmpfs_mkdir(struct vnode *dir, struct name name, uint32_t mode, 
 
 static status_t tmpfs_symlink(struct vnode *dir, struct name name, const char *target, struct vnode **out) {
     size_t size = strlen(target) + 1;
-    char *copy = kmalloc(size);
+    char *copy = kmalloc_charged(size);
     if (!copy)
         return -ENOMEM;
     memcpy(copy, target, size);
@@ -555,20 +555,30 @@ static void tmpfs_show(struct super *super, struct text_buffer *text) {
 static const struct super_ops tmpfs_super = {
     .name = "tmpfs",
     .no_device = true,
+    .makers_pay = true,
     .mount = tmpfs_mount,
     .remount = tmpfs_remount,
     .show_options = tmpfs_show,
     .unmount = tmpfs_unmount,
     .statfs = tmpfs_statfs,
 };
-static const struct super_ops ramfs_super = {
-    .name = "ramfs", .no_device = true, .mount = ramfs_mount, .unmount = tmpfs_unmount, .statfs = tmpfs_statfs};
-static const struct super_ops rootfs_super = {
-    .name = "rootfs", .no_device = true, .mount = ramfs_mount, .unmount = tmpfs_unmount, .statfs = tmpfs_statfs};
+static const struct super_ops ramfs_super = {.name = "ramfs",
+                                             .no_device = true,
+                                             .makers_pay = true,
+                                             .mount = ramfs_mount,
+                                             .unmount = tmpfs_unmount,
+                                             .statfs = tmpfs_statfs};
+static const struct super_ops rootfs_super = {.name = "rootfs",
+                                              .no_device = true,
+                                              .makers_pay = true,
+                                              .mount = ramfs_mount,
+                                              .unmount = tmpfs_unmount,
+                                              .statfs = tmpfs_statfs};
 
 // /dev is one such tree that all mounts of it show.
 static const struct super_ops devtmpfs_super = {.name = "devtmpfs",
                                                 .no_device = true,
+                                                .makers_pay = true,
                                                 .single = true,
                                                 .mount = ramfs_mount,
                                                 .unmount = tmpfs_unmount,

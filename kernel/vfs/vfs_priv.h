@@ -8,6 +8,7 @@
 #include <abi/fcntl.h>
 #include <abi/stat.h>
 #include <lib/string.h>
+#include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
 #include <vfs/hooks.h>

@@ -4,7 +4,7 @@
 
 #include <sched/realtime.h>
 
-SLAB_CACHE(vnode_slab, struct vnode);
+CHARGED_CACHE(vnode_slab, struct vnode);
 
 _Atomic nsec_t vfs_realtime_offset;
 const struct vfs_hooks *vfs_hooks;
@@ -15,7 +15,8 @@ struct time_spec time_now(void) {
 }
 
 struct vnode *vnode_create(struct super *super, const struct vnode_ops *ops, uint32_t mode, uint64_t inode) {
-    struct vnode *vnode = slab_alloc_zero(&vnode_slab);
+    struct memory_account *payer = super->ops->makers_pay ? account_current() : nullptr;
+    struct vnode *vnode = charged_alloc_zero_by(&vnode_slab, payer);
     if (!vnode)
         return nullptr;
     refcount_init(&vnode->ref, 1);
@@ -33,7 +34,7 @@ static void reclaim(struct rcu_head *head) {
     struct vnode *vnode = CONTAINER_OF(head, struct vnode, rcu);
     if (!(vnode->flags & VNODE_STATIC_LINK))
         kfree((void *)(uintptr_t)vnode->link_target);
-    slab_free(&vnode_slab, vnode);
+    charged_free(&vnode_slab, vnode);
 }
 
 void vnode_put(struct vnode *vnode) {

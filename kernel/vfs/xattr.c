@@ -47,8 +47,8 @@ status_t xattr_memory_set(struct vnode *vnode, const char *name, const void *val
     if (flags & XATTR_REPLACE && !old)
         return -ENODATA;
     size_t name_size = strlen(name) + 1;
-    struct xattr *at = kmalloc(sizeof *at + name_size);
-    void *copy = kmalloc(size ? size : 1);
+    struct xattr *at = kmalloc_charged(sizeof *at + name_size);
+    void *copy = kmalloc_charged(size ? size : 1);
     if (!at || !copy) {
         kfree(at);
         kfree(copy);

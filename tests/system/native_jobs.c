@@ -74,6 +74,7 @@ static void membership(void) {
     is(poll(&p, 1, 30000), 1, "readable when the last one has ended");
     struct job_info info = info_of(job);
     is(info.tasks, 0, "no tasks");
+    eventually((info = info_of(job)).used.memory == 0);
     ok(info.used.threads == 0 && info.used.memory == 0 && info.used.handles == 0, "nothing is used (%llu %llu %llu)",
        (unsigned long long)info.used.threads, (unsigned long long)info.used.memory,
        (unsigned long long)info.used.handles);

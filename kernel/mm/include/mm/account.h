@@ -14,6 +14,9 @@ struct memory_account {
     struct memory_account *above; // one reference; null: the top
     _Atomic int64_t pages;        // charged, those below included
     _Atomic int64_t limit;        // pages; COUNTER_UNLIMITED: none
+    // What is smaller than pages (mm/charged.h), which are charged for it a few ahead. While there is any, it holds a
+    // reference.
+    _Atomic int64_t bytes, bytes_paid;
     struct refcount ref;
     void (*release)(struct memory_account *account); // the last reference is gone
 };
@@ -27,6 +30,9 @@ void account_put(struct memory_account *account);
 // All the way up, or (false: a limit is reached) not at all. Any context.
 MUST_USE bool account_charge(struct memory_account *account, int64_t pages);
 void account_uncharge(struct memory_account *account, int64_t pages);
+// The same for bytes: pages are charged when they are needed, and all given back with the last byte.
+MUST_USE bool account_charge_bytes(struct memory_account *account, int64_t bytes);
+void account_uncharge_bytes(struct memory_account *account, int64_t bytes);
 
 // Of the job of the program that runs; null: of the kernel's own threads. No reference.
 struct memory_account *account_current(void);

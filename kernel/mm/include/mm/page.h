@@ -22,6 +22,7 @@ enum page_flags {
     PAGE_CODE = 512,      // instruction fetches see what it holds
     PAGE_WRITING = 1024,  // page cache: it was dirty, and its pager is storing it
     PAGE_SHARED = 2048,   // in several memory objects (vmo_clone.c): not to be written to
+    PAGE_CHARGED = 4096,  // kmalloc: `payer` pays for the block
 };
 
 // One per page frame, 32 bytes. A page that is mapped by an entry, or sits in a VMO, holds one reference
@@ -38,7 +39,7 @@ struct page {
             uint64_t index;  // … and which one
         };
         struct {
-            struct memory_account *payer; // PAGE_SHARED: who pays for it (one reference) …
+            struct memory_account *payer; // PAGE_SHARED, PAGE_CHARGED: who pays for it (one reference) …
             _Atomic uint64_t holders;     // … and how many objects have it
         };
         struct {

@@ -28,6 +28,7 @@ struct slab_cache {
     uint8_t order;             // pages of a slab: 1 << order
     uint8_t batch;             // objects moved between a magazine and the slabs at a time; 0: no magazines
     uint8_t capacity;          // of a magazine
+    bool charged;              // objects end with the account that pays for them (mm/charged.h)
     struct list_node all;      // list of caches; under the list's lock
 #ifdef TESSERA_KASAN
     uint64_t quarantined; // freed, but kept poisoned for a while; under the quarantine's lock

@@ -124,7 +124,8 @@ void vnode_stat(struct vnode *vnode, struct stat_info *out);
 struct super_ops {
     const char *name; // "tmpfs", as /proc/filesystems and mount(2) have it
     bool no_device;
-    bool single; // there is one instance only; mounting again shows it again
+    bool single;     // there is one instance only; mounting again shows it again
+    bool makers_pay; // its vnodes are made by programs and stay until these remove them
     status_t (*mount)(struct super *super, const char *source, const char *options); // sets super->root (one reference)
     status_t (*remount)(struct super *super, const char *options);                   // null: options are ignored
     void (*show_options)(struct super *super, struct text_buffer *text);             // ",size=1024k"; may be null
