@@ -21,6 +21,7 @@
 #include <mm/page.h>
 #include <mm/vmap.h>
 #include <net/net.h>
+#include <object/flight.h>
 #include <posix/process.h>
 #include <sched/realtime.h>
 #include <sched/sched.h>
@@ -53,6 +54,7 @@ static void boot_thread(void *argument) {
         panic("no memory for the root file system");
     dev_init();       // null, zero, random, kmsg …
     tty_init();       // console, ptys
+    flight_start();   // the collector of handles in queues
     net_init();       // sockets
     drivers_attach(); // serial ports
     unpack_initrd();  // programs

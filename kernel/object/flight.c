@@ -3,19 +3,34 @@
 //
 // An object all of whose handles lie in queues is a candidate. A candidate that some non-candidate's queue holds can
 // still be received, so it is none; and so on until nothing changes. What remains is garbage: its queues are emptied,
-// which drops the handles. The work is in proportion to the objects that were ever passed or hold what was, and is done
-// only when one closes, or is left by all but queues, while messages with such handles exist.
+// which drops the handles.
+//
+// A collection looks at all objects that were ever passed or hold what was, and each closing asks for one, while
+// messages with such handles exist. Among few objects it is made at once. Among many it waits until so many have been
+// asked for that each pays for a few objects only, or for the collector's thread, which comes some milliseconds later:
+// so closing a chain of thousands costs no more for each than closing one.
 #include <object/flight.h>
+#include <object/kthread.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
 
 #include "object_priv.h"
 
 static struct {
     struct spinlock lock;
     struct list_node all GUARDED_BY(&lock); // linked on first use
+    uint32_t count GUARDED_BY(&lock);       // in the list
+    uint32_t owed GUARDED_BY(&lock);        // how often it was asked for since the last collection
     bool running GUARDED_BY(&lock);         // somebody collects
     bool again GUARDED_BY(&lock);           // and was asked to, meanwhile
+    bool has_worker GUARDED_BY(&lock);
+    struct wait_queue worker; // asleep until something is owed; under the lock
     _Atomic uint32_t messages;
+    _Atomic uint64_t looks;
 } flights;
+
+enum { FEW = 64, LOOKS_PER_CALL = 8 };
+#define DELAY ((nsec_t)5'000'000) // of its thread
 
 void flight_lock(void) NO_THREAD_SAFETY {
     spin_lock(&flights.lock);
@@ -33,8 +48,10 @@ void flight_add(struct flight *flight) {
     spin_lock(&flights.lock);
     if (!flights.all.next)
         list_init(&flights.all);
-    if (!list_is_linked(&flight->node))
+    if (!list_is_linked(&flight->node)) {
         list_push_back(&flights.all, &flight->node);
+        flights.count++;
+    }
     spin_unlock(&flights.lock);
 }
 
@@ -44,6 +61,7 @@ void flight_remove(struct flight *flight) {
         return;
     spin_lock(&flights.lock);
     list_remove(&flight->node);
+    flights.count--;
     spin_unlock(&flights.lock);
 }
 
@@ -85,11 +103,19 @@ static bool count_reference(struct flight *flight) {
 // Reachable flights whose queues are still to be looked at; under flights.lock.
 static struct list_node reached = LIST_INIT(reached);
 
+// Its guests share its fate.
 static void reach(struct flight *flight) {
+    struct flight *guest;
     flight->candidate = false;
-    if (!flight->visited)
-        list_push_back(&reached, &flight->reached_node);
+    if (flight->visited)
+        return;
     flight->visited = true;
+    list_push_back(&reached, &flight->reached_node);
+    LIST_FOR_EACH(guest, &flight->guests, guest_node)
+    if (!guest->visited && !guest->candidate) {
+        guest->visited = true;
+        list_push_back(&reached, &guest->reached_node);
+    }
 }
 
 static bool mark_reachable(struct flight *flight) {
@@ -99,17 +125,30 @@ static bool mark_reachable(struct flight *flight) {
 }
 
 static bool is_garbage(const struct flight *flight) {
-    return flight->candidate || (flight->host && flight->host->candidate);
+    return flight->candidate || (flight->fate && flight->fate->candidate);
+}
+
+// As if nobody were anybody's guest; then who is.
+static void begin(void) REQUIRES(&flights.lock) {
+    struct flight *flight;
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        flight->references = 0;
+        flight->visited = false;
+        list_init(&flight->guests);
+    }
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        flight->fate = flight->host;
+        if (flight->fate)
+            list_push_back(&flight->fate->guests, &flight->guest_node);
+    }
 }
 
 // Finds the garbage. Returns false if there is none.
 static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
     struct flight *flight;
-    bool any = false, changed = true;
-    LIST_FOR_EACH(flight, &flights.all, node) {
-        flight->references = 0;
-        flight->visited = false;
-    }
+    bool any = false;
+    atomic_fetch_add_explicit(&flights.looks, flights.count, memory_order_relaxed);
+    begin();
     LIST_FOR_EACH(flight, &flights.all, node)
     any |= flight->ops->queues(flight, count_reference);
     LIST_FOR_EACH(flight, &flights.all, node)
@@ -122,18 +161,14 @@ static bool mark(const struct flight *leaving) REQUIRES(&flights.lock) {
         handles -= flight == leaving;
         flight->candidate = handles > 0 && handles == flight->references;
     }
-    while (changed) { // again only if a host was reached after those who share its fate
-        changed = false;
-        LIST_FOR_EACH(flight, &flights.all, node) {
-            if (flight->visited || is_garbage(flight))
-                continue;
-            changed = true;
-            reach(flight);
-            struct list_node *node;
-            while ((node = list_pop_front(&reached)) != nullptr) {
-                struct flight *next = LIST_ENTRY(node, struct flight, reached_node);
-                next->ops->queues(next, mark_reachable);
-            }
+    LIST_FOR_EACH(flight, &flights.all, node) {
+        if (flight->visited || is_garbage(flight))
+            continue;
+        reach(flight);
+        struct list_node *node;
+        while ((node = list_pop_front(&reached)) != nullptr) {
+            struct flight *next = LIST_ENTRY(node, struct flight, reached_node);
+            next->ops->queues(next, mark_reachable);
         }
     }
     any = false;
@@ -169,16 +204,14 @@ static unsigned sweep(const struct flight *leaving, const struct flight_ops *kin
 }
 
 // Closing what the dead messages hold comes back here, and so may other threads: whoever is at it goes on.
-void flight_collect(const struct flight *leaving) {
+static void collect_locked(const struct flight *leaving) REQUIRES(&flights.lock) {
     const struct flight_ops *kinds[KINDS];
-    if (!flight_any())
-        return;
-    spin_lock(&flights.lock);
     bool mine = !flights.running && flights.all.next;
     flights.again = flights.running;
     flights.running |= mine;
     while (mine && flights.running) {
         flights.again = false;
+        flights.owed = 0;
         unsigned count = sweep(leaving, kinds);
         if (count > 0) {
             spin_unlock(&flights.lock);
@@ -188,5 +221,46 @@ void flight_collect(const struct flight *leaving) {
         }
         flights.running = count > 0 || flights.again;
     }
+}
+
+void flight_collect(const struct flight *leaving) {
+    if (!flight_any())
+        return;
+    spin_lock(&flights.lock);
+    flights.owed++;
+    if (!flights.has_worker || flights.count <= FEW || flights.owed >= flights.count / LOOKS_PER_CALL)
+        collect_locked(leaving);
+    else if (flights.owed == 1)
+        wait_queue_wake_one(&flights.worker);
     spin_unlock(&flights.lock);
+}
+
+// ---------------------------------------------------------------- its thread
+
+static void work(void *unused) {
+    (void)unused;
+    spin_lock(&flights.lock);
+    for (;;) {
+        while (flights.owed == 0)
+            (void)wait_queue_sleep(&flights.worker, &flights.lock, WAIT_INTERRUPTIBLE, NSEC_NEVER);
+        // Whatever else is closed meanwhile is looked at together.
+        struct wait_queue nobody = WAIT_QUEUE_INIT(nobody);
+        (void)wait_queue_sleep(&nobody, &flights.lock, WAIT_UNINTERRUPTIBLE, clock_now() + DELAY);
+        if (flight_any())
+            collect_locked(nullptr);
+        else
+            flights.owed = 0;
+    }
+}
+
+void flight_start(void) {
+    wait_queue_init(&flights.worker);
+    bool started = kthread_create("flights", work, nullptr) != nullptr;
+    spin_lock(&flights.lock);
+    flights.has_worker = started;
+    spin_unlock(&flights.lock);
+}
+
+uint64_t flight_looks(void) {
+    return atomic_load_explicit(&flights.looks, memory_order_relaxed);
 }

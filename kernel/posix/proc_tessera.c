@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/tessera: unknown_syscalls, the calls that programs made and we lack; leaks, how many of each kind of thing are
-// alive; paths, how calls are served (docs/posixd.md). The tests compare leaks before and after; caches (names, vnodes,
-// odd-size memory) are not in it, since they may keep what nobody uses. On a sanitizing kernel also alloc_fail: what is
-// written, n, makes the n-th allocation of the writing thread fail; it reads how many have failed since.
+// alive; paths, how calls are served (docs/posixd.md); collector, its work (object/flight.h). The tests compare leaks
+// before and after; caches (names, vnodes, odd-size memory) are not in it, since they may keep what nobody uses. On a
+// sanitizing kernel also alloc_fail: what is written, n, makes the n-th allocation of the writing thread fail; it reads
+// how many have failed since.
 #include "legacy.h"
 #include "proc_priv.h"
 #include "syscall_priv.h"
@@ -10,6 +11,7 @@
 #include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <object/flight.h>
 
 static void unknown_line(void *context, unsigned long number, unsigned count) {
     struct text_buffer *text = context;
@@ -78,6 +80,11 @@ static void paths_show(struct text_buffer *text, void *context) {
     }
 }
 
+static void collector_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "looks %llu\n", (unsigned long long)flight_looks());
+}
+
 #ifdef TESSERA_DEBUG
 static void alloc_fail_show(struct text_buffer *text, void *context) {
     (void)context;
@@ -99,6 +106,7 @@ void proc_tessera_init(void) {
         {"tessera/unknown_syscalls", 0444, unknown_show},
         {"tessera/leaks", 0444, leaks_show},
         {"tessera/paths", 0444, paths_show},
+        {"tessera/collector", 0444, collector_show},
 #ifdef TESSERA_DEBUG
         {"tessera/alloc_fail", 0600, alloc_fail_show, alloc_fail_store},
 #endif

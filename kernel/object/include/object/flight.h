@@ -35,6 +35,9 @@ struct flight {
     _Atomic uint32_t queued; // how many that were when the collector last looked
     bool candidate, visited;
     struct list_node reached_node;
+    // While the collector looks: the host, or null; its guests.
+    struct flight *fate;
+    struct list_node guests, guest_node;
 };
 
 void flight_lock(void);
@@ -58,5 +61,10 @@ bool flight_any(void);          // there are such messages
 uint32_t flight_queued(struct object *object);
 // Frees objects that only queues of each other hold. Called when such an object closes, when a handle to one that was
 // passed is about to go (`leaving`, or null), and when a handle count has gone and only those in queues are left: two
-// threads may close the last two handles at once, or a call use the object beyond its last handle. Blocks.
+// threads may close the last two handles at once, or a call use the object beyond its last handle. Blocks. Where there
+// are many objects to look at, a thread of the kernel's does it, soon, for many such calls at once.
 void flight_collect(const struct flight *leaving);
+// At boot: starts that thread.
+void flight_start(void);
+// How many objects the collector has looked at so far (tests).
+uint64_t flight_looks(void);
