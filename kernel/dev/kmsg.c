@@ -103,7 +103,7 @@ static ssize_t kmsg_read(struct object *object, struct uio *uio, loff_t *pos, un
         if (flags & IO_NONBLOCK)
             return -EAGAIN;
         uint32_t signals;
-        status = object_wait(object, SIGNALS_READ, NSEC_NEVER, &signals);
+        status = object_wait(object, SIGNALS_READ, 0, NSEC_NEVER, &signals);
         if (status != 0)
             return status == -EINTR ? -ERESTARTSYS : status;
     }

@@ -119,7 +119,7 @@ static void signal_and_wait(unsigned self) {
         uint32_t seen;
         if (begins)
             object_signal(&ping[!self], 0, SIGNAL_READABLE);
-        status_t status = object_wait(&ping[self], SIGNAL_READABLE, clock_now() + LOST, &seen);
+        status_t status = object_wait(&ping[self], SIGNAL_READABLE, 0, clock_now() + LOST, &seen);
         crew_verify(status == 0 || crew_is_over());
         object_signal(&ping[self], SIGNAL_READABLE, 0);
         if (!begins)

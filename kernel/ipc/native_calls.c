@@ -103,9 +103,11 @@ long sys_object_signal(int handle, uint32_t clear, uint32_t set) {
     status_t status = handle_lookup(handle, RIGHT_SIGNAL, &ref);
     if (UNLIKELY(status != 0))
         return status;
-    if (LIKELY(((clear | set) & ~SIGNAL_USER) == 0))
+    if (LIKELY(((clear | set) & ~SIGNAL_USER) == 0)) {
+        // If the bits are up they are left alone: then whoever clears them sees what the caller did before.
+        atomic_thread_fence(memory_order_seq_cst);
         object_signal(ref.object->wait_target, clear, set);
-    else
+    } else
         status = -EINVAL;
     handle_release(&ref);
     return status;
@@ -119,29 +121,49 @@ struct waiting {
     struct wait_entry entries[WAIT_ENTRIES_MAX];
 };
 
+// What a wait clears it could clear by object_signal as well.
+ALWAYS_INLINE uint32_t rights_to_wait(const struct wait_entry *entry) {
+    return RIGHT_WAIT | (entry->consume != 0 ? RIGHT_SIGNAL : 0);
+}
+ALWAYS_INLINE bool may_consume(const struct wait_entry *entry) {
+    return (entry->consume & ~(entry->wanted & SIGNAL_USER)) == 0;
+}
+
+// The caller could not be told: what it has consumed is up again.
+static void give_back(struct object *object, uint32_t consumed) {
+    if (consumed != 0)
+        object_signal(object_wait_target(object), 0, consumed);
+}
+
 static status_t look_up_all(struct waiting *w, unsigned count, unsigned *found) {
     for (unsigned i = 0; i < count; i++) {
-        status_t status = handle_lookup(w->entries[i].handle, RIGHT_WAIT, &w->refs[i]);
+        const struct wait_entry *entry = &w->entries[i];
+        status_t status =
+            may_consume(entry) ? handle_lookup(entry->handle, rights_to_wait(entry), &w->refs[i]) : -EINVAL;
         if (status != 0)
             return status;
-        w->items[i] = (struct wait_item){.object = w->refs[i].object, .mask = w->entries[i].wanted};
+        w->items[i] = (struct wait_item){.object = w->refs[i].object, .mask = entry->wanted, .consume = entry->consume};
         *found = i + 1;
     }
     return 0;
 }
 
-static long wait_entries(struct waiting *w, unsigned count, nsec_t deadline) {
+static long wait_entries(struct waiting *w, unsigned count, nsec_t deadline, struct wait_entry __user *user) {
     unsigned found = 0;
     long result = look_up_all(w, count, &found);
     if (result == 0) {
         result = object_wait_many(w->items, count, deadline);
         result = result == 0 ? -ETIMEDOUT : result == -EINTR ? -ERESTARTSYS : result;
     }
-    for (unsigned i = 0; i < found; i++) {
+    for (unsigned i = 0; i < found; i++)
         w->entries[i].observed = w->items[i].ready;
+    bool told = result <= 0 || copy_to_user(user, w->entries, count * sizeof(struct wait_entry)) == 0;
+    for (unsigned i = 0; i < found; i++) {
+        if (!told)
+            give_back(w->items[i].object, w->items[i].ready & w->items[i].consume);
         handle_release(&w->refs[i]);
     }
-    return result;
+    return told ? result : -EFAULT;
 }
 
 static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
@@ -150,14 +172,18 @@ static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
     uint32_t ready = 0;
     if (copy_from_user(&entry, user, sizeof entry) != 0)
         return -EFAULT;
-    status_t status = handle_lookup(entry.handle, RIGHT_WAIT, &ref);
+    if (!may_consume(&entry))
+        return -EINVAL;
+    status_t status = handle_lookup(entry.handle, rights_to_wait(&entry), &ref);
     if (status != 0)
         return status;
-    status = object_wait(ref.object, entry.wanted, deadline, &ready);
+    status = object_wait(ref.object, entry.wanted, entry.consume, deadline, &ready);
+    if (LIKELY(status == 0) && UNLIKELY(put_user(ready, &user->observed) != 0)) {
+        give_back(ref.object, ready & entry.consume);
+        status = -EFAULT;
+    }
     handle_release(&ref);
-    if (status != 0)
-        return status == -EINTR ? -ERESTARTSYS : status;
-    return put_user(ready, &user->observed) == 0 ? 1 : -EFAULT;
+    return LIKELY(status == 0) ? 1 : status == -EINTR ? -ERESTARTSYS : status;
 }
 
 // How many entries have something; -ETIMEDOUT: none had until the deadline.
@@ -169,10 +195,8 @@ long sys_object_wait(void __user *user, unsigned count, int64_t deadline) {
     struct waiting *w = kmalloc_charged(sizeof *w);
     if (!w)
         return -ENOMEM;
-    size_t size = count * sizeof(struct wait_entry);
-    long result = copy_from_user(w->entries, user, size) != 0 ? -EFAULT : wait_entries(w, count, deadline);
-    if (result > 0 && copy_to_user(user, w->entries, size) != 0)
-        result = -EFAULT;
+    bool read = copy_from_user(w->entries, user, count * sizeof(struct wait_entry)) == 0;
+    long result = read ? wait_entries(w, count, deadline, user) : -EFAULT;
     kfree(w);
     return result;
 }

@@ -134,11 +134,11 @@ static void update(struct object *object, uint32_t clear, uint32_t set) {
                                                     memory_order_relaxed));
 }
 
-// A notified watcher stays in the list: only its owner removes it, and needs the lock for that.
+// A notified watcher stays in the list, unless its own function takes it off: its owner needs the lock for that.
 static void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) {
-    struct watcher *watcher;
+    struct watcher *watcher, *next;
     bool one_woken = false;
-    LIST_FOR_EACH(watcher, &object->watchers, node) {
+    LIST_FOR_EACH_SAFE(watcher, next, &object->watchers, node) {
         if (!(watcher->mask & set) || (watcher->exclusive && one_woken))
             continue;
         if (watcher->notify(watcher, set) && watcher->exclusive)
@@ -166,6 +166,20 @@ void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) {
     update(object, clear, set);
     if (set != 0 && UNLIKELY(has_watchers(object)))
         notify(object, set);
+}
+
+// The barrier is for those who find a bit up and leave it at that: what they did before comes before the look at the
+// signals (they have a barrier there, too), or else what the caller does next sees it.
+uint32_t object_consume(struct object *object, uint32_t mask, uint32_t consume) {
+    uint32_t old = atomic_load_explicit(&object->signals, memory_order_relaxed), ready;
+    do {
+        ready = old & mask;
+        if ((ready & consume) == 0)
+            return ready;
+    } while (!atomic_compare_exchange_weak_explicit(&object->signals, &old, old & ~(ready & consume),
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    atomic_thread_fence(memory_order_seq_cst);
+    return ready;
 }
 
 void object_watch(struct object *object, struct watcher *watcher) {

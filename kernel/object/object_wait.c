@@ -22,7 +22,7 @@ static int scan(struct wait_item *items, unsigned count) {
         struct wait_item *item = &items[i];
         if (!item->object)
             continue;
-        item->ready = object_signals(item->watcher.object) & item->mask;
+        item->ready = object_take(item->watcher.object, item->mask, item->consume);
         found += item->ready != 0;
     }
     return found;
@@ -72,13 +72,59 @@ int object_wait_many(struct wait_item *items, unsigned count, nsec_t deadline) {
     return found;
 }
 
-status_t object_wait(struct object *object, uint32_t mask, nsec_t deadline, uint32_t *signals) {
-    struct wait_item item = {.object = object, .mask = mask};
-    int found = object_wait_many(&item, 1, deadline);
-    if (found < 0)
-        return found;
-    if (found == 0)
-        return -ETIMEDOUT;
-    *signals = item.ready;
-    return 0;
+// ---------------------------------------------------------------- one object
+
+// The waker takes the watcher off the list before it lets the thread go, so a thread that finds it off the list need
+// not take the lock to know that nobody uses it any more.
+struct single_wait {
+    struct watcher watcher;
+    struct thread *thread;
+};
+
+static bool wake_single(struct watcher *watcher, uint32_t signals) {
+    (void)signals;
+    struct thread *thread = CONTAINER_OF(watcher, struct single_wait, watcher)->thread;
+    if (!thread_wake_claim(thread))
+        return false;
+    list_remove(&watcher->node);
+    thread_make_ready(thread);
+    return true;
+}
+
+static void watch_single(struct object *object, struct single_wait *wait) {
+    spin_lock(&object->lock);
+    list_push_back(&object->watchers, &wait->watcher.node);
+    spin_unlock(&object->lock);
+}
+
+// Between watching and the look at the signals lies thread_prepare_block, a full barrier.
+static status_t wait_single(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
+                            uint32_t *signals) {
+    struct single_wait wait = {.thread = thread_current()};
+    wait.watcher = (struct watcher){.object = object, .mask = mask, .notify = wake_single};
+    list_init(&wait.watcher.node);
+    status_t status = 0;
+    do {
+        if (!list_is_linked(&wait.watcher.node))
+            watch_single(object, &wait);
+        thread_prepare_block(WAIT_INTERRUPTIBLE);
+        *signals = object_take(object, mask, consume);
+        if (UNLIKELY(*signals != 0)) {
+            thread_cancel_block();
+            break;
+        }
+        status = thread_block(deadline);
+        *signals = object_take(object, mask, consume);
+    } while (UNLIKELY(*signals == 0) && status == 0);
+    if (UNLIKELY(list_is_linked(&wait.watcher.node)))
+        object_unwatch(&wait.watcher);
+    return LIKELY(*signals != 0) ? 0 : status;
+}
+
+status_t object_wait(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline, uint32_t *signals) {
+    object = object_wait_target(object);
+    *signals = object_take(object, mask, consume);
+    if (*signals != 0)
+        return 0;
+    return deadline <= 0 ? -ETIMEDOUT : wait_single(object, mask, consume, deadline, signals);
 }

@@ -104,12 +104,13 @@ bool thread_wake(struct thread *thread) {
     return thread_wake_with(thread, 0);
 }
 
+void thread_make_ready(struct thread *thread) {
+    thread_enqueue(thread, false);
+}
+
 bool thread_wake_sync(struct thread *thread) {
-    uint32_t state = THREAD_BLOCKED;
-    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_seq_cst,
-                                                 memory_order_seq_cst))
+    if (!thread_wake_claim(thread))
         return false;
-    thread->wake_status = 0;
     thread_enqueue(thread, true);
     return true;
 }

@@ -58,6 +58,18 @@ static void signals(void) {
     close(port), close(event);
 }
 
+static void consume(void) {
+    enum { READY = 0x01000000 };
+    int port = port_create(NULL);
+    pid_t child = start_child({ object_signal(port, 0, READY); });
+    struct wait_entry entry = {.handle = port, .wanted = READY, .consume = READY};
+    int count = object_wait(&entry, 1, FIPC_FOREVER); // it is ours, and down again
+    is(count, 1, "a wait takes a signal");
+    is(object_wait(&entry, 1, 0), -ETIMEDOUT, "and has cleared it");
+    exited(wait_status(child), 0, "whoever raised it has ended");
+    close(port);
+}
+
 static void wait_for_thread(void) {
     pid_t child = start_child({ pause(); });
     int thread = thread_open(child, 0);
@@ -90,6 +102,7 @@ int main(void) {
     duplicate_and_info();
     transfer();
     signals();
+    consume();
     wait_for_thread();
     clone_memory();
     return tap_done();

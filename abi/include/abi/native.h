@@ -30,6 +30,6 @@ struct wait_entry {
     int32_t handle; // needs RIGHT_WAIT
     uint32_t wanted;
     uint32_t observed; // filled in
-    uint32_t reserved;
+    uint32_t consume;  // of `wanted` and SIGNAL_USER: cleared as they are observed. Needs RIGHT_SIGNAL, too
 };
 #define WAIT_ENTRIES_MAX 64

@@ -251,9 +251,36 @@ static void test_many(void) {
     status_t status = thread_sleep_until(clock_now() + 3000000, WAIT_UNINTERRUPTIBLE);
     ok(status == 0 && woken == 3 && result == 0, "time-out");
     uint32_t signals = 0;
-    is(object_wait(&b, SIGNAL_READABLE, 0, &signals), 0, "one object");
+    is(object_wait(&b, SIGNAL_READABLE, 0, 0, &signals), 0, "one object");
     is(signals, SIGNAL_READABLE, "tells its signals");
-    is(object_wait(&b, SIGNAL_PRIORITY, clock_now() + 1000, &signals), -ETIMEDOUT, "or times out");
+    is(object_wait(&b, SIGNAL_PRIORITY, 0, clock_now() + 1000, &signals), -ETIMEDOUT, "or times out");
+    retire();
+}
+
+static void consume_one(void *unused) {
+    (void)unused;
+    uint32_t signals = 0;
+    if (object_wait(&a, SIGNAL_READABLE, SIGNAL_READABLE, NSEC_NEVER, &signals) == 0 && signals == SIGNAL_READABLE)
+        woken++;
+}
+
+static void test_consume(void) {
+    renew();
+    woken = 0;
+    spawn("first", consume_one, nullptr);
+    spawn("second", consume_one, nullptr);
+    settle();
+    object_signal(&a, 0, SIGNAL_READABLE | SIGNAL_WRITABLE);
+    settle();
+    is(woken, 1, "of two that wait for a signal one takes it");
+    is(object_signals(&a), SIGNAL_WRITABLE, "and nothing else");
+    object_signal(&a, 0, SIGNAL_READABLE);
+    settle();
+    is(woken, 2, "the other waits on and takes the next");
+    ok(list_is_empty(&a.watchers), "nobody watches any more");
+    struct wait_item item = {.object = &a, .mask = SIGNAL_WRITABLE, .consume = SIGNAL_WRITABLE};
+    is(object_wait_many(&item, 1, 0), 1, "a wait on many takes signals, too");
+    is(object_signals(&a), 0, "from each object");
     retire();
 }
 
@@ -335,6 +362,7 @@ static void test_all(void) {
     test_nesting();
     test_sleepers();
     test_many();
+    test_consume();
     test_event();
     test_timer();
 }

@@ -134,16 +134,25 @@ struct watcher {
     struct object *object;
     uint32_t mask;
     bool exclusive;
-    bool (*notify)(struct watcher *watcher, uint32_t signals);
+    bool (*notify)(struct watcher *watcher, uint32_t signals); // may take it off the list
 };
 void object_watch(struct object *object, struct watcher *watcher);
 void object_unwatch(struct watcher *watcher); // on return notify does not run
-// Blocks until any bit of `mask` is up. 0, -ETIMEDOUT, -EINTR. *signals gets what is up.
-MUST_USE status_t object_wait(struct object *object, uint32_t mask, nsec_t deadline, uint32_t *signals);
+// The bits of `mask` that are up; those of `consume`, too, are cleared in the same step, so of several who take a bit
+// one gets it. What the signaller did before it raised a bit is seen by whoever takes it, and if it finds the bit still
+// up (and does not raise it), by whoever takes it afterwards.
+uint32_t object_consume(struct object *object, uint32_t mask, uint32_t consume);
+ALWAYS_INLINE uint32_t object_take(struct object *object, uint32_t mask, uint32_t consume) {
+    uint32_t ready = atomic_load_explicit(&object->signals, memory_order_seq_cst) & mask;
+    return LIKELY((ready & consume) == 0) ? ready : object_consume(object, mask, consume);
+}
+// Blocks until any bit of `mask` is up, and takes what is. 0, -ETIMEDOUT, -EINTR. *signals gets what is up.
+MUST_USE status_t object_wait(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
+                              uint32_t *signals);
 // Poll's way: waits on many. `entries` in kernel memory; watchers are supplied (count of them).
 struct wait_item {
     struct object *object; // as looked up; wait_target is followed. Null: ignored
-    uint32_t mask, ready;
+    uint32_t mask, consume, ready;
     struct watcher watcher;
     struct poll_waiter *waiter;
 };

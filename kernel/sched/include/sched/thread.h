@@ -144,6 +144,17 @@ void thread_cancel_block(void);
 // for was stored before, under a lock that its check takes too, or else by an exchange, and it and the check (after
 // thread_prepare_block) are sequentially consistent.
 bool thread_wake(struct thread *thread);
+// The same in two steps, for a waker that has something to do which the thread must find done: claim it (false: it was
+// not blocked; else no other waker can), then make it ready.
+MUST_USE ALWAYS_INLINE bool thread_wake_claim(struct thread *thread) {
+    uint32_t state = THREAD_BLOCKED;
+    if (!atomic_compare_exchange_strong_explicit(&thread->state, &state, THREAD_READY, memory_order_seq_cst,
+                                                 memory_order_seq_cst))
+        return false;
+    thread->wake_status = 0;
+    return true;
+}
+void thread_make_ready(struct thread *thread);
 // As above, and prefers to run it on this CPU right after the current thread blocks.
 bool thread_wake_sync(struct thread *thread);
 // Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
