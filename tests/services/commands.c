@@ -122,7 +122,8 @@ static void test_stubborn(void) {
     int starts = s.starts;
     sleep_ms(200);
     ok(read_state("looper", &s) && s.starts == starts, "is not started any more");
-    says("start looper", 0, "looper: started", "until it is asked for");
+    says("start looper", 1, "looper ended before it was ready: exit status 1", "until it is asked for");
+    ok(read_state("looper", &s) && s.starts > starts, "and then again and again");
 }
 
 static void test_demand(void) {
