@@ -29,22 +29,23 @@
 
 enum { GRANTS_MAX = 64, SERVICES_MAX = 16, SERVICE_WAIT_MS = 5000, NOBODY = 65534 };
 
-static const char help[] =
-    "usage: tessera run [--job LIMITS] [--grant WHAT]... [--user UID] PROGRAM [ARGS...]\n"
-    "\n"
-    "Runs PROGRAM with no authority but its standard files and what is granted. Needs root; the program is not.\n"
-    "\n"
-    "  --job LIMITS    comma-separated: memory=SIZE (K, M, G), handles=N, threads=N, cpu=N (share of 10000);\n"
-    "                  oom=WHAT ends when memory runs out: process (the largest one), job (all of it), or\n"
-    "                  fault (nothing: who needed it gets SIGBUS)\n"
-    "  --grant PATH:r  a file or folder, to read and execute; PATH:rw also to write\n"
-    "  --grant service:NAME  a right to send to the service; TESSERA_HANDLES names its number, as \"NAME=5\"\n"
-    "  --grant sockets make and use sockets\n"
-    "  --grant shm     a /dev/shm of its own, for POSIX semaphores and shared memory\n"
-    "  --user UID      run as this user and group (65534), not 0\n"
-    "\n"
-    "A device file must be granted by its own name (--grant /dev/null:rw). Exit status: that of the program, 128 + n\n"
-    "if signal n ended it, 125 if it could not be run.\n";
+static const char help[] = "usage: tessera run [--job LIMITS] [--grant WHAT]... [--user UID] PROGRAM [ARGS...]\n"
+                           "\n"
+                           "Runs PROGRAM with no authority but its standard files and what is granted.\n"
+                           "Needs root; the program is not.\n"
+                           "\n"
+                           "  --job LIMITS     comma-separated: memory=SIZE (K, M, G), handles=N, threads=N,\n"
+                           "                   cpu=N (share of 10000); oom=WHAT ends without memory: process\n"
+                           "                   (the largest), job (all), fault (none: SIGBUS for who needs it)\n"
+                           "  --grant PATH:r   a file or folder, to read and execute; PATH:rw: and to write\n"
+                           "  --grant service:NAME\n"
+                           "                   a right to send to it; TESSERA_HANDLES says which: NAME=5\n"
+                           "  --grant sockets  make and use sockets\n"
+                           "  --grant shm      a /dev/shm of its own, for POSIX semaphores and shared memory\n"
+                           "  --user UID       run as this user and group (65534), not 0\n"
+                           "\n"
+                           "A device file must be granted by its own name (--grant /dev/null:rw). Exit status:\n"
+                           "that of the program, 128 + n if signal n ended it, 125 if it could not be run.\n";
 
 static struct {
     struct job_limits limits;
@@ -142,14 +143,18 @@ static char **parse(int argc, char **argv) {
             i++;
             break;
         }
-        if (strcmp(argv[i], "--job") == 0 && more)
-            parse_limits(argv[++i]);
-        else if (strcmp(argv[i], "--grant") == 0 && more)
-            parse_grant(argv[++i]);
-        else if (strcmp(argv[i], "--user") == 0 && more)
-            request.user = parse_number(argv[++i], false);
-        else
+        bool job = strcmp(argv[i], "--job") == 0, grant = strcmp(argv[i], "--grant") == 0;
+        if (!job && !grant && strcmp(argv[i], "--user") != 0)
             usage("run: unknown argument '%s'", argv[i]);
+        if (!more)
+            usage("run: %s wants a value", argv[i]);
+        i++;
+        if (job)
+            parse_limits(argv[i]);
+        else if (grant)
+            parse_grant(argv[i]);
+        else
+            request.user = parse_number(argv[i], false);
     }
     if (i >= argc)
         usage("run: no program");
@@ -225,6 +230,8 @@ static void keep_granted_handles(void) {
 
 int run_main(int argc, char **argv) {
     char **program = parse(argc, argv);
+    if (geteuid() != 0)
+        usage("run: needs root, to mount what is granted and to become another user");
     find_services();
     const char *slash = strrchr(program[0], '/');
     char name[32];

@@ -141,17 +141,19 @@ static const struct command {
      start},
     {"stop",
      "usage: tessera stop [--json] [--dependents] NAME...\n\n"
-     "Stops services (SIGTERM, a second later SIGKILL), which stay so until they are started. One that others\n"
-     "which run need is not stopped; --dependents: these are stopped before it.\n",
+     "Stops services (SIGTERM, a second later SIGKILL), which stay so until they are\n"
+     "started. One that others which run need is not stopped; --dependents: these are\n"
+     "stopped before it.\n",
      stop},
     {"restart",
      "usage: tessera restart [--json] NAME...\n\n"
-     "Stops services and starts them again. Their ports and memory stay, so their clients just wait.\n",
+     "Stops services and starts them again. Their ports and memory stay, so their\n"
+     "clients just wait.\n",
      restart},
 };
-static const char status_help[] =
-    "usage: tessera status [--json] NAME...\n\n"
-    "Shows how services fare. Exit status: 0 if all are ready, 3 if one is not, 1 if there is no such service.\n";
+static const char status_help[] = "usage: tessera status [--json] NAME...\n\n"
+                                  "Shows how services fare. Exit status: 0 if all are ready, 3 if one is not, 1 if\n"
+                                  "there is no such service.\n";
 
 static void parse(int argc, char **argv, const char *help) {
     static char *names[64];

@@ -17,26 +17,32 @@ static struct {
     double seconds;
 } options = {.rounds = 0, .seconds = 1};
 
+static double number(const char *word, const char *text, double least, double most) {
+    char *end;
+    double value = text ? strtod(text, &end) : 0;
+    if (!text || end == text || *end || !(value >= least && value <= most))
+        usage("top: %s wants a number, %g to %g", word, least, most);
+    return value;
+}
+
 static void parse(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
         if (strcmp(argv[i], "--help") == 0) {
             puts("usage: tessera top [--json] [--rounds N] [--seconds T]\n\n"
-                 "Shows processes by the CPU time of the last T seconds (1), N times; without N until interrupted,\n"
-                 "or once if the output is no terminal. `cpu` is in per cent of one CPU.");
+                 "Shows processes by the CPU time of the last T seconds (1), N times; without N\n"
+                 "until interrupted, or once if the output is no terminal. `cpu` is in per cent of\n"
+                 "one CPU.");
             exit(0);
         }
         if (strcmp(argv[i], "--json") == 0)
             options.json = true;
-        else if (strcmp(argv[i], "--rounds") == 0 && more)
-            options.rounds = (unsigned)strtoul(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--seconds") == 0 && more)
-            options.seconds = strtod(argv[++i], NULL);
+        else if (strcmp(argv[i], "--rounds") == 0)
+            options.rounds = (unsigned)number("--rounds", argv[i + 1], 1, 1e6), i++;
+        else if (strcmp(argv[i], "--seconds") == 0)
+            options.seconds = number("--seconds", argv[i + 1], 0.01, 3600), i++;
         else
             usage("top: unknown argument '%s'", argv[i]);
     }
-    if (!(options.seconds >= 0.01 && options.seconds <= 3600))
-        usage("top: --seconds wants 0.01 to 3600");
     if (options.rounds == 0 && !isatty(1))
         options.rounds = 1;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ static void stay_leader(int terminal) {
     pid_t child = fork();
     if (child == 0)
         return;
+    syscall(SYS_close_range, 3, terminal - 1, 0); // init's own: ports and what it keeps for services
+    syscall(SYS_close_range, terminal + 1, ~0u, 0);
     signal(SIGINT, SIG_IGN); // what is typed is meant for the command
     signal(SIGQUIT, SIG_IGN);
     signal(SIGTSTP, SIG_IGN);

@@ -28,6 +28,7 @@ done
 test "$(/sbin/count a 0)" = 103 && echo 'ok 1000 - the client of the tutorial'
 echo "services: $(tessera services --json | tr '\\n' ' ')"
 echo "status: $(tessera status --json counter circle-a | tr '\\n' ' ')"
+for word in ps handles ports jobs services log top; do echo "json-$word: $(tessera $word --json | tr '\\n' ' ')"; done
 echo "start: $(tessera start --json base counter | tr '\\n' ' ')"
 exit $status
 """
@@ -52,6 +53,20 @@ def check_json(output, word, want):
         print(f"# {problem}: {text}")
         return False
     return all(found.get(name, {}).get("state") == state for name, state in want.items())
+
+
+def check_all_json(output):
+    """Every table, and the log, as JSON: a list with records that all have the same keys."""
+    found = [line.split(": ", 1) for line in output.splitlines() if line.startswith("json-")]
+    for word, text in found:
+        try:
+            records = json.loads(text)
+            if not records or any(record.keys() != records[0].keys() for record in records):
+                raise ValueError("not all records have the same keys")
+        except (ValueError, AttributeError) as problem:
+            print(f"# {word}: {problem}: {text}")
+            return False
+    return len(found) == 7
 
 
 def check_end(output):
@@ -91,13 +106,14 @@ def main():
     checks = [line for line in result["output"].splitlines() if line.startswith(("ok ", "not ok "))]
     for number, line in enumerate(checks, 1):
         print(line.split(" - ")[0].rsplit(" ", 1)[0], number, "-", line.split(" - ", 1)[1])
-    others = [line for line in result["output"].splitlines() if line not in checks and not line.startswith("1..")]
+    others = [line for line in result["output"].splitlines() if line not in checks and not line.startswith(("1..", "json-"))]
     print("".join(f"# {line.removeprefix('# ')}\n" for line in others), end="")
     whole = any("client of the tutorial" in line for line in checks) and result["status"] <= 1
     print(f"{'ok' if whole else 'not ok'} {len(checks) + 1} - it ran to its end (status {result['status']})")
     wrong = tutorial_errs()
     more = {"the tutorial shows what its files hold": not wrong,
             "tessera services --json": check_json(result["output"], "services", STATES),
+            "every table --json": check_all_json(result["output"]),
             "tessera status --json": check_json(result["output"], "status", {"counter": "ready", "circle-a": "failed"}),
             "tessera start --json": check_json(result["output"], "start", {"base": "ready", "counter": "ready"}),
             "services stop in order, each in its time": check_end(result["output"]),
