@@ -121,8 +121,8 @@ static status_t open_at(int dirfd, const char *path, int flags, struct object **
     status_t status = handle_lookup(dirfd, 0, &ref);
     if (status != 0)
         return status;
-    const struct path *at = object_vnode(ref.object) ? object_path(ref.object) : nullptr;
-    status = at ? exec_open(at, path, (flags & AT_SYMLINK_NOFOLLOW) != 0, out) : -ENOTDIR;
+    struct path at;
+    status = handle_place(&ref, &at) ? exec_open(&at, path, (flags & AT_SYMLINK_NOFOLLOW) != 0, out) : -ENOTDIR;
     handle_release(&ref);
     return status;
 }

@@ -27,9 +27,9 @@ ALWAYS_INLINE void user_path_put(struct user_path *path) {
 
 // Where a relative path begins: a descriptor, or (path null) the working directory.
 struct at {
-    const struct path *path;
+    const struct path *path; // null, or &place
+    struct path place;
     struct handle_ref ref;
-    uint32_t withheld; // of the descriptor
 };
 // AT_FDCWD and absolute texts need no descriptor. -EBADF, -ENOTDIR.
 MUST_USE status_t at_get(struct at *at, int dirfd, const char *text);
@@ -53,6 +53,11 @@ MUST_USE status_t at_lookup(int dirfd, const char __user *text, int flags, bool 
 
 // A descriptor that is not O_PATH.
 MUST_USE status_t fd_get(int fd, uint32_t rights, struct handle_ref *ref);
+
+// May data be written by the handle? A directory's WRITE is for the names in it.
+ALWAYS_INLINE bool writes_data(const struct handle_ref *ref) {
+    return ref->rights & RIGHT_WRITE && ref->object->ops->type != OBJECT_DIRECTORY;
+}
 
 // IO_NONBLOCK if the description has O_NONBLOCK.
 ALWAYS_INLINE unsigned io_flags(struct object *object) {

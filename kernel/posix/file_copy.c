@@ -18,6 +18,10 @@ static status_t copy_get(struct copy *copy, int in, int out) {
     if (status != 0)
         return status;
     status = fd_get(out, RIGHT_WRITE, &copy->out);
+    if (status == 0 && !writes_data(&copy->out)) {
+        handle_release(&copy->out);
+        status = -EBADF;
+    }
     if (status != 0)
         handle_release(&copy->in);
     return status;

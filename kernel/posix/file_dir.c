@@ -130,7 +130,7 @@ long sys_fchdir(int fd) {
     if (status != 0)
         return status;
     const struct path *opened = object_path(ref.object);
-    status = opened ? may_enter(opened) : -ENOTDIR;
+    status = !opened ? -ENOTDIR : handle_withheld(ref.object, ref.rights) ? -EACCES : may_enter(opened);
     if (status == 0) {
         struct path path = *opened;
         path_get(&path);

@@ -68,7 +68,7 @@ static status_t record_lock(struct handle_ref *ref, unsigned command, struct abi
         return flock.type == F_RDLCK || flock.type == F_WRLCK ? get_lock(file, &request, user) : -EINVAL;
     if (flock.type == F_RDLCK && !(ref->rights & RIGHT_READ))
         return -EBADF;
-    if (flock.type == F_WRLCK && !(ref->rights & RIGHT_WRITE))
+    if (flock.type == F_WRLCK && !writes_data(ref))
         return -EBADF;
     if (flock.type != F_RDLCK && flock.type != F_WRLCK && flock.type != F_UNLCK)
         return -EINVAL;

@@ -19,16 +19,15 @@ status_t user_path_get(struct user_path *path, const char __user *from, bool emp
 
 status_t at_get(struct at *at, int dirfd, const char *text) {
     at->path = nullptr;
-    at->withheld = 0;
     if (dirfd == AT_FDCWD || *text == '/')
         return 0;
     status_t status = handle_lookup(dirfd, 0, &at->ref);
     if (status != 0)
         return status;
-    at->path = object_path(at->ref.object);
-    at->withheld = handle_withheld(at->ref.object, at->ref.rights);
-    if (at->path)
+    if (handle_place(&at->ref, &at->place)) {
+        at->path = &at->place;
         return 0;
+    }
     handle_release(&at->ref);
     return -ENOTDIR;
 }
@@ -63,8 +62,7 @@ status_t at_lookup(int dirfd, const char __user *text, int flags, bool follow, s
         follow = true;
     unsigned lookup =
         (follow ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0) | (flags & AT_LOOK ? LOOKUP_LOOK : 0);
-    bool itself = at.path && !*path.text;
-    status = itself && at.withheld && !(flags & AT_LOOK) ? -EACCES : path_lookup(at.path, path.text, lookup, out);
+    status = path_lookup(at.path, path.text, lookup, out);
     at_put(&at);
 put_text:
     user_path_put(&path);

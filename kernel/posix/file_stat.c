@@ -213,6 +213,10 @@ static struct cred *real_cred(void) {
     return real;
 }
 
+static uint32_t withheld_by(int mode) {
+    return (mode & R_OK ? RIGHT_READ : 0) | (mode & W_OK ? RIGHT_WRITE : 0) | (mode & X_OK ? RIGHT_EXEC : 0);
+}
+
 static long access_as(const struct cred *cred, int dirfd, const char __user *text, int mode, int flags) {
     struct at_path at;
     struct path path;
@@ -230,8 +234,13 @@ static long access_as(const struct cred *cred, int dirfd, const char __user *tex
     if (status != 0)
         return status;
     unsigned lookup = LOOKUP_LOOK | (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+    uint32_t withheld = at.at.path ? at.at.path->withheld : 0;
     status = path_lookup_as(cred, at.at.path, at.text.text, lookup, &path);
     at_path_put(&at);
+    if (status == 0 && withheld & withheld_by(mode)) {
+        path_put(&path);
+        status = -EACCES;
+    }
     if (status != 0)
         return status;
     status = vfs_access(&path, cred, (unsigned)mode);

@@ -63,7 +63,7 @@ long sys_fallocate(int fd, int mode, loff_t offset, loff_t size) {
     if (status != 0)
         return status;
     struct file *file = file_of(ref.object);
-    if (!(ref.rights & RIGHT_WRITE))
+    if (!writes_data(&ref))
         status = -EBADF;
     else if (!file)
         status = ref.object->ops->seek ? -ENODEV : -ESPIPE;

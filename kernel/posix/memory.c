@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // System calls on memory: arguments checked as Linux does, the work done by kernel/mm.
+#include "fd.h"
+
 #include <abi/fcntl.h>
 #include <abi/mman.h>
 #include <abi/syscall_table.h>
@@ -65,7 +67,7 @@ static status_t check_file_rights(const struct handle_ref *ref, unsigned long pr
             return -EOPNOTSUPP;
         [[fallthrough]];
     case MAP_SHARED:
-        if ((prot & PROT_WRITE) && !(ref->rights & RIGHT_WRITE))
+        if ((prot & PROT_WRITE) && !writes_data(ref))
             return -EACCES;
         [[fallthrough]];
     case MAP_PRIVATE:

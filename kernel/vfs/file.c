@@ -290,6 +290,12 @@ const struct object_ops file_ops = {
     .link_text = file_link_text,
 };
 
+// Its handle has WRITE, for the names in it.
+static ssize_t directory_write(struct object *object, struct uio *data, loff_t *position, unsigned flags) {
+    (void)object, (void)data, (void)position, (void)flags;
+    return -EBADF;
+}
+
 const struct object_ops directory_ops = {
     .type = OBJECT_DIRECTORY,
     .name = "directory",
@@ -297,7 +303,7 @@ const struct object_ops directory_ops = {
     .closed = file_closed,
     .handle_closed = file_handle_closed,
     .read = file_read,
-    .write = nullptr,
+    .write = directory_write,
     .seek = file_seek,
     .ioctl = file_ioctl,
     .stat = file_stat,
@@ -314,6 +320,7 @@ status_t file_create(const struct path *path, uint32_t flags, struct object **ou
     object_init(&file->object, S_ISTYPE(vnode->mode, S_IFDIR) ? &directory_ops : &file_ops, SIGNALS_FILE);
     file->object.status_flags = flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
     file->path = *path;
+    file->path.withheld = 0;
     path_get(&file->path);
     file->vnode = vnode;
     file->inner = nullptr;
@@ -334,7 +341,7 @@ uint32_t file_rights(const struct file *file) {
     uint32_t rights = RIGHTS_BASIC | RIGHT_MAP | RIGHT_EXEC | RIGHT_SIGNAL | RIGHT_ADMIN;
     if (file->access & FILE_READ)
         rights |= RIGHT_READ;
-    if (file->access & FILE_WRITE)
+    if (file->access & FILE_WRITE || file->object.ops == &directory_ops) // of a directory: to change names in it
         rights |= RIGHT_WRITE;
     return rights & ~file->withheld;
 }
@@ -348,6 +355,15 @@ uint32_t handle_withheld(struct object *object, uint32_t rights) {
     if (!file && (!object_is_pipe(object) || (rights_include(rights, always) && rights & (RIGHT_READ | RIGHT_WRITE))))
         return 0;
     return RIGHTS_ALL & ~RIGHT_PATH & ~rights;
+}
+
+bool handle_place(const struct handle_ref *ref, struct path *out) {
+    const struct path *path = object_path(ref->object);
+    if (!path)
+        return false;
+    *out = *path;
+    out->withheld = handle_withheld(ref->object, ref->rights);
+    return true;
 }
 
 struct vnode *object_vnode(struct object *object) {

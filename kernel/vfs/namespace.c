@@ -25,7 +25,7 @@ static void last_end(struct walk *walk, struct entry *entry) NO_THREAD_SAFETY {
 // is negative and referenced. `directory`: a trailing slash is allowed.
 static status_t create_begin(struct walk *walk, const struct path *at, const char *text, bool directory,
                              struct entry **entry) NO_THREAD_SAFETY {
-    status_t status = walk_begin(walk, at, text, 0, true);
+    status_t status = walk_to_change(walk, at, text);
     if (status != 0)
         return status;
     status = walk->last_is_special ? -EEXIST : last_begin(walk, entry);
@@ -182,7 +182,7 @@ status_t vfs_link(const struct path *target, const struct path *at, const char *
 // Finds the victim: on success walk->at is the directory, locked for writing, *entry positive and referenced.
 static status_t remove_begin(struct walk *walk, const struct path *at, const char *text,
                              struct entry **entry) NO_THREAD_SAFETY {
-    status_t status = walk_begin(walk, at, text, 0, true);
+    status_t status = walk_to_change(walk, at, text);
     if (status != 0)
         return status;
     if (walk->last_is_special)

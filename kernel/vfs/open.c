@@ -99,10 +99,14 @@ status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **
     return open_vnode(path, flags, false, out);
 }
 
+static bool may_ask(uint32_t flags, uint32_t withheld) {
+    unsigned access = flags & O_PATH ? 0 : wanted_access(flags);
+    return !(withheld & ((access & R_OK ? RIGHT_READ : 0u) | (access & W_OK ? RIGHT_WRITE : 0u)));
+}
+
 // What a walk has found; rights that are withheld are asked for in vain, and no handle to the new file has them.
 static status_t open_found(const struct path *path, uint32_t flags, uint32_t withheld, struct object **out) {
-    unsigned access = flags & O_PATH ? 0 : wanted_access(flags);
-    if (withheld & ((access & R_OK ? RIGHT_READ : 0u) | (access & W_OK ? RIGHT_WRITE : 0u)))
+    if (!may_ask(flags, withheld))
         return -EACCES;
     status_t status = vfs_open_path(path, flags, out);
     if (status == 0)
@@ -168,6 +172,8 @@ static status_t create_or_open(struct walk *walk, const struct open_request *req
     *link = nullptr;
     if (walk->last_is_special || walk->trailing_slash)
         return -EISDIR;
+    if (walk->withheld & RIGHT_WRITE || !may_ask(request->flags, walk->withheld))
+        return -EACCES;
     status_t status = vnode_permission(path_vnode(&walk->at), walk->cred, X_OK);
     if (status == 0)
         status = create_here(walk, request, &entry, &created);
@@ -178,8 +184,10 @@ static status_t create_or_open(struct walk *walk, const struct open_request *req
         *link = entry;
         return 0;
     }
-    struct path path = {walk->at.mount, entry};
+    struct path path = {walk->at.mount, entry, 0};
     status = open_vnode(&path, request->flags, created, out);
+    if (status == 0)
+        to_file(*out)->withheld = walk->withheld;
     entry_put(entry);
     return status;
 }
@@ -198,6 +206,7 @@ static status_t open_create(const struct path *at, const char *text, const struc
             break;
         }
         struct path dir = walk.at;
+        dir.withheld = walk.withheld;
         path_get(&dir);
         walk_finish(&walk);
         if (link)
@@ -217,11 +226,12 @@ static status_t open_nameless(const struct path *at, const char *text, const str
     struct path dir_path;
     if (!(wanted_access(request->flags) & W_OK))
         return -EINVAL;
-    status_t status = path_lookup(at, text, lookup_flags(request) | LOOKUP_DIRECTORY, &dir_path);
+    uint32_t withheld;
+    status_t status = path_lookup_withheld(at, text, lookup_flags(request) | LOOKUP_DIRECTORY, &dir_path, &withheld);
     if (status != 0)
         return status;
     struct vnode *dir = path_vnode(&dir_path), *vnode;
-    status = vnode_permission(dir, vfs_cred(), W_OK | X_OK);
+    status = may_ask(request->flags, withheld) ? vnode_permission(dir, vfs_cred(), W_OK | X_OK) : -EACCES;
     if (status == 0)
         status = path_check_writable(&dir_path);
     if (status == 0 && !dir->ops->create_nameless)
@@ -234,8 +244,10 @@ static status_t open_nameless(const struct path *at, const char *text, const str
     vnode->links = 0;
     vnode->flags |= request->flags & O_EXCL ? 0 : VNODE_NAMELESS;
     struct name name = name_make("#nameless", 9);
-    struct path path = {dir_path.mount, entry_create(dir_path.entry, &name, vnode)};
+    struct path path = {dir_path.mount, entry_create(dir_path.entry, &name, vnode), 0};
     status = path.entry ? open_vnode(&path, request->flags & ~(uint32_t)O_TMPFILE, true, out) : -ENOMEM;
+    if (status == 0)
+        to_file(*out)->withheld = withheld;
     if (path.entry)
         entry_put(path.entry);
 out:

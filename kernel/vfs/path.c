@@ -192,7 +192,7 @@ status_t path_lookup_as(const struct cred *cred, const struct path *at, const ch
                         struct path *out) {
     uint32_t withheld;
     status_t status = lookup(cred, at, text, flags, out, &withheld);
-    if (LIKELY(status != 0 || !withheld || flags & (LOOKUP_LOOK | LOOKUP_DIRECTORY)))
+    if (LIKELY(status != 0 || !withheld || flags & LOOKUP_LOOK))
         return status;
     path_put(out);
     return -EACCES;
@@ -205,8 +205,8 @@ static status_t lookup_from_fd(int dirfd, const char *text, unsigned flags, stru
     status_t status = handle_lookup(dirfd, 0, &ref);
     if (status != 0)
         return status;
-    const struct path *at = object_path(ref.object);
-    status = at ? path_lookup(at, text, flags, out) : -ENOTDIR;
+    struct path at;
+    status = handle_place(&ref, &at) ? path_lookup(&at, text, flags, out) : -ENOTDIR;
     handle_release(&ref);
     return status;
 }

@@ -172,7 +172,8 @@ static status_t handle_vnode(struct vnode *dir, struct name name, bool info, str
     handle_table_put(table, like.task);
     if (status != 0)
         return -ENOENT;
-    uint32_t mode = S_IFLNK | (ref.rights & RIGHT_READ ? 0500 : 0) | (ref.rights & RIGHT_WRITE ? 0300 : 0);
+    bool writes = ref.rights & RIGHT_WRITE && ref.object->ops->type != OBJECT_DIRECTORY;
+    uint32_t mode = S_IFLNK | (ref.rights & RIGHT_READ ? 0500 : 0) | (writes ? 0300 : 0);
     handle_release(&ref);
     like.place = FD_PLACE + ((unsigned)like.handle * 2 + info) % FD_PLACE;
     if (info)

@@ -185,10 +185,10 @@ status_t vfs_rename(const struct rename_request *request) {
     if (r.flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
         (r.flags & (RENAME_NOREPLACE | RENAME_EXCHANGE)) == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
-    status_t status = walk_begin(&r.from, request->from_at, request->from, 0, true);
+    status_t status = walk_to_change(&r.from, request->from_at, request->from);
     if (status != 0)
         return status;
-    status = walk_begin(&r.to, request->to_at, request->to, 0, true);
+    status = walk_to_change(&r.to, request->to_at, request->to);
     if (status != 0)
         goto finish_from;
     status = -EXDEV;

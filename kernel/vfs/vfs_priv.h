@@ -167,7 +167,7 @@ struct walk {
     uint32_t sequence;
     struct path root, base, at;
     struct name last;     // with parent_only: the component that was not walked
-    uint32_t withheld;    // rights that the handle lacks through whose link we came
+    uint32_t withheld;    // rights that the handle lacks at which it began, or through whose link it came
     bool last_is_special; // … and it was ".", ".." or "/"
     char *expansion;      // text with symbolic links replaced, or null
 };
@@ -175,7 +175,9 @@ struct walk {
 // result. On success the paths in it are referenced; walk_finish drops them.
 MUST_USE status_t walk_begin(struct walk *walk, const struct path *from, const char *text, unsigned flags,
                              bool parent_only);
-// The same with walk->cred set by the caller.
+// To a name that is to be made or removed: -EACCES if WRITE is withheld.
+MUST_USE status_t walk_to_change(struct walk *walk, const struct path *from, const char *text);
+// walk_begin with walk->cred set by the caller.
 MUST_USE status_t walk_begin_as(struct walk *walk, const struct path *from, const char *text, unsigned flags,
                                 bool parent_only);
 void walk_finish(struct walk *walk);

@@ -211,6 +211,12 @@ static status_t jump(struct walk *walk, struct vnode *link) {
         return status;
     path_put(&walk->at);
     walk->at = to;
+    if (walk->withheld) { // a reduced handle leads no further than to what is below
+        path_put(&walk->root);
+        walk->root = to;
+        path_get(&walk->root);
+        walk->flags |= LOOKUP_BENEATH;
+    }
     return 0;
 }
 
@@ -380,7 +386,6 @@ static status_t run(struct walk *walk, const char *text) {
             walk->trailing_slash = slash_after;
             return 0;
         }
-        walk->withheld = 0;        // names below go by credentials
         if (slash_after && !*text) // a slash at the end wants a directory, be it through links
             walk->flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
         if (dot)
@@ -401,7 +406,9 @@ static status_t run(struct walk *walk, const char *text) {
 static status_t attempt(struct walk *walk, const struct path *from, const char *text) {
     walk->sequence = tree_sequence();
     walk->links = 0;
-    walk->withheld = 0;
+    walk->withheld = from ? from->withheld : 0;
+    if (UNLIKELY(walk->withheld != 0) && !(walk->flags & LOOKUP_IN_ROOT))
+        walk->flags |= LOOKUP_BENEATH;
     if (walk->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT) && from) {
         walk->root = *from;
         if (walk->pinned)
@@ -435,6 +442,14 @@ static status_t attempt(struct walk *walk, const struct path *from, const char *
 status_t walk_begin(struct walk *walk, const struct path *from, const char *text, unsigned flags, bool parent_only) {
     walk->cred = vfs_cred();
     return walk_begin_as(walk, from, text, flags, parent_only);
+}
+
+status_t walk_to_change(struct walk *walk, const struct path *from, const char *text) {
+    status_t status = walk_begin(walk, from, text, 0, true);
+    if (LIKELY(status != 0 || !(walk->withheld & RIGHT_WRITE)))
+        return status;
+    walk_finish(walk);
+    return -EACCES;
 }
 
 status_t walk_begin_as(struct walk *walk, const struct path *from, const char *text, unsigned flags, bool parent_only) {

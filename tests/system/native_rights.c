@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -231,6 +232,140 @@ static void programs(void) {
     close(program), close(data);
 }
 
+// ---------------------------------------------------------------- directories
+
+#define TREE "/tmp/native_rights.tree"
+
+static bool as_it_was(int handle) {
+    struct stat st;
+    return fstatat(handle, "file", &st, 0) == 0 && st.st_size == 4 && (st.st_mode & 0777) == 0644;
+}
+static bool gives(int handle) {
+    close(handle);
+    return handle >= 0;
+}
+static bool none_made(void) {
+    static const char *const names[] = {"new", "made", "node", "link", "other", "sub/new"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[100];
+        snprintf(path, sizeof path, TREE "/%s", names[i]);
+        if (access(path, F_OK) == 0)
+            return false;
+    }
+    return true;
+}
+
+// All that would change something below. How many calls did; errno of the others must be EACCES.
+static int changes_below(int tree, int full) {
+    int done = 0, wrong = 0;
+#define try(call) (errno = 0, (call) >= 0 ? done++ : (wrong += errno != EACCES))
+    try(openat(tree, "new", O_CREAT | O_WRONLY, 0600));
+    try(openat(tree, "new", O_CREAT | O_EXCL | O_RDONLY, 0600));
+    try(openat(tree, "sub/new", O_CREAT | O_RDWR, 0600));
+    try(openat(tree, ".", O_TMPFILE | O_RDWR, 0600));
+    try(openat(tree, "file", O_RDWR));
+    try(openat(tree, "file", O_WRONLY | O_TRUNC));
+    try(mkdirat(tree, "made", 0700));
+    try(mknodat(tree, "node", S_IFIFO | 0600, 0));
+    try(symlinkat("file", tree, "link"));
+    try(linkat(tree, "file", full, "other", 0));
+    try(linkat(full, "file", tree, "other", 0));
+    try(unlinkat(tree, "file", 0));
+    try(unlinkat(tree, "sub", AT_REMOVEDIR));
+    try(renameat(tree, "file", full, "other"));
+    try(renameat(full, "file", tree, "other"));
+    try(fchmodat(tree, "file", 0600, 0));
+    try(fchownat(tree, "file", 1, 1, 0));
+    try(utimensat(tree, "file", NULL, 0));
+    try(faccessat(tree, "file", W_OK, 0));
+    try(fchmod(tree, 0777));
+    try(fchdir(tree));
+    try(chdir(link_of(tree)));
+#undef try
+    return done + wrong * 100;
+}
+
+static void directories(void) {
+    char path[200], buffer[512];
+    mkdir(TREE, 0755), mkdir(TREE "/sub", 0755);
+    put_file(TREE "/file", "abcd"), put_file(TREE "/sub/deep", "abcd");
+    chmod(TREE "/file", 0644);
+    symlink("/tmp", TREE "/out"), symlink("sub/deep", TREE "/in");
+    int full = open(TREE, O_RDONLY | O_DIRECTORY);
+    fails(write(full, "x", 1), EBADF, "a directory is not written to");
+    fails(fcntl(full, F_SETLK, &(struct flock){.l_type = F_WRLCK}), EBADF, "nor locked for it");
+    is(fcntl(full, F_GETFL) & O_ACCMODE, O_RDONLY, "it is open for reading");
+    is(rights_of(full) & RIGHT_WRITE, RIGHT_WRITE, "its handle has the right to change names");
+    int copy = duplicate(full, RIGHTS_ALL), file = openat(copy, "sub/../../native_rights.tree/file", O_RDWR);
+    ok(file >= 0, "who has all rights goes where Linux does");
+    close(file), close(copy);
+
+    int less = duplicate(full, READ_ONLY);
+    is(changes_below(less, full), 0, "nothing below is changed without WRITE");
+    ok(as_it_was(full) && none_made(), "nor was");
+    file = openat(less, "file", O_RDONLY);
+    is(read(file, buffer, 4), 4, "files are read");
+    is(rights_of(file) & (RIGHT_WRITE | RIGHT_ADMIN), 0, "and their handles have no more than the directory's");
+    is(attack(file), 0, "whatever is done with them");
+    close(file);
+    ok(syscall(SYS_getdents64, less, buffer, sizeof buffer) > 0, "names are listed");
+    int sub = openat(less, "sub", O_RDONLY | O_DIRECTORY);
+    ok(sub >= 0 && !(rights_of(sub) & RIGHT_WRITE), "a directory below is as its parent");
+    fails(openat(sub, "deep", O_RDWR), EACCES, "its files, too");
+    ok(gives(openat(sub, "deep", O_RDONLY)), "for reading");
+    int place = openat(less, "sub", O_PATH);
+    fails(openat(place, "deep", O_RDWR), EACCES, "also by way of O_PATH");
+    close(place), close(sub);
+    ok(gives(openat(less, "in", O_RDONLY)), "a link that stays below leads on");
+    fails(openat(less, "out/native_rights.tree/file", O_RDONLY), EXDEV, "one that leads away does not");
+    fails(openat(less, "..", O_RDONLY), EXDEV, "nor does ..");
+    fails(openat(less, "sub/../../native_rights.tree", O_RDONLY), EXDEV, "nor further down");
+    snprintf(path, sizeof path, "%s/file", link_of(less));
+    fails(open(path, O_RDWR), EACCES, "by the link in /proc it is the same");
+    ok(gives(open(path, O_RDONLY)), "for reading, too");
+    fails(truncate(path, 0), EACCES, "no other call");
+    snprintf(path, sizeof path, "%s/new", link_of(less));
+    fails(mkdir(path, 0700), EACCES, "no name made");
+    snprintf(path, sizeof path, "%s/..", link_of(less));
+    fails(open(path, O_RDONLY), EXDEV, "nor left");
+    struct stat st;
+    is(fstatat(less, "sub/deep", &st, 0), 0, "attributes may be looked at");
+    pid_t child = start_child({
+        syscall(SYS_setresuid, 1000, 1000, 1000);
+        _exit(!gives(openat(less, "file", O_RDONLY)) || openat(less, "file", O_RDWR) >= 0);
+    });
+    exited(wait_status(child), 0, "another user's process has what both allow");
+    close(less);
+
+    less = duplicate(full, RIGHTS_ALL & ~RIGHT_READ);
+    fails(syscall(SYS_getdents64, less, buffer, sizeof buffer), EBADF, "without READ names are not listed");
+    fails(openat(less, ".", O_RDONLY), EACCES, "nor is it opened for that");
+    fails(openat(less, "file", O_RDONLY), EACCES, "files are not read");
+    file = openat(less, "new", O_CREAT | O_WRONLY, 0600);
+    is(write(file, "x", 1), 1, "they are made and written");
+    is(unlinkat(less, "new", 0), 0, "and removed");
+    fails(openat(file, "x", O_RDONLY), ENOTDIR, "a file is no place to begin");
+    close(file), close(less), close(full);
+    char *const argv[] = {"native_rights", "nothing", NULL}, *const env[] = {NULL};
+    int programs = open("/proc/self", O_PATH), own = openat(programs, "exe", O_RDONLY),
+        to = open(TREE "/run", O_CREAT | O_WRONLY, 0755);
+    while (sendfile(to, own, NULL, 1 << 20) > 0)
+        ;
+    close(to), close(own), close(programs);
+    full = open(TREE, O_RDONLY | O_DIRECTORY), less = duplicate(full, READ_ONLY);
+    child = start_child({
+        syscall(SYS_execveat, less, "run", argv, env, 0);
+        _exit(1);
+    });
+    exited(wait_status(child), 0, "a program is run by its name below");
+    close(less), less = duplicate(full, READ_ONLY & ~RIGHT_EXEC);
+    fails(syscall(SYS_execveat, less, "run", argv, env, 0), EACCES, "not without EXEC");
+    close(less), close(full), unlink(TREE "/run");
+    unlink(TREE "/in"), unlink(TREE "/out"), unlink(TREE "/sub/deep"), unlink(TREE "/file");
+    rmdir(TREE "/sub");
+    is(rmdir(TREE), 0, "nothing else was left there");
+}
+
 // ---------------------------------------------------------------- handle_transfer
 
 // A child that waits for numbers and says what rights they have.
@@ -368,6 +503,7 @@ int main(int argc, char **argv) {
     reopening();
     pipes();
     programs();
+    directories();
     transferring();
     dying();
     return tap_done();

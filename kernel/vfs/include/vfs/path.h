@@ -5,11 +5,14 @@
 #include <vfs/vnode.h>
 
 struct entry; // a cached name: the capability cache's (dcache's) node
+struct handle_ref;
 
 // A place in the tree: a cached name within a mount. Holds a reference to each.
 struct path {
     struct mount *mount;
     struct entry *entry;
+    // Where a walk begins: rights that the handle lacks which it begins at (decision 8). Else nobody looks at it.
+    uint32_t withheld;
 };
 void path_get(struct path *path);
 void path_put(struct path *path);
@@ -57,6 +60,8 @@ MUST_USE status_t vfs_open(const struct path *at, const char *text, uint32_t fla
 // What was taken from this handle, or from the one by which its file was opened again: rights that nothing made of it
 // may have (decision 8). 0: it is as open(2) made it.
 uint32_t handle_withheld(struct object *object, uint32_t rights);
+// Where paths begin that are relative to the handle, without references. False: it has no place in the tree.
+bool handle_place(const struct handle_ref *ref, struct path *out);
 // The vnode behind a file or directory object, null for others (pipes, sockets).
 uint32_t path_mount_flags(const struct path *path); // MS_NOEXEC, MS_NOSUID, MS_RDONLY …
 struct vnode *object_vnode(struct object *object);
