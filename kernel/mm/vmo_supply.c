@@ -144,6 +144,41 @@ bool vmo_is_clean(struct vmo *vmo, uint64_t first, uint64_t end) {
     return clean;
 }
 
+// Takes the clean pages of [at, stop) that nobody else holds out; their references go to the caller. The number left.
+static uint64_t take_clean(struct vmo *vmo, uint64_t at, uint64_t stop, struct page **taken, unsigned *count)
+    REQUIRES(&vmo->lock) {
+    uint64_t left = 0;
+    struct page *page;
+    if (!list_is_empty(&vmo->mappings))
+        vmo_unmap_pages(vmo, at, stop, false);
+    for (; (page = radix_next(&vmo->pages, &at)) && at < stop; at++) {
+        if (has_mark(page, PAGE_DIRTY | PAGE_WRITING) || refcount_value(&page->ref) > 1)
+            left++;
+        else
+            taken[(*count)++] = vmo_remove_page(vmo, &at, at + 1);
+    }
+    return left;
+}
+
+uint64_t vmo_drop_clean(struct vmo *vmo, uint64_t first, uint64_t end) {
+    enum { BATCH = 64 };
+    uint64_t left = 0;
+    struct page *page, *taken[BATCH];
+    do {
+        unsigned count = 0;
+        spin_lock(&vmo->lock);
+        page = radix_next(&vmo->pages, &first);
+        uint64_t stop = MIN(first + BATCH, end);
+        if (page && first < end)
+            left += take_clean(vmo, first, stop, taken, &count);
+        spin_unlock(&vmo->lock);
+        while (count > 0)
+            page_put(taken[--count]);
+        first = stop;
+    } while (page && first < end);
+    return left;
+}
+
 status_t vmo_pay(struct vmo *vmo) {
     struct memory_charge charge;
     charge_init(&charge, account_current());

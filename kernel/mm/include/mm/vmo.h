@@ -103,5 +103,8 @@ unsigned vmo_dirty_runs(struct vmo *vmo, uint64_t *at, uint64_t end, struct vmo_
 // Pages of [first, end) that were being stored are clean, or (`again`) dirty.
 void vmo_end_writing(struct vmo *vmo, uint64_t first, uint64_t end, bool again);
 bool vmo_is_clean(struct vmo *vmo, uint64_t first, uint64_t end);
+// Throws out the pages of [first, end) that are clean and that nobody holds a reference to; mappings give theirs back.
+// Returns how many are left. Takes vmo->lock only: may be called under locks that come before it.
+uint64_t vmo_drop_clean(struct vmo *vmo, uint64_t first, uint64_t end);
 // The current program pays for the object's pages, one in advance. -ENOMEM: it cannot.
 MUST_USE status_t vmo_pay(struct vmo *vmo);
