@@ -204,6 +204,15 @@ static long set_flag(struct object *object, uint32_t flag, const int __user *use
     return set_status_flags(object, on ? flags | flag : flags & ~flag);
 }
 
+// Lacking READ or WRITE is EBADF, lacking another right is EACCES.
+static long object_ioctl(const struct handle_ref *ref, unsigned command, unsigned long argument) {
+    const struct object_ops *ops = ref->object->ops;
+    uint32_t needed = ops->ioctl_rights ? ops->ioctl_rights(ref->object, command) : 0;
+    if (!rights_include(ref->rights, needed))
+        return needed & ~ref->rights & (RIGHT_READ | RIGHT_WRITE) ? -EBADF : -EACCES;
+    return ops->ioctl ? ops->ioctl(ref->object, command, argument) : -ENOTTY;
+}
+
 long sys_ioctl(int fd, unsigned command, unsigned long argument) {
     struct handle_ref ref;
     status_t status = fd_get(fd, 0, &ref);
@@ -225,7 +234,7 @@ long sys_ioctl(int fd, unsigned command, unsigned long argument) {
         result = set_flag(object, O_ASYNC, (const int __user *)argument);
         break;
     default:
-        result = object->ops->ioctl ? object->ops->ioctl(object, command, argument) : -ENOTTY;
+        result = object_ioctl(&ref, command, argument);
     }
     handle_release(&ref);
     return result;

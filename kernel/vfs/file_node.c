@@ -28,6 +28,11 @@ static long node_ioctl(struct object *object, unsigned command, unsigned long ar
     return inner->ops->ioctl ? inner->ops->ioctl(inner, command, argument) : -ENOTTY;
 }
 
+static uint32_t node_ioctl_rights(struct object *object, unsigned command) {
+    struct object *inner = inner_of(object);
+    return inner->ops->ioctl_rights ? inner->ops->ioctl_rights(inner, command) : 0;
+}
+
 static status_t node_map(struct object *object, struct map_request *request) {
     struct object *inner = inner_of(object);
     return inner->ops->map ? inner->ops->map(inner, request) : -ENODEV;
@@ -79,6 +84,7 @@ const struct object_ops node_file_ops = {
     .write = node_write,
     .seek = node_seek,
     .ioctl = node_ioctl,
+    .ioctl_rights = node_ioctl_rights,
     .map = node_map,
     .stat = file_stat,
     .sync = node_sync,

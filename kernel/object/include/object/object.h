@@ -48,6 +48,7 @@ struct object_ops {
     ssize_t (*write)(struct object *object, struct uio *uio, loff_t *pos, unsigned flags);
     loff_t (*seek)(struct object *object, loff_t offset, int whence);               // -ESPIPE
     long (*ioctl)(struct object *object, unsigned command, unsigned long argument); // -ENOTTY
+    uint32_t (*ioctl_rights)(struct object *object, unsigned command); // that the handle must have for it. None
     // Fills request->vmo/offset/flags or maps itself; rights were checked. -ENODEV
     status_t (*map)(struct object *object, struct map_request *request);
     status_t (*stat)(struct object *object, struct stat_info *out); // an anonymous inode
