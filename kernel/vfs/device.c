@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// Character devices by number, and /dev.
+// Devices by kind and number, and /dev.
 //
 // /dev is a tmpfs (type devtmpfs, one instance however often it is mounted) into which registered devices are put,
 // so that nodes, links and directories of the user's own may stand beside them.
@@ -38,11 +38,15 @@ static void make_parents(const struct path *root, const char *name) {
     }
 }
 
+static uint32_t kind_of(const struct device_ops *ops) {
+    return ops->block ? S_IFBLK : S_IFCHR;
+}
+
 static void add_node(const struct path *root, const struct device_ops *ops) {
     make_parents(root, ops->name);
     uint32_t umask = vfs_context()->umask;
     vfs_context()->umask = 0;
-    log_failure("node", ops->name, vfs_mknod(root, ops->name, S_IFCHR | ops->mode, ops->device));
+    log_failure("node", ops->name, vfs_mknod(root, ops->name, kind_of(ops) | ops->mode, ops->device));
     vfs_context()->umask = umask;
 }
 
@@ -53,7 +57,7 @@ status_t device_register(const struct device_ops *ops) {
     device->ops = ops;
     mutex_lock(&devices.mutex);
     LIST_FOR_EACH(other, &devices.list, node)
-    if (other->ops->device == ops->device) {
+    if (other->ops->device == ops->device && other->ops->block == ops->block) {
         mutex_unlock(&devices.mutex);
         slab_free(&device_slab, device);
         return -EEXIST;
@@ -83,12 +87,12 @@ void device_unregister(const struct device_ops *ops) {
         log_failure("remove", ops->name, vfs_unlink(&root, ops->name));
 }
 
-status_t device_open(uint64_t number, uint32_t flags, struct object **out) {
+status_t device_open(uint32_t kind, uint64_t number, uint32_t flags, struct object **out) {
     struct device *device;
     const struct device_ops *ops = nullptr;
     mutex_lock(&devices.mutex);
     LIST_FOR_EACH(device, &devices.list, node)
-    if (device->ops->device == number) {
+    if (device->ops->device == number && kind_of(device->ops) == kind) {
         ops = device->ops;
         break;
     }

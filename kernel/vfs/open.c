@@ -41,10 +41,10 @@ static status_t open_inner(struct vnode *vnode, uint32_t flags, struct object **
         return vnode->ops->open(vnode, flags, inner);
     switch (vnode->mode & S_IFMT) {
     case S_IFCHR:
-        return device_open(vnode->device, flags, inner);
+    case S_IFBLK:
+        return device_open(vnode->mode & S_IFMT, vnode->device, flags, inner);
     case S_IFIFO:
         return fifo_open(vnode, flags, inner);
-    case S_IFBLK:
     case S_IFSOCK:
         return -ENXIO;
     default:

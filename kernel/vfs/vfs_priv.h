@@ -248,4 +248,4 @@ status_t memory_files_init(void); // likewise
 status_t memory_file_snapshot(struct object *object, struct object **copy);
 status_t nameless_init(void); // after the root file system is mounted
 MUST_USE status_t fifo_open(struct vnode *vnode, uint32_t flags, struct object **out);
-MUST_USE status_t device_open(uint64_t number, uint32_t flags, struct object **out);
+MUST_USE status_t device_open(uint32_t kind, uint64_t number, uint32_t flags, struct object **out);

@@ -153,11 +153,12 @@ void filesystem_register(const struct super_ops *ops); // at boot; `ops` stays
 // The time to stamp on files: the realtime clock.
 struct time_spec time_now(void);
 
-// Character devices: drivers register a name; devfs shows it, and a device node with that number opens it.
+// Devices: drivers register a name; devfs shows it, and a device node with that number opens it.
 struct device_ops {
     const char *name; // in /dev; may hold one slash ("pts/0" is pty's own affair)
     uint32_t device;  // Linux's encoding of major and minor
     uint32_t mode;    // permissions
+    bool block;       // a block device; else a character device
     status_t (*open)(const struct device_ops *device, uint32_t flags, struct object **out);
     void *context;
 };
