@@ -11,6 +11,9 @@
 status_t arch_irq_register(unsigned line, irq_handler_fn *handler, void *context) {
     return -ENODEV;
 }
+status_t arch_irq_message_register(irq_handler_fn *handler, void *context, struct arch_irq_message *message) {
+    return -ENODEV;
+}
 status_t arch_irq_route(unsigned line, unsigned cpu) {
     return -ENOSYS;
 }

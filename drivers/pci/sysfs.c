@@ -105,8 +105,8 @@ static void show_all(struct text_buffer *text, void *context) {
 // --- start ---
 
 // The folder of a device, below those of the bridges that lead to it. The walk is as deep as the scan's was.
-static int folder_of(const struct pci_device *device, char *to, size_t size) {
-    int length = device->bridge != nullptr ? folder_of(device->bridge, to, size)
+int pci_folder(const struct pci_device *device, char *to, size_t size) {
+    int length = device->bridge != nullptr ? pci_folder(device->bridge, to, size)
                                            : fmt_snprintf(to, size, "devices/pci0000:%02x", pci.host.bus_first);
     return length + fmt_snprintf(to + length, size - (size_t)length, "/0000:%02x:%02x.%u", pci_bus(device->address),
                                  pci_slot(device->address), pci_function(device->address));
@@ -131,7 +131,7 @@ static status_t list_device(struct pci_device *device) {
         {"config", 0444, show_config},
     };
     char folder[PATH_SIZE], path[PATH_SIZE + 24];
-    folder_of(device, folder, sizeof folder);
+    pci_folder(device, folder, sizeof folder);
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
         fmt_snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
         status_t status = sysfs_add(path, files[i].mode, files[i].show, nullptr, device);

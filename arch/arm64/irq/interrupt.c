@@ -94,6 +94,11 @@ status_t arch_irq_register(unsigned line, irq_handler_fn *handler, void *context
     return 0;
 }
 
+// It would take an ITS (GICv3) or a message frame (GICv2); PCI's pins do as well, since firmware says where they lead.
+status_t arch_irq_message_register(irq_handler_fn *handler, void *context, struct arch_irq_message *message) {
+    return -ENODEV;
+}
+
 status_t arch_irq_route(unsigned line, unsigned cpu) {
     if (cpu >= arch_cpu_count())
         return -EINVAL;

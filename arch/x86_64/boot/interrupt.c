@@ -14,6 +14,9 @@
 #include <stdatomic.h>
 
 #define ISA_LINES 16u
+#define LINE_MESSAGE ~0u              // a slot for a message: no line
+#define MESSAGE_ADDRESS 0xfee00000ull // where local APICs take them
+#define APIC_ID_MAX 0xffu             // that an address has room for
 
 struct irq_slot {
     _Atomic(irq_handler_fn *) handler;
@@ -66,32 +69,53 @@ static void find_gsi(unsigned line, struct irq_slot *slot) {
     }
 }
 
-status_t arch_irq_register(unsigned line, irq_handler_fn *handler, void *context) {
-    struct irq_slot *free_slot = nullptr;
+// A slot that is free; the handler is stored last, by the caller. -EBUSY: none, or the line is taken.
+static status_t take_slot(unsigned line, void *context, struct irq_slot **out) {
+    *out = nullptr;
     for (unsigned i = 0; i < ARRAY_SIZE(irq.slots); i++) {
         struct irq_slot *slot = &irq.slots[i];
         if (atomic_load_explicit(&slot->handler, memory_order_relaxed) == nullptr) {
-            if (free_slot == nullptr)
-                free_slot = slot;
-        } else if (slot->line == line) {
+            if (*out == nullptr)
+                *out = slot;
+        } else if (slot->line == line && line != LINE_MESSAGE) {
             return -EBUSY;
         }
     }
-    if (free_slot == nullptr)
+    if (*out == nullptr)
         return -EBUSY;
-    free_slot->line = line;
-    free_slot->context = context;
-    find_gsi(line, free_slot);
-    atomic_store_explicit(&free_slot->handler, handler, memory_order_release);
-    unsigned vector = VECTOR_DEVICE_FIRST + (unsigned)(free_slot - irq.slots);
-    status_t status = ioapic_set(free_slot->gsi, vector, x86_apic_ids[0], free_slot->flags);
+    (*out)->line = line;
+    (*out)->context = context;
+    return 0;
+}
+
+static unsigned vector_of(const struct irq_slot *slot) {
+    return VECTOR_DEVICE_FIRST + (unsigned)(slot - irq.slots);
+}
+
+status_t arch_irq_register(unsigned line, irq_handler_fn *handler, void *context) {
+    struct irq_slot *slot;
+    status_t status = take_slot(line, context, &slot);
     if (status != 0)
-        atomic_store_explicit(&free_slot->handler, nullptr, memory_order_release);
+        return status;
+    find_gsi(line, slot);
+    atomic_store_explicit(&slot->handler, handler, memory_order_release);
+    status = ioapic_set(slot->gsi, vector_of(slot), x86_apic_ids[0], slot->flags);
+    if (status != 0)
+        atomic_store_explicit(&slot->handler, nullptr, memory_order_release);
     return status;
 }
 
+status_t arch_irq_message_register(irq_handler_fn *handler, void *context, struct arch_irq_message *message) {
+    struct irq_slot *slot;
+    if (x86_apic_ids[0] > APIC_ID_MAX || take_slot(LINE_MESSAGE, context, &slot) != 0)
+        return -ENODEV;
+    atomic_store_explicit(&slot->handler, handler, memory_order_release);
+    *message = (struct arch_irq_message){MESSAGE_ADDRESS | (uint64_t)x86_apic_ids[0] << 12, vector_of(slot)};
+    return 0;
+}
+
 status_t arch_irq_route(unsigned line, unsigned cpu) {
-    if (cpu >= arch_cpu_count())
+    if (cpu >= arch_cpu_count() || line == LINE_MESSAGE)
         return -EINVAL;
     for (unsigned i = 0; i < ARRAY_SIZE(irq.slots); i++) {
         struct irq_slot *slot = &irq.slots[i];

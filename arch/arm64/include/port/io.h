@@ -19,6 +19,16 @@ ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t va
     __asm__ volatile("dmb oshst\n\tstrb %w0, [%1]" ::"rZ"((uint32_t)value), "r"(io.base + offset) : "memory");
 }
 
+ALWAYS_INLINE uint16_t arch_io_read16(struct arch_io io, unsigned offset) {
+    uint32_t value;
+    __asm__ volatile("ldrh %w0, [%1]\n\tdmb oshld" : "=r"(value) : "r"(io.base + offset) : "memory");
+    return (uint16_t)value;
+}
+
+ALWAYS_INLINE void arch_io_write16(struct arch_io io, unsigned offset, uint16_t value) {
+    __asm__ volatile("dmb oshst\n\tstrh %w0, [%1]" ::"rZ"((uint32_t)value), "r"(io.base + offset) : "memory");
+}
+
 ALWAYS_INLINE uint32_t arch_io_read32(struct arch_io io, unsigned offset) {
     uint32_t value;
     __asm__ volatile("ldr %w0, [%1]\n\tdmb oshld" : "=r"(value) : "r"(io.base + offset) : "memory");

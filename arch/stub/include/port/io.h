@@ -11,6 +11,12 @@ ALWAYS_INLINE uint8_t arch_io_read8(struct arch_io io, unsigned offset) {
 ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t value) {
     *(volatile uint8_t *)(io.base + offset) = value;
 }
+ALWAYS_INLINE uint16_t arch_io_read16(struct arch_io io, unsigned offset) {
+    return *(volatile uint16_t *)(io.base + offset);
+}
+ALWAYS_INLINE void arch_io_write16(struct arch_io io, unsigned offset, uint16_t value) {
+    *(volatile uint16_t *)(io.base + offset) = value;
+}
 ALWAYS_INLINE uint32_t arch_io_read32(struct arch_io io, unsigned offset) {
     return *(volatile uint32_t *)(io.base + offset);
 }

@@ -19,6 +19,21 @@ ALWAYS_INLINE void arch_io_write8(struct arch_io io, unsigned offset, uint8_t va
         __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"((uint16_t)(io.base + offset)) : "memory");
 }
 
+ALWAYS_INLINE uint16_t arch_io_read16(struct arch_io io, unsigned offset) {
+    if (!io.port)
+        return *(volatile uint16_t *)(io.base + offset);
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"((uint16_t)(io.base + offset)) : "memory");
+    return value;
+}
+
+ALWAYS_INLINE void arch_io_write16(struct arch_io io, unsigned offset, uint16_t value) {
+    if (!io.port)
+        *(volatile uint16_t *)(io.base + offset) = value;
+    else
+        __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"((uint16_t)(io.base + offset)) : "memory");
+}
+
 ALWAYS_INLINE uint32_t arch_io_read32(struct arch_io io, unsigned offset) {
     if (!io.port)
         return *(volatile uint32_t *)(io.base + offset);

@@ -62,7 +62,14 @@ MUST_USE status_t pci_map_bar(const struct pci_device *device, unsigned bar, str
 // Connects a handler to its interrupt pin. The line may be shared: the handler looks whether its device interrupts.
 // Once a device. -ENODEV: it has no pin, or where it leads is not known.
 MUST_USE status_t pci_irq_register(struct pci_device *device, irq_handler_fn *handler, void *context);
+// Connects a handler to an entry of its table of messages (MSI-X), instead of the pin. -ENODEV: there is none.
+MUST_USE status_t pci_message_register(struct pci_device *device, unsigned entry, irq_handler_fn *handler,
+                                       void *context);
 
+// The next capability of that kind after `previous` (0: the first), by its place in configuration space; 0: none.
+unsigned pci_find_capability(const struct pci_device *device, unsigned id, unsigned previous);
+// Its folder below /sys; returns the length.
+int pci_folder(const struct pci_device *device, char *to, size_t size);
 // Configuration space. 16 and 8 bits are read as part of 32; all ones come from where there is nothing.
 uint32_t pci_read32(pci_address address, unsigned offset);
 void pci_write32(pci_address address, unsigned offset, uint32_t value);
