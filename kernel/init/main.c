@@ -12,6 +12,7 @@
 #include <arch/percpu.h>
 #include <arch/smp.h>
 #include <arch/upcall.h>
+#include <block/block.h>
 #include <dev/dev.h>
 #include <dev/klog.h>
 #include <lib/assert.h>
@@ -56,7 +57,8 @@ static void boot_thread(void *argument) {
     tty_init();       // console, ptys
     flight_start();   // the collector of handles in queues
     net_init();       // sockets
-    drivers_attach(); // serial ports
+    block_init();     // /proc/partitions, /proc/diskstats
+    drivers_attach(); // serial ports, disks
     unpack_initrd();  // programs
     posix_init();     // processes, /proc
     exec_set_randomize(!options.no_random_maps);

@@ -2,6 +2,8 @@
 // Writing back, reserving room, advice.
 #include "fd.h"
 
+#include <block/block.h>
+
 static long sync_fd(int fd, bool data_only) {
     struct handle_ref ref;
     status_t status = fd_get(fd, 0, &ref);
@@ -22,6 +24,7 @@ long sys_fdatasync(int fd) {
 
 long sys_sync(void) {
     vfs_sync_all();
+    block_sync_all();
     return 0;
 }
 

@@ -139,16 +139,6 @@ static void interrupts_show(struct text_buffer *text, void *context) {
     text_printf(text, "   All interrupts\n");
 }
 
-static void partitions_show(struct text_buffer *text, void *context) {
-    (void)context;
-    text_printf(text, "major minor  #blocks  name\n\n"); // no block devices yet
-}
-
-static void diskstats_show(struct text_buffer *text, void *context) {
-    (void)text;
-    (void)context;
-}
-
 static void swaps_show(struct text_buffer *text, void *context) {
     (void)context;
     text_printf(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -230,8 +220,6 @@ void proc_system_init(void) {
         {"version", 0444, version_show},
         {"cpuinfo", 0444, cpuinfo_show},
         {"interrupts", 0444, interrupts_show},
-        {"partitions", 0444, partitions_show},
-        {"diskstats", 0444, diskstats_show},
         {"swaps", 0444, swaps_show},
         {"vmstat", 0444, vmstat_show},
         {"slabinfo", 0400, slabinfo_show},
