@@ -7,7 +7,7 @@ host_generated := $(HOST)/gen/include/abi/syscall_table.h
 $(host_generated): abi/syscalls.tbl tools/gen-syscalls
 	$(call say,GEN,$@)mkdir -p $(@D); tools/gen-syscalls x86_64 $< > $@
 
-host_modules := $(filter lib sched mm object ipc vfs tty net posix dev block pci host,$(modules))
+host_modules := $(filter lib sched mm object ipc vfs tty net posix dev block pci virtio host,$(modules))
 host_flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
     -D_GNU_SOURCE -DTESSERA_HOST -DTESSERA_DEBUG -Wno-thread-safety-analysis
 

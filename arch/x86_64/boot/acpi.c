@@ -8,6 +8,7 @@
 #include <lib/string.h>
 
 struct acpi_info acpi;
+struct acpi_devices acpi_devices;
 
 static const void *map_identity(const struct acpi_memory *memory, uint64_t start, size_t size) {
     if (start == 0 || start >= IDENTITY_LIMIT || size > IDENTITY_LIMIT - start)
@@ -31,6 +32,7 @@ void acpi_read(uint64_t rsdp) {
     if (rsdp == 0)
         rsdp = find_rsdp(&memory);
     acpi_parse(&memory, rsdp, &acpi);
+    acpi_find_devices(&memory, &acpi, &acpi_devices);
     if (acpi.problems & ACPI_BAD_ROOT)
         klog(LOG_NOTICE, "acpi: no tables");
     if (acpi.problems & ACPI_BAD_CHECKSUM)

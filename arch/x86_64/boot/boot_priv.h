@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <common/boot.h>
 #include <lib/acpi.h>
+#include <lib/acpi_devices.h>
 #include <lib/types.h>
 
 // --- loader.c: what PVH or Multiboot2 passed, into boot_info. Returns the RSDP's address or 0. ---
@@ -39,6 +40,7 @@ void gdt_init(const void *stack_top);
 
 // --- acpi.c ---
 extern struct acpi_info acpi;
+extern struct acpi_devices acpi_devices; // that only byte code names: microvm's slots for virtio
 void acpi_read(uint64_t rsdp);
 
 // --- apic.c ---

@@ -1,19 +1,34 @@
 // SPDX-License-Identifier: MPL-2.0
-// What every PC has at the same place: the serial ports. And where ACPI says that PCI Express is.
+// What every PC has at the same place: the serial ports. And what ACPI names: PCI Express, and microvm's slots for
+// virtio devices.
 
 #include "boot/boot_priv.h"
 #include "x86_64_priv.h"
 #include <arch/platform.h>
 #include <lib/status.h>
+#include <lib/string.h>
 
-static const struct platform_device devices[] = {
+static const struct platform_device fixed[] = {
     {"serial-16550", 0, {.port = true, .base = 0x3f8}, 4},
     {"serial-16550", 1, {.port = true, .base = 0x2f8}, 3},
     {.kind = "pci-host"},
 };
+static struct platform_device devices[ARRAY_SIZE(fixed) + ACPI_SLOTS_MAX];
 
 const struct platform_device *arch_platform_devices(unsigned *count) {
-    *count = ARRAY_SIZE(devices);
+    static unsigned known;
+    if (known == 0) {
+        memcpy(devices, fixed, sizeof fixed);
+        known = ARRAY_SIZE(fixed);
+        for (unsigned i = 0; i < acpi_devices.virtio_count; i++) {
+            const struct acpi_slot *slot = &acpi_devices.virtio[i];
+            if (slot->size > PAGE_SIZE)
+                continue;
+            uintptr_t registers = (uintptr_t)fixmap_device(slot->address, slot->size);
+            devices[known++] = (struct platform_device){"virtio-mmio", i, {.base = registers}, slot->irq};
+        }
+    }
+    *count = known;
     return devices;
 }
 
