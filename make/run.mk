@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-# run: Tessera in QEMU. IMAGE, FILES, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE, CPU, GIC and QEMU_ARGS are make's names for tools/run's options.
+# run: Tessera in QEMU. IMAGE, FILES, DISK, CMD, ICOUNT, LINUX, TIMEOUT, MACHINE, CPU, GIC and QEMU_ARGS are make's names for tools/run's options.
 
 IMAGE     ?=
 FILES     ?=
+DISK      ?=
 CMD       ?=
 ICOUNT    ?= 0
 LINUX     ?= 0
@@ -23,7 +24,7 @@ endif
 machine_options = --arch $(ARCH) $(if $(MACHINE),--machine $(MACHINE)) $(if $(CPU),--cpu $(CPU)) $(if $(GIC),--gic $(GIC))
 run_command = tools/run $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --smp $(run_smp) \
     $(if $(IMAGE),--image $(IMAGE)) $(if $(filter-out file,$(origin MEM)),--mem $(MEM)) \
-    $(if $(FILES),--files '$(FILES)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
+    $(if $(FILES),--files '$(FILES)') $(foreach d,$(DISK),--disk '$(d)') $(if $(CMD),--cmd "$$CMD") $(if $(filter 1,$(ICOUNT)),--icount) \
     $(if $(filter 1,$(LINUX)),--linux) $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(QEMU_ARGS),--qemu-args "$$QEMU_ARGS") \
     $(if $(filter 1,$(V)),--show)
 

@@ -4,18 +4,23 @@
 
 #include "init_priv.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define MODULES "/etc/tessera/modules"
 
 static const struct mount_point {
     const char *type, *target;
@@ -72,6 +77,23 @@ static void set_host_name(void) {
         system_log("cannot set the host name: %s", strerror(errno));
 }
 
+// Linux's drivers that the image brings (tools/image), in the order of their names.
+static void load_modules(void) {
+    struct dirent **names;
+    int count = scandir(MODULES, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char path[sizeof MODULES + sizeof names[i]->d_name];
+        snprintf(path, sizeof path, MODULES "/%s", names[i]->d_name);
+        int fd = names[i]->d_name[0] != '.' ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (fd >= 0 && syscall(SYS_finit_module, fd, "", 0) < 0)
+            system_log("cannot load %s: %s", path, strerror(errno));
+        close(fd);
+        free(names[i]);
+    }
+    if (count >= 0)
+        free(names);
+}
+
 void system_prepare(void) {
     for (size_t i = 0; i < sizeof mount_points / sizeof *mount_points; i++) {
         const struct mount_point *m = &mount_points[i];
@@ -84,6 +106,7 @@ void system_prepare(void) {
         if (symlink(links[i].target, links[i].path) < 0 && errno != EEXIST)
             system_log("cannot make %s: %s", links[i].path, strerror(errno));
     set_host_name();
+    load_modules();
 }
 
 static void silence_kernel(void) {
