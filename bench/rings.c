@@ -35,15 +35,15 @@ static void open_ring(const struct ring_options *options) {
         begin();                                                   \
         for (long i = 0; i < n; i += BATCH) {                      \
             for (int k = 0; k < BATCH; k++) {                      \
-                __asm__("" : place(out));                          \
                 if (ring_put(&producer, &out, sizeof out) != 0)    \
-                    break;                                         \
+                    exit(1);                                       \
+                __asm__("" : place(out));                          \
             }                                                      \
             ring_flush(&producer);                                 \
             for (int k = 0; k < BATCH; k++) {                      \
                 const void *data;                                  \
                 if (!ring_peek_exact(&consumer, sizeof in, &data)) \
-                    break;                                         \
+                    exit(1);                                       \
                 memcpy(&in, data, sizeof in);                      \
                 __asm__("" : place(in));                           \
                 sum += first(in);                                  \

@@ -10,8 +10,8 @@
 #include "native.h"
 #include <time.h>
 
-uint32_t ring_find_limit(const struct ring_control *control, uint32_t tail, uint32_t mask) {
-    return tail + ring_room(tail, atomic_load_explicit(&control->head, memory_order_acquire), mask + 1);
+uint32_t ring_find_room(const struct ring_control *control, uint32_t tail, uint32_t slots) {
+    return ring_room(tail, atomic_load_explicit(&control->head, memory_order_acquire), slots);
 }
 
 int ring_create(const struct ring_options *options, int handles[2]) {
@@ -30,7 +30,7 @@ static int claim(struct ring_producer *producer, uint32_t *index) {
     uint32_t tail = atomic_load_explicit(&control->tail, memory_order_relaxed);
     for (;;) {
         uint32_t head = atomic_load_explicit(&control->head, memory_order_seq_cst);
-        if (ring_room(tail, head, producer->map.mask + 1) != 0) {
+        if (ring_room(tail, head, ring_slots(&producer->map)) != 0) {
             if (atomic_compare_exchange_weak_explicit(&control->tail, &tail, tail + 1, memory_order_relaxed,
                                                       memory_order_relaxed)) {
                 *index = tail;
@@ -52,16 +52,10 @@ int ring_push_many(struct ring_producer *producer, const void *data, uint32_t si
         return -EMSGSIZE;
     if (claim(producer, &index) != 0)
         return -EAGAIN;
-    struct ring_slot *slot = ring_slot_at(map, index);
-    if (size <= RING_INLINE_MAX) {
-        memcpy(slot->bytes, data, size);
-    } else {
-        uint32_t offset = ring_offset_of(map, index);
-        atomic_store_explicit(&slot->offset, offset, memory_order_relaxed);
-        memcpy(map->pool + offset, data, size);
-    }
-    atomic_store_explicit(&slot->size, ring_size_word(size), memory_order_relaxed);
-    atomic_exchange_explicit(&slot->sequence, index + 1, memory_order_seq_cst);
+    uint64_t at = ring_at(map, index);
+    struct ring_slot *slot = ring_slot_at(map, at);
+    memcpy(size <= RING_INLINE_MAX ? slot->bytes : ring_cell_at(map, at), data, size);
+    atomic_exchange_explicit(&slot->ready, ring_ready(ring_high(index), size), memory_order_seq_cst);
     if (atomic_load_explicit(&map->control->consumer_sleeps, memory_order_seq_cst))
         ring_bell(map->handle);
     return 0;
@@ -77,15 +71,16 @@ static bool is_many(const struct ring_producer *producer) {
 static bool room_is_there(struct ring_producer *producer) {
     struct ring_control *control = producer->map.control;
     uint32_t head = atomic_load_explicit(&control->head, memory_order_seq_cst);
-    uint32_t tail = is_many(producer) ? atomic_load_explicit(&control->tail, memory_order_seq_cst) : producer->tail;
-    return ring_room(tail, head, producer->map.mask + 1) != 0;
+    uint32_t tail =
+        is_many(producer) ? atomic_load_explicit(&control->tail, memory_order_seq_cst) : ring_number(producer->tail);
+    return ring_room(tail, head, ring_slots(&producer->map)) != 0;
 }
 
 // Seeing the tail of a flush makes all that was flushed visible; several producers publish each message for itself.
 static bool message_is_there(struct ring_consumer *consumer) {
     atomic_load_explicit(&consumer->map.control->tail, memory_order_seq_cst);
-    struct ring_slot *slot = ring_slot_at(&consumer->map, consumer->head);
-    return atomic_load_explicit(&slot->sequence, memory_order_seq_cst) == consumer->head + 1;
+    struct ring_slot *slot = ring_slot_at(&consumer->map, consumer->at);
+    return ring_is_ready(atomic_load_explicit(&slot->ready, memory_order_seq_cst), consumer->head);
 }
 
 // A bell may be rung for nothing, so the deadline is looked at here, too.
@@ -103,7 +98,7 @@ static int wait(struct ring_map *map, int64_t deadline) {
 
 int ring_wait_room(struct ring_producer *producer, int64_t deadline) {
     struct ring_control *control = producer->map.control;
-    if (producer->shown != producer->tail && !is_many(producer))
+    if (producer->shown != ring_number(producer->tail) && !is_many(producer))
         ring_flush(producer);
     for (;;) {
         atomic_exchange_explicit(&control->producer_sleeps, 1, memory_order_seq_cst);
@@ -119,7 +114,7 @@ int ring_wait_room(struct ring_producer *producer, int64_t deadline) {
 
 int ring_wait_message(struct ring_consumer *consumer, int64_t deadline) {
     struct ring_control *control = consumer->map.control;
-    if (consumer->shown != consumer->head)
+    if (consumer->shown != ring_number(consumer->head))
         ring_release(consumer);
     for (;;) {
         atomic_exchange_explicit(&control->consumer_sleeps, 1, memory_order_seq_cst);

@@ -20,9 +20,9 @@ static int init_map(struct ring_map *map, void *memory, const struct ring_option
         .control = memory,
         .slots = (struct ring_slot *)((uint8_t *)memory + RING_PAGE),
         .pool = (uint8_t *)memory + ring_pool_start(options->slots),
-        .mask = options->slots - 1,
+        .last = (options->slots - 1) * RING_SLOT_SIZE,
         .pool_size = pool,
-        .cell = ring_cell_size(pool, options->slots),
+        .lines = ring_cell_lines(pool, options->slots),
         .flags = options->flags,
         .handle = -1,
     };
@@ -32,9 +32,11 @@ static int init_map(struct ring_map *map, void *memory, const struct ring_option
 // Messages that were put but not flushed are complete, so they count.
 static uint32_t find_tail(const struct ring_map *map) {
     uint32_t tail = atomic_load_explicit(&map->control->tail, memory_order_acquire);
-    for (uint32_t i = 0; i <= map->mask; i++, tail++)
-        if (atomic_load_explicit(&ring_slot_at(map, tail)->sequence, memory_order_acquire) != tail + 1)
+    for (uint32_t i = 0; i < ring_slots(map); i++, tail++) {
+        const struct ring_slot *slot = ring_slot_at(map, ring_at(map, tail));
+        if (!ring_is_ready(atomic_load_explicit(&slot->ready, memory_order_acquire), ring_high(tail)))
             break;
+    }
     return tail;
 }
 
@@ -43,15 +45,21 @@ int ring_init_producer(struct ring_producer *producer, void *memory, const struc
     if (status != 0)
         return status;
     producer->shown = atomic_load_explicit(&producer->map.control->tail, memory_order_acquire);
-    producer->tail = producer->limit = options->flags & RING_MANY ? producer->shown : find_tail(&producer->map);
+    uint32_t tail = options->flags & RING_MANY ? producer->shown : find_tail(&producer->map);
+    producer->tail = ring_high(tail);
+    producer->room = 0;
+    producer->at = ring_at(&producer->map, tail);
     return 0;
 }
 
 int ring_init_consumer(struct ring_consumer *consumer, void *memory, const struct ring_options *options) {
     int status = init_map(&consumer->map, memory, options);
-    if (status == 0)
-        consumer->head = consumer->shown = atomic_load_explicit(&consumer->map.control->head, memory_order_acquire);
-    return status;
+    if (status != 0)
+        return status;
+    consumer->shown = atomic_load_explicit(&consumer->map.control->head, memory_order_acquire);
+    consumer->head = ring_high(consumer->shown);
+    consumer->at = ring_at(&consumer->map, consumer->shown);
+    return 0;
 }
 
 // --- handles ---
@@ -85,7 +93,7 @@ int ring_attach_producer(struct ring_producer *producer, int handle, const struc
         return status;
     status = ring_init_producer(producer, memory, &options);
     producer->map.handle = handle;
-    if (status == 0 && producer->shown != producer->tail)
+    if (status == 0 && producer->shown != ring_number(producer->tail))
         ring_flush(producer);
     return status;
 }
@@ -102,5 +110,5 @@ int ring_attach_consumer(struct ring_consumer *consumer, int handle, const struc
 }
 
 void ring_detach(struct ring_map *map) {
-    munmap(map->control, ring_mapping_size(map->mask + 1, map->pool_size));
+    munmap(map->control, ring_mapping_size(ring_slots(map), map->pool_size));
 }

@@ -42,14 +42,14 @@ library_sources := $(filter-out libtessera/native.c,$(wildcard libtessera/*.c)) 
 native_host_flags = --target=$(host_cpu)-linux-gnu -std=c23 -D_GNU_SOURCE -g -O1 $(user_warnings) -fno-omit-frame-pointer \
     -fsanitize=address,undefined -fno-sanitize-recover=all -Ilibtessera -Ilibtessera/include -Iabi/include -I$(GEN)/include -Itests/include $(protocol_list)
 native_tests := $(patsubst libtessera/test/%.c,$(HOST)/test/libtessera/%,$(wildcard libtessera/test/*.c))
-$(HOST)/test/libtessera/%: libtessera/test/%.c $(library_sources) $(native_generated) $(wildcard libtessera/*.h libtessera/include/tessera/*.h)
+$(HOST)/test/libtessera/%: libtessera/test/%.c $(library_sources) $(native_generated) $(wildcard abi/include/abi/*.h libtessera/*.h libtessera/include/tessera/*.h)
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(native_host_flags) $< $(library_sources) -o $@
 host_tests += $(native_tests)
 check-unit: $(native_tests)
 
 # Rings between threads once more: ThreadSanitizer sees accesses that nothing orders.
 ring_sources := libtessera/test/ring.c libtessera/ring.c libtessera/ring_map.c
-$(HOST)/test/libtessera/ring_threads: $(ring_sources) $(native_generated) $(wildcard libtessera/*.h libtessera/include/tessera/*.h)
+$(HOST)/test/libtessera/ring_threads: $(ring_sources) $(native_generated) $(wildcard abi/include/abi/*.h libtessera/*.h libtessera/include/tessera/*.h)
 	$(call say,TEST,$@)mkdir -p $(@D); $(CLANG) $(patsubst -fsanitize=%,-fsanitize=thread,$(native_host_flags)) $(ring_sources) -lpthread -o $@
 host_tests += $(HOST)/test/libtessera/ring_threads
 check-unit: $(HOST)/test/libtessera/ring_threads

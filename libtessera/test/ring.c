@@ -86,7 +86,8 @@ static void start_at(struct pair *pair, const struct ring_options *options, uint
     struct ring_control *control = pair->memory;
     control->head = control->tail = first;
     for (uint32_t i = first - options->slots; first && i != first; i++) // as the lap before has left them
-        ((struct ring_slot *)((char *)pair->memory + 4096))[i & (options->slots - 1)].sequence = i + 1;
+        ((struct ring_slot *)((char *)pair->memory + 4096))[i & (options->slots - 1)].ready =
+            ring_ready(ring_high(i), 0);
     ring_init_producer(&pair->producer, pair->memory, options);
     ring_init_consumer(&pair->consumer, pair->memory, options);
     for (int side = 0; side < 2; side++) {
@@ -146,8 +147,9 @@ static void test_exact(void) {
     ring_push(&t.producer, data, 200);
     ok(!ring_peek_exact(&t.consumer, 4, &at), "a large one where a small one is wanted");
     ok(ring_peek_exact(&t.consumer, 200, &at) && !strcmp(at, "abc"), "a large one");
-    t.consumer.map.slots[1].offset = 4096 - 199;
-    ok(!ring_peek_exact(&t.consumer, 200, &at), "whose end is outside the pool");
+    ring_next(&t.consumer);
+    t.consumer.map.slots[2].ready = ring_ready(ring_high(2), 1025);
+    ok(!ring_peek_exact(&t.consumer, 1025, &at), "one that no slot has room for");
     finish();
 }
 
@@ -176,19 +178,21 @@ static void test_nonsense(void) {
     start(&(struct ring_options){.slots = 4, .pool = 4096});
     struct ring_slot *slots = t.consumer.map.slots;
     static const struct {
-        uint32_t size, offset;
+        uint32_t size;
         const char *what;
-    } cases[] = {{57, 0, "a size between slot and pool"},
-                 {RING_IN_POOL | 1, 4096, "behind the pool"},
-                 {RING_IN_POOL | 4097, 0, "longer than the pool"},
-                 {RING_IN_POOL | 100, UINT32_MAX - 50, "an end that wraps"},
-                 {UINT32_MAX, UINT32_MAX, "all ones"}};
+    } cases[] = {{1025, "larger than a slot's part of the pool"},
+                 {4096, "as large as the pool"},
+                 {RING_POOL_MAX, "as a pool can be"},
+                 {INT32_MAX, "as an answer can be"},
+                 {UINT32_MAX - RING_COMPLETE, "all ones"}};
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        slots[i & 3].size = cases[i].size, slots[i & 3].offset = cases[i].offset, slots[i & 3].sequence = i + 1;
+        slots[i & 3].ready = ring_ready(ring_high(i), cases[i].size);
         is(ring_pop(&t.consumer, got, sizeof got), -EBADMSG, "%s", cases[i].what);
     }
+    slots[5 & 3].ready = ring_high(5) + 8;
+    is(ring_pop(&t.consumer, got, sizeof got), -EAGAIN, "a number without the mark is no message");
     t.producer.map.control->head = 12345; // ahead of the tail
-    t.producer.limit = t.producer.tail;
+    t.producer.room = 0;
     is(ring_push(&t.producer, got, 4), -EAGAIN, "a head that cannot be is no room");
     finish();
 }
@@ -199,7 +203,7 @@ static void test_successors(void) {
     start(&(struct ring_options){.slots = 4});
     ring_push(&t.producer, &word, 4), ring_put(&t.producer, &word, 4), ring_put(&t.producer, &word, 4);
     ring_init_producer(&t.producer, t.memory, &t.options);
-    ok(t.producer.tail == 3 && t.producer.shown == 1, "a producer goes on behind what is complete");
+    ok(t.producer.tail == ring_high(3) && t.producer.shown == 1, "a producer goes on behind what is complete");
     ring_peek(&t.consumer, &data), ring_next(&t.consumer);
     ring_init_consumer(&t.consumer, t.memory, &t.options);
     is(t.consumer.head, 0, "a consumer where messages were released");

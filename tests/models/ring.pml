@@ -30,7 +30,7 @@
 #define P 0 // the sides
 #define C 1
 
-// The shared pages. Message i is in slot i % SLOTS, whose sequence says i + 1 when it is complete. One producer completes
+// The shared pages. Message i is in slot i % SLOTS, whose `ready` names it when it is complete (here: i + 1, for 0 is none). One producer completes
 // messages in order, so for it a count will do: how many it has completed, and how many of these are seen by others.
 byte tail, head;
 byte sequence[SLOTS];

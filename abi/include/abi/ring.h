@@ -4,25 +4,21 @@
 //
 // The mapping: a page of control words, then `slots` slots of 64 bytes up to the end of a page, then `pool` bytes for
 // payloads that do not fit into a slot. Both sides map the same pages; neither trusts what the other writes: indexes
-// are masked and lengths are checked against the pool.
+// are masked and sizes are checked.
 #pragma once
 
 #include <abi/ring_index.h>
 
 #define RING_INLINE_MAX 56 // bytes of payload in a slot
 
-// A slot. `sequence`: the producer of message i writes i + 1 when it has filled the slot. That the consumer has
-// emptied it is said by `head`. `size`: of the payload, in the slot or, with RING_IN_POOL, at `offset` in the pool.
+// A slot. `ready`: the producer of message i writes it when it has filled the slot: its number in the high half, the
+// size of its payload, and a bit that is always set (ring_ready). One of more than RING_INLINE_MAX bytes lies in the
+// slot's part of the pool. That the consumer has emptied it is said by `head`.
 struct ring_slot {
-    _Atomic uint32_t sequence;
-    _Atomic uint32_t size;
-    union {
-        uint8_t bytes[RING_INLINE_MAX];
-        _Atomic uint32_t offset;
-    };
+    _Atomic uint64_t ready;
+    uint8_t bytes[RING_INLINE_MAX];
 };
 static_assert(sizeof(struct ring_slot) == RING_SLOT_SIZE);
-#define RING_IN_POOL 0x80000000u
 
 // Which side a handle is.
 enum ring_end { RING_PRODUCER = 0, RING_CONSUMER = 1 };

@@ -28,25 +28,28 @@ struct ring_map {
     struct ring_control *control;
     struct ring_slot *slots;
     uint8_t *pool;
-    uint32_t mask; // slots less one
+    uint64_t last; // byte that the last slot begins at
     uint32_t pool_size;
-    uint32_t cell; // of the pool, for each slot
+    uint32_t lines; // of the pool, for each slot
     uint32_t flags;
     uint32_t seen; // bells, when the kernel last told
     int handle;    // -1: nobody to be rung for
 };
 
+// Numbers of messages are kept as slots have them, in high halves (ring_high, ring_number).
 struct ring_producer {
     struct ring_map map;
-    uint32_t tail;  // the next message
-    uint32_t limit; // messages below it have room, as known so far
-    uint32_t shown; // what was flushed
+    uint64_t tail;  // the next message
+    uint32_t room;  // how many messages have room, as known so far
+    uint64_t at;    // where the slot of the next message begins, in bytes
+    uint32_t shown; // what was flushed; a plain number
 };
 
 struct ring_consumer {
     struct ring_map map;
-    uint32_t head;  // the next message
-    uint32_t shown; // what was released
+    uint64_t head;  // the next message
+    uint64_t at;    // where its slot begins, in bytes
+    uint32_t shown; // what was released; a plain number
 };
 
 // --- life ---
@@ -66,8 +69,8 @@ int ring_init_consumer(struct ring_consumer *consumer, void *memory, const struc
 // --- the slow paths; ring.c ---
 
 int ring_bell(int handle);
-// Up to which message there is room; `tail`: there is none. (By value, so that a producer may live in registers.)
-uint32_t ring_find_limit(const struct ring_control *control, uint32_t tail, uint32_t mask);
+// How many messages have room. (By value, so that a producer may live in registers.)
+uint32_t ring_find_room(const struct ring_control *control, uint32_t tail, uint32_t slots);
 // Wait until there is room, or a message. 0, -EPIPE (the other side is gone; a consumer gets what is left first),
 // -ETIMEDOUT, -EINTR.
 int ring_wait_room(struct ring_producer *producer, int64_t deadline);
@@ -81,31 +84,47 @@ int ring_push_many(struct ring_producer *producer, const void *data, uint32_t si
 
 // --- a single producer ---
 
+// What the part of the pool that a slot has can hold.
+static inline uint32_t ring_cell_size(const struct ring_map *map) {
+    return map->lines * RING_SLOT_SIZE;
+}
 // What a message may have at most.
 static inline uint32_t ring_size_max(const struct ring_map *map) {
-    return map->cell > RING_INLINE_MAX ? map->cell : RING_INLINE_MAX;
+    uint32_t cell = ring_cell_size(map);
+    return cell > RING_INLINE_MAX ? cell : RING_INLINE_MAX;
 }
 
-static inline struct ring_slot *ring_slot_at(const struct ring_map *map, uint32_t index) {
-    return &map->slots[ring_slot_of(index, map->mask)];
+static inline uint32_t ring_slots(const struct ring_map *map) {
+    return (uint32_t)(map->last / RING_SLOT_SIZE) + 1;
+}
+
+// Slots by the byte that they begin at, which is kept from message to message: `at` of message `index`, of the next
+// one, the slot itself and its part of the pool.
+static inline uint64_t ring_at(const struct ring_map *map, uint32_t index) {
+    return (uint64_t)ring_slot_of(index, ring_slots(map) - 1) * RING_SLOT_SIZE;
+}
+static inline uint64_t ring_behind(const struct ring_map *map, uint64_t at) {
+    return ring_slot_behind(at, map->last);
+}
+static inline struct ring_slot *ring_slot_at(const struct ring_map *map, uint64_t at) {
+    return (struct ring_slot *)((uint8_t *)map->slots + at);
+}
+static inline uint8_t *ring_cell_at(const struct ring_map *map, uint64_t at) {
+    return map->pool + ring_cell_offset(at, map->lines, ring_slots(map), map->pool_size);
+}
+
+// The next number. (Hidden from the compiler, which would make several counters of one in a loop.)
+static inline uint64_t ring_following(uint64_t high) {
+    high += RING_ONE;
+    __asm__("" : "+r"(high));
+    return high;
 }
 
 // Whether the next message has room.
 static inline bool ring_has_room(struct ring_producer *producer) {
-    if (__builtin_expect(producer->tail != producer->limit, 1))
-        return true;
-    producer->limit = ring_find_limit(producer->map.control, producer->tail, producer->map.mask);
-    return producer->tail != producer->limit;
-}
-
-// Where the payload of message `index` begins in the pool.
-static inline uint32_t ring_offset_of(const struct ring_map *map, uint32_t index) {
-    return ring_cell_offset(ring_slot_of(index, map->mask), map->cell, map->mask + 1, map->pool_size);
-}
-
-// What a slot says of a size.
-static inline uint32_t ring_size_word(uint32_t size) {
-    return size <= RING_INLINE_MAX ? size : size | RING_IN_POOL;
+    if (__builtin_expect(producer->room == 0, 0))
+        producer->room = ring_find_room(producer->map.control, ring_number(producer->tail), ring_slots(&producer->map));
+    return producer->room != 0;
 }
 
 // Where to write the next message, of up to `size` bytes; null: full, or too large. Nothing is sent before ring_commit.
@@ -114,32 +133,29 @@ static inline void *ring_reserve(struct ring_producer *producer, uint32_t size) 
     if (!ring_has_room(producer))
         return NULL;
     if (size <= RING_INLINE_MAX)
-        return ring_slot_at(map, producer->tail)->bytes;
-    return size <= map->cell ? map->pool + ring_offset_of(map, producer->tail) : NULL;
+        return ring_slot_at(map, producer->at)->bytes;
+    return size <= ring_cell_size(map) ? ring_cell_at(map, producer->at) : NULL;
 }
 
 // The message that was written where ring_reserve said is complete. The consumer may see it at once; that it does is
 // sure only after ring_flush. `size`: at most what was reserved, and on the same side of RING_INLINE_MAX.
 static inline void ring_commit(struct ring_producer *producer, uint32_t size) {
-    const struct ring_map *map = &producer->map;
-    struct ring_slot *slot = ring_slot_at(map, producer->tail);
-    if (size > RING_INLINE_MAX)
-        atomic_store_explicit(&slot->offset, ring_offset_of(map, producer->tail), memory_order_relaxed);
-    atomic_store_explicit(&slot->size, ring_size_word(size), memory_order_relaxed);
-    producer->tail++;
-    atomic_store_explicit(&slot->sequence, producer->tail, memory_order_release);
+    uint64_t tail = producer->tail, at = producer->at;
+    atomic_store_explicit(&ring_slot_at(&producer->map, at)->ready, ring_ready(tail, size), memory_order_release);
+    producer->tail = ring_following(tail);
+    producer->at = ring_behind(&producer->map, at);
+    producer->room--;
 }
 
 // 0, -EAGAIN (full), -EMSGSIZE.
 static inline int ring_put(struct ring_producer *producer, const void *data, uint32_t size) {
     const struct ring_map *map = &producer->map;
-    if (__builtin_expect(size > RING_INLINE_MAX && size > map->cell, 0))
+    if (__builtin_expect(size > RING_INLINE_MAX && size > ring_cell_size(map), 0))
         return -EMSGSIZE;
     if (__builtin_expect(!ring_has_room(producer), 0))
         return -EAGAIN;
-    void *to = size <= RING_INLINE_MAX ? ring_slot_at(map, producer->tail)->bytes
-                                       : map->pool + ring_offset_of(map, producer->tail);
-    memcpy(to, data, size);
+    memcpy(size <= RING_INLINE_MAX ? ring_slot_at(map, producer->at)->bytes : ring_cell_at(map, producer->at), data,
+           size);
     ring_commit(producer, size);
     return 0;
 }
@@ -147,8 +163,8 @@ static inline int ring_put(struct ring_producer *producer, const void *data, uin
 // Lets the consumer know: wakes it if it sleeps. The exchange is a full barrier: see docs/memory-model.md.
 static inline void ring_flush(struct ring_producer *producer) {
     struct ring_control *control = producer->map.control;
-    producer->shown = producer->tail;
-    atomic_exchange_explicit(&control->tail, producer->tail, memory_order_seq_cst);
+    producer->shown = ring_number(producer->tail);
+    atomic_exchange_explicit(&control->tail, producer->shown, memory_order_seq_cst);
     if (atomic_load_explicit(&control->consumer_sleeps, memory_order_seq_cst))
         ring_bell(producer->map.handle);
 }
@@ -163,50 +179,43 @@ static inline int ring_push(struct ring_producer *producer, const void *data, ui
 
 // --- the consumer ---
 
-// The next message, where it lies: its size, -EAGAIN (none), -EBADMSG (it points outside the pool; ring_next skips it).
+// The next message, where it lies: its size, -EAGAIN (none), -EBADMSG (there is no such size; ring_next skips it).
 static inline int ring_peek(struct ring_consumer *consumer, const void **data) {
-    struct ring_slot *slot = ring_slot_at(&consumer->map, consumer->head);
-    if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != consumer->head + 1)
+    const struct ring_map *map = &consumer->map;
+    struct ring_slot *slot = ring_slot_at(map, consumer->at);
+    uint64_t ready = atomic_load_explicit(&slot->ready, memory_order_acquire);
+    if (!ring_is_ready(ready, consumer->head))
         return -EAGAIN;
-    uint32_t size = atomic_load_explicit(&slot->size, memory_order_relaxed);
-    const void *at = slot->bytes;
-    if (size > RING_INLINE_MAX) {
-        uint32_t length = size & ~RING_IN_POOL, offset = atomic_load_explicit(&slot->offset, memory_order_relaxed);
-        if (!(size & RING_IN_POOL) || !ring_range_ok(offset, length, consumer->map.pool_size))
-            return -EBADMSG;
-        at = consumer->map.pool + offset;
-        size = length;
-    }
-    *data = at;
-    return (int)size;
+    uint32_t size = (uint32_t)ready - RING_COMPLETE;
+    *data = slot->bytes;
+    if (size <= RING_INLINE_MAX)
+        return (int)size;
+    *data = ring_cell_at(map, consumer->at);
+    return size <= ring_cell_size(map) ? (int)size : -EBADMSG;
 }
 
 // The same where all messages have one size, a constant, which then need not be told from others. False: there is none,
 // or it is another one; ring_peek says which.
 static inline bool ring_peek_exact(struct ring_consumer *consumer, uint32_t size, const void **data) {
     const struct ring_map *map = &consumer->map;
-    struct ring_slot *slot = ring_slot_at(map, consumer->head);
-    if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != consumer->head + 1 ||
-        atomic_load_explicit(&slot->size, memory_order_relaxed) != ring_size_word(size))
+    if (size > RING_INLINE_MAX && size > ring_cell_size(map))
         return false;
-    *data = slot->bytes;
-    if (size <= RING_INLINE_MAX)
-        return true;
-    uint32_t offset = atomic_load_explicit(&slot->offset, memory_order_relaxed);
-    *data = map->pool + offset;
-    return ring_range_ok(offset, size, map->pool_size);
+    struct ring_slot *slot = ring_slot_at(map, consumer->at);
+    *data = size <= RING_INLINE_MAX ? slot->bytes : ring_cell_at(map, consumer->at);
+    return atomic_load_explicit(&slot->ready, memory_order_acquire) == ring_ready(consumer->head, size);
 }
 
 // Done with it. Its slot is given back by ring_release at the latest.
 static inline void ring_next(struct ring_consumer *consumer) {
-    consumer->head++;
+    consumer->head = ring_following(consumer->head);
+    consumer->at = ring_behind(&consumer->map, consumer->at);
 }
 
 // Gives back what was taken: wakes a producer that waits for room.
 static inline void ring_release(struct ring_consumer *consumer) {
     struct ring_control *control = consumer->map.control;
-    consumer->shown = consumer->head;
-    atomic_exchange_explicit(&control->head, consumer->head, memory_order_seq_cst);
+    consumer->shown = ring_number(consumer->head);
+    atomic_exchange_explicit(&control->head, consumer->shown, memory_order_seq_cst);
     if (atomic_load_explicit(&control->producer_sleeps, memory_order_seq_cst))
         ring_bell(consumer->map.handle);
 }
