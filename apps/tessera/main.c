@@ -78,6 +78,14 @@ void usage(const char *format, ...) {
     exit(EXIT_USAGE);
 }
 
+void fail_to_read(const char *path) {
+    bool services = errno == ENOENT && strcmp(path, "/run/tessera/services") == 0;
+    errno = services ? 0 : errno;
+    if (services)
+        fail("nothing to be seen of services: init has none, or a sandbox hides them");
+    fail("cannot read %s", path);
+}
+
 static const struct view {
     const char *name, *path, *shows;
     const char *bytes; // the column that has them, for table_shorten
@@ -112,7 +120,7 @@ static int view_main(const struct view *view, int argc, char **argv) {
     }
     struct table table;
     if (!table_read(&table, view->path))
-        fail("cannot read %s", view->path);
+        fail_to_read(view->path);
     if (!json)
         table_shorten(&table, view->bytes);
     (json ? table_print_json : table_print)(&table);

@@ -26,7 +26,7 @@ static struct table services;
 
 static void look(void) {
     if (!table_read(&services, "/run/tessera/services"))
-        fail("cannot read /run/tessera/services: no services on this machine?");
+        fail_to_read("/run/tessera/services");
 }
 
 static size_t row_of(const char *name) {

@@ -13,6 +13,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUN = 125 };
 
 extern int fail_status;                                                      // what fail() exits with
 [[noreturn, gnu::format(printf, 1, 2)]] void fail(const char *format, ...);  // with errno's text, if it is set
+[[noreturn]] void fail_to_read(const char *path);                            // a table
 [[noreturn, gnu::format(printf, 1, 2)]] void usage(const char *format, ...); // EXIT_USAGE
 
 // --- table.c ---
