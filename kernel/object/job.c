@@ -8,8 +8,8 @@
 #include <arch/thread.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
-#include <mm/page.h>
 #include <mm/charged.h>
+#include <mm/page.h>
 #include <object/task.h>
 
 static struct {

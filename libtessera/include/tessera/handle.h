@@ -22,8 +22,9 @@ void handle_close(int handle); // negative: nothing to close
 // Clears and raises signals among SIGNAL_USER. Needs RIGHT_SIGNAL.
 int object_signal(int handle, uint32_t clear, uint32_t set);
 // Waits until one of `count` objects has a signal that is wanted: how many have; `observed` is filled in. Needs
-// RIGHT_WAIT of each. -ETIMEDOUT, also at once if the deadline is past; -EINTR. What an entry has in `consume` is cleared
-// as it is observed: of several waiters one gets it. Of `wanted` and SIGNAL_USER, else -EINVAL; needs RIGHT_SIGNAL.
+// RIGHT_WAIT of each. -ETIMEDOUT, also at once if the deadline is past; -EINTR. What an entry has in `consume` is
+// cleared as it is observed: of several waiters one gets it. Of `wanted` and SIGNAL_USER, else -EINVAL; needs
+// RIGHT_SIGNAL.
 int object_wait(struct wait_entry *entries, unsigned count, int64_t deadline);
 
 // The handle that init gave this process under a name (docs/services.md), or -ENOENT.
