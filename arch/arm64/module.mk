@@ -53,6 +53,7 @@ sources += cpu/vector_registers.S
 sources += cpu/signal.c
 sources += cpu/signal_test.c
 sources += cpu/regs.c
+sources += cpu/regset.c
 sources += cpu/pauth.c
 sources += cpu/idregs.c
 sources += cpu/hwcap.c

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Host port: user registers are a plain structure; nothing ever enters user mode.
+#include <abi/ptrace.h>
 #include <arch/thread.h>
 #include <lib/assert.h>
 #include <lib/status.h>
@@ -33,18 +34,29 @@ void arch_syscall_return(long result) {
     panic("host: there is no user mode to return %ld to", result);
 }
 
-size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
-    size = MIN(size, sizeof(struct arch_frame));
-    memcpy(to, arch_thread_frame(thread), size);
-    return size;
+ssize_t arch_regset_get(struct thread *thread, unsigned note, void *to) {
+    if (note != NT_PRSTATUS)
+        return -EINVAL;
+    memcpy(to, arch_thread_frame(thread), sizeof(struct arch_frame));
+    return sizeof(struct arch_frame);
 }
 
-status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) {
-    if (size != sizeof(struct arch_frame))
+status_t arch_regset_set(struct thread *thread, unsigned note, const void *from) {
+    if (note != NT_PRSTATUS)
         return -EINVAL;
-    memcpy(arch_thread_frame(thread), from, size);
+    memcpy(arch_thread_frame(thread), from, sizeof(struct arch_frame));
     return 0;
 }
+unsigned arch_regset_of_request(long request, bool *set) {
+    return 0;
+}
+status_t arch_user_word_get(struct thread *thread, unsigned long offset, unsigned long *value) {
+    return -EIO;
+}
+status_t arch_user_word_set(struct thread *thread, unsigned long offset, unsigned long value) {
+    return -EIO;
+}
+void arch_thread_set_step(struct thread *thread, bool on) {}
 
 long arch_prctl(int code, unsigned long address) {
     return -ENOSYS;

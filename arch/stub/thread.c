@@ -46,13 +46,27 @@ void arch_enter_user(void) {
     panic("stub: no user mode");
 }
 
-size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
-    return 0;
-}
-// Privileged bits of the flags are ignored, never an error.
-status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) {
+// NT_PRSTATUS, NT_PRFPREG and what else Linux has here. The saved vector state of a thread that does not run is
+// current.
+ssize_t arch_regset_get(struct thread *thread, unsigned note, void *to) {
     return -EINVAL;
 }
+// Privileged bits of the flags are ignored, never an error. A vector state that the processor would refuse to load is
+// refused here.
+status_t arch_regset_set(struct thread *thread, unsigned note, const void *from) {
+    return -EINVAL;
+}
+unsigned arch_regset_of_request(long request, bool *set) {
+    return 0;
+}
+status_t arch_user_word_get(struct thread *thread, unsigned long offset, unsigned long *value) {
+    return -EIO;
+}
+status_t arch_user_word_set(struct thread *thread, unsigned long offset, unsigned long value) {
+    return -EIO;
+}
+// Set the flag that makes the processor trap, in the frame; get_regs and signal frames need not show it.
+void arch_thread_set_step(struct thread *thread, bool on) {}
 long arch_prctl(int code, unsigned long address) {
     return -EINVAL;
 }

@@ -31,6 +31,7 @@ sources += cpu/layout.c
 sources += cpu/entry.S
 sources += cpu/switch.S
 sources += cpu/thread.c
+sources += cpu/regset.c
 sources += cpu/trap.c
 sources += cpu/patch.c
 sources += cpu/vector.c

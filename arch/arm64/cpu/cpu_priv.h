@@ -65,6 +65,10 @@ void arm64_trap_kernel(struct arch_frame *frame, uint64_t esr, vaddr_t far);
 void arm64_exit_slow(struct arch_frame *frame);
 extern char arm64_vectors[], arm64_vectors_pauth[];
 
+// Single steps on this CPU: regset.c.
+void step_enable(void);
+void step_disable(void);
+
 // --- threads ---
 void arm64_threads_init(void); // once, after the kernel has its key
 ALWAYS_INLINE struct arch_thread *arch_of(struct thread *thread) {

@@ -32,6 +32,7 @@ __attribute__((target("branch-protection=bti"))) void arm64_cpu_init(void) {
     sysreg_write(TPIDRRO_EL0, 0); // scratch of the vectors
     sysreg_write(SP_EL0, 0);      // no thread yet
     sysreg_write(MDSCR_EL1, 0);   // no single steps, no debug registers for user mode
+    sysreg_write(OSLAR_EL1, 0);   // the lock that would keep steps from trapping
     isb();
     __asm__ volatile("msr daifclr, #4"); // SError
     if (arch_cpu_id() == 0) {

@@ -121,6 +121,8 @@ static status_t frame_push(uintptr_t sp, uintptr_t link_at, const struct arch_si
 
 status_t arch_signal_push(const struct arch_signal *signal) {
     struct arch_frame *frame = arch_thread_frame(arch_current());
+    if (UNLIKELY(arch_of(arch_current())->step)) // a tracer's flag is not the program's to see
+        arch_thread_set_step(arch_current(), false);
     uintptr_t sp = signal->stack_top != 0 ? signal->stack_top : frame->sp;
     uintptr_t link_at = ALIGN_DOWN(sp - sizeof(struct frame_link), 16ul);
     sp = link_at - FRAME_SIZE;

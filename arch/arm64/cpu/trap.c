@@ -156,7 +156,9 @@ static void exception_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) 
         signal_from(SIGTRAP, TRAP_BRKPT, frame->pc, esr, 0);
         break;
     case ESR_STEP_USER:
-        signal_from(SIGTRAP, TRAP_TRACE, frame->pc, esr, 0);
+        step_disable();
+        if (arch_of(arch_current())->step) // else another thread's, which ran here before: cpu/regset.c
+            signal_from(SIGTRAP, TRAP_TRACE, frame->pc, esr, 0);
         break;
     case ESR_BTI:
         signal_from(SIGILL, ILL_ILLOPC, frame->pc, esr, 0);
@@ -228,6 +230,8 @@ void arm64_exit_slow(struct arch_frame *frame) {
             *arch_work_of(self) = 0;
         } else {
             arch_of(self)->syscall_limit = work & TRACE_WORK ? 0 : SYSCALL_TABLE_SIZE;
+            if (UNLIKELY(arch_of(self)->step))
+                step_enable();
             return;
         }
     }

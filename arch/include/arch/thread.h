@@ -106,9 +106,23 @@ MUST_USE status_t arch_signal_pop(uint64_t *blocked, vaddr_t *altstack_base, siz
                                   int *altstack_flags);
 
 // --- ptrace, core dumps, arch_prctl ---
-// Linux's NT_PRSTATUS user_regs_struct of a stopped thread; returns its size.
-size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size);
-MUST_USE status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size);
+// The register sets of a thread that has been switched away from in the kernel and cannot come back meanwhile, by
+// Linux's note type (NT_*, abi/ptrace.h) and in its layout. get fills `to`, which has room for ARCH_REGSET_MAX bytes,
+// and returns the set's size; set takes a whole set. What gives user mode nothing it may not have is kept, the rest is
+// dropped or -EINVAL, -EIO. -EINVAL: no such set.
+#define ARCH_REGSET_MAX 4096ul
+ssize_t arch_regset_get(struct thread *thread, unsigned note, void *to);
+MUST_USE status_t arch_regset_set(struct thread *thread, unsigned note, const void *from);
+// The set that one of the older requests is for (PTRACE_GETREGS …), 0: none. *set: it is written.
+unsigned arch_regset_of_request(long request, bool *set);
+// The words that PTRACE_PEEKUSER and POKEUSER reach, as above. -EIO: there is none at this offset.
+MUST_USE status_t arch_user_word_get(struct thread *thread, unsigned long offset, unsigned long *value);
+MUST_USE status_t arch_user_word_set(struct thread *thread, unsigned long offset, unsigned long value);
+// From its next return to user mode on the thread traps (SIGTRAP, TRAP_TRACE) after each instruction, or no longer. The
+// thread is in the kernel, does not run, and has THREAD_WORK_TRACE: that takes every way out through the slow path.
+void arch_thread_set_step(struct thread *thread, bool on);
+// A tracer may have changed the registers at the entry of a call: number and arguments are now what they say.
+ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame);
 // System calls that exist on one architecture only (x86: arch_prctl). -ENOSYS if unknown.
 long arch_prctl(int code, unsigned long address);
 // Options of prctl(2) that not every architecture has, with the four arguments after the option. -EINVAL if unknown.

@@ -152,6 +152,8 @@ status_t arch_signal_push(const struct arch_signal *signal) {
     struct thread *self = arch_current();
     struct arch_frame *frame = arch_thread_frame(self);
     bool has_state = arch_of(self)->fpu != nullptr;
+    if (UNLIKELY(arch_of(self)->step != STEP_OFF)) // a tracer's flag is not the program's to see
+        arch_thread_set_step(self, false);
     uintptr_t sp = signal->stack_top != 0 ? signal->stack_top : frame->rsp - RED_ZONE;
     uintptr_t state = 0;
     if (signal->restorer == 0)

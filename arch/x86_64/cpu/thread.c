@@ -103,7 +103,8 @@ void arch_frame_changed(void) {
 }
 
 void arch_frame_init_user(struct arch_frame *frame, vaddr_t pc, vaddr_t sp) {
-    *frame = (struct arch_frame){.rip = pc, .rsp = sp, .orig_rax = (uint64_t)-1};
+    // A tracer sees which call brought the new program, as on Linux; its result is not one that restarts it.
+    *frame = (struct arch_frame){.rip = pc, .rsp = sp, .orig_rax = frame->orig_rax};
     frame_sanitise(frame);
     if (frame == arch_thread_frame(arch_current()))
         arch_frame_changed();
@@ -180,44 +181,4 @@ long arch_thread_prctl(int option, const unsigned long args[static 4]) {
     default:
         return -EINVAL;
     }
-}
-
-// --- ptrace and core dumps: Linux's user_regs_struct ---
-
-struct user_regs {
-    struct arch_frame frame;
-    uint64_t fs_base, gs_base, ds, es, fs, gs;
-};
-static_assert(sizeof(struct user_regs) == 27 * 8);
-
-size_t arch_thread_get_regs(struct thread *thread, void *to, size_t size) {
-    struct user_regs regs = {.frame = *arch_thread_frame(thread)};
-    if (thread == arch_current()) {
-        unsigned long irq = arch_irq_save();
-        regs.fs_base = fs_base_read();
-        regs.gs_base = user_gs_base_read();
-        arch_irq_restore(irq);
-    } else {
-        regs.fs_base = arch_of(thread)->fs_base;
-        regs.gs_base = arch_of(thread)->gs_base;
-    }
-    size = MIN(size, sizeof(regs));
-    memcpy(to, &regs, size);
-    return size;
-}
-
-// The thread is stopped, not the current one.
-status_t arch_thread_set_regs(struct thread *thread, const void *from, size_t size) {
-    struct user_regs regs;
-    if (size != sizeof(regs))
-        return -EINVAL;
-    memcpy(&regs, from, sizeof(regs));
-    if (regs.fs_base >= ARCH_USER_TOP || regs.gs_base >= ARCH_USER_TOP)
-        return -EIO;
-    frame_sanitise(&regs.frame);
-    *arch_thread_frame(thread) = regs.frame;
-    arch_of(thread)->fs_base = regs.fs_base;
-    arch_of(thread)->gs_base = regs.gs_base;
-    *arch_work_of(thread) = 1;
-    return 0;
 }

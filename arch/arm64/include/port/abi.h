@@ -37,5 +37,8 @@ static_assert(sizeof(struct abi_epoll_event) == 16);
 // sigaltstack(2) takes no less: a frame has room for 4 KiB of state.
 #define MINSIGSTKSZ 5120
 
+// What PTRACE_GET_SYSCALL_INFO calls the architecture.
+#define ARCH_AUDIT 0xc00000b7u
+
 // mmap(2): no such flag; only x86-64 has one.
 #define MAP_32BIT 0

@@ -43,6 +43,8 @@ struct arch_thread {
     int32_t fpu_cpu;   // whose registers hold `fpu`'s contents, or -1
     // How many more switches load the state at once; 0: not before the next use.
     uint32_t vector_turns;
+    uint32_t step;     // a tracer single-steps it: cpu/regset.c
+    uint32_t reserved;
 };
 static_assert(sizeof(struct arch_thread) % 8 == 0);
 
@@ -98,4 +100,8 @@ ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long num
     frame->regs[0] = frame->orig_x0;
     frame->regs[8] = (uint64_t)number;
     frame->syscall = -1;
+}
+
+ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame) {
+    frame->orig_x0 = frame->regs[0];
 }

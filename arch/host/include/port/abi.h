@@ -35,5 +35,8 @@ static_assert(sizeof(struct abi_epoll_event) == 12);
 // sigaltstack(2) takes no less.
 #define MINSIGSTKSZ 2048
 
+// What PTRACE_GET_SYSCALL_INFO calls the architecture.
+#define ARCH_AUDIT 0xc000003eu
+
 // mmap(2): below 2 GiB. Other ports have no such flag.
 #define MAP_32BIT 0x40

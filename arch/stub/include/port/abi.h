@@ -40,5 +40,9 @@ static_assert(sizeof(struct abi_epoll_event) == 16);
 // sigaltstack(2) takes no less. Linux has 2048 where no more is said.
 #define MINSIGSTKSZ 2048
 
+// What PTRACE_GET_SYSCALL_INFO calls the architecture: the ELF machine, | 0x80000000 (64 bits), | 0x40000000
+// (little-endian).
+#define ARCH_AUDIT 0xc0000000u
+
 // mmap(2): no such flag; only x86-64 has one.
 #define MAP_32BIT 0

@@ -77,3 +77,6 @@ ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long num
     frame->registers[8] = (uint64_t)number;
     frame->syscall = -1;
 }
+ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame) {
+    frame->first_argument = frame->registers[0];
+}

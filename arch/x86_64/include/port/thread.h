@@ -31,8 +31,10 @@ struct arch_thread {
     uint32_t trap_number;
     uint32_t trap_error;
     int32_t fpu_cpu; // whose registers hold `fpu`'s contents, or -1
-    uint32_t reserved;
+    uint32_t step;   // enum step_state
 };
+// Does a tracer single-step it, and whose is the trap flag in the frame then? cpu/regset.c.
+enum step_state { STEP_OFF, STEP_FLAG_IS_OURS, STEP_FLAG_IS_USERS };
 
 ALWAYS_INLINE struct thread *arch_current(void) {
     return x86_gs_current;
@@ -81,4 +83,8 @@ ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long num
     frame->rip -= 2;
     frame->rax = (uint64_t)number;
     frame->orig_rax = (uint64_t)-1;
+}
+
+ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame) {
+    (void)frame; // the call is read from the registers that a tracer sees
 }
