@@ -2,6 +2,7 @@
 // execve: finds out what is to be executed, through `#!` lines, and carries the steps out in order (exec_priv.h).
 #include "exec_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/elf.h>
 #include <arch/uaccess.h>
@@ -153,6 +154,7 @@ long sys_execveat(int dirfd, const char __user *path, const void __user *argv, c
     struct exec *exec = exec_create();
     if (!exec)
         return -ENOMEM;
+    int old_tid = posix_current()->tid; // exec makes it the main thread's
     ssize_t length = string_from_user(exec->path, path, sizeof(exec->path));
     status_t status = length < 0 ? (status_t)length : 0;
     struct object *file;
@@ -163,6 +165,9 @@ long sys_execveat(int dirfd, const char __user *path, const void __user *argv, c
         status = run_steps(exec, file, &(struct exec_request){.argv = argv, .envp = envp});
     }
     exec_destroy(exec);
+    trace_gains_end();
+    if (status == 0)
+        trace_execed(old_tid);
     return status;
 }
 

@@ -2,13 +2,17 @@
 // Credentials across execve: set-user-id and set-group-id files, and Linux's rules for capabilities of root and of
 // others (capabilities(7)); files have no capabilities of their own.
 #include "exec_priv.h"
+#include "trace_priv.h"
 #include <abi/prctl.h>
 #include <abi/stat.h>
 #include <vfs/namespace.h>
 
 static void apply_file_ids(struct exec *exec, struct cred *cred) {
     const struct vnode *vnode = exec->vnode;
+    bool gives = (vnode->mode & S_ISUID) || (vnode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
     if (cred->no_new_privileges || (mount_flags(object_path(exec->file)->mount) & MS_NOSUID))
+        return;
+    if (gives && !trace_gains_begin())
         return;
     if (vnode->mode & S_ISUID)
         cred->euid = vnode->uid;

@@ -9,6 +9,7 @@
 #include "legacy.h"
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
 #include <ipc/port.h>
@@ -63,9 +64,10 @@ static bool leave_process(struct process *process, struct posix_thread *self) {
 
 // The number, and what the thread is charged for: to the user and the job of now, which do not change between the
 // charge and the count. Whoever sees a thread less finds it nowhere any more.
-static void give_back(struct process *process, struct posix_thread *self) {
+static void give_back(struct process *process, struct posix_thread *self, int status) {
     spin_lock(&process_tree_lock);
     id_set(self->tid, ID_THREAD, nullptr);
+    trace_thread_ended(self, process->group_exit ? process->group_exit_status : status);
     spin_unlock(&process_tree_lock);
     spin_lock(&process->signal_lock);
     atomic_fetch_sub_explicit(&process->account->threads, 1, memory_order_relaxed);
@@ -144,7 +146,7 @@ static void give_children_away(struct process *process) REQUIRES(&process_tree_l
         child->exit_signal = SIGCHLD;
         if (child->death_signal && !child->exited)
             signal_send_process(child, child->death_signal, nullptr);
-        if (child->exited)
+        if (child->exited && (!child->trace || child->trace->tracer->process == reaper))
             process_notify_parent(child, 0, child->exit_status);
         group_check_orphaned(child->group, nullptr);
     }
@@ -157,6 +159,8 @@ static bool become_zombie(struct process *process, int status) REQUIRES(&process
     process->exit_status = status;
     process->exited = true;
     object_signal(&process->task.object, 0, SIGNALS_READ | SIGNAL_TERMINATED);
+    if (trace_process_ended(process))
+        return false;
     if (signal_children_ignored(process->parent) && process->exit_signal == SIGCHLD) {
         wait_queue_wake_all(&process->parent->child_wait); // wait4 must see that there is one child less
         process_reap(process);
@@ -167,6 +171,7 @@ static bool become_zombie(struct process *process, int status) REQUIRES(&process
 }
 
 void process_reap(struct process *process) {
+    trace_process_reaped(process);
     group_leave(process);
     list_remove(&process->sibling);
     id_set(process->task.id, ID_PROCESS, nullptr);
@@ -203,10 +208,13 @@ void posix_thread_exit(int status) {
     struct posix_thread *self = posix_current();
     struct process *process = self->process;
     arch_irq_enable();
+    if (UNLIKELY(self->trace != nullptr))
+        trace_exit_event(status);
     futex_thread_exit(self);
     fipc_thread_leave();
     vfork_complete(self);
     bool last = leave_process(process, self);
+    trace_tracer_ended(self);
     exception_forget_thread(self);
     thread_object_ended(self);
     if (last)
@@ -223,7 +231,7 @@ void posix_thread_exit(int status) {
     } else {
         sched_set_aspace(nullptr);
     }
-    give_back(process, self);
+    give_back(process, self, status);
     if (last)
         end_process(process, status);
     thread_exit(last_words);
@@ -237,6 +245,7 @@ static void become_main_thread(struct process *process, struct posix_thread *sel
     self->tid = process->task.id;
     id_set(self->tid, ID_THREAD, self);
     atomic_store_explicit(&process->main_thread, self, memory_order_release);
+    trace_became_main(self);
     spin_unlock(&process_tree_lock);
 }
 

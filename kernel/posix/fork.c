@@ -5,6 +5,8 @@
 // begins in child_start, in its own address space, to store its thread id where it was asked to.
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "syscall_priv.h"
+#include "trace_priv.h"
 #include <abi/clone.h>
 #include <abi/fcntl.h>
 #include <abi/syscall_table.h>
@@ -195,7 +197,9 @@ static status_t thread_copy(const struct clone_request *r, struct process *proce
     if (r->flags & CLONE_CHILD_CLEARTID)
         thread->clear_child_tid = r->child_tid;
     thread->blocked = self->blocked;
-    if (self->thread.work & THREAD_WORK_TRACE)
+    if (UNLIKELY(self->trace != nullptr)) // a step is the parent's alone
+        arch_thread_set_step(&thread->thread, false);
+    if (UNLIKELY(syscalls_are_logged()))
         thread_set_work(&thread->thread, THREAD_WORK_TRACE);
     if (!(r->flags & CLONE_VM)) { // a copy of the memory keeps what is registered in it
         thread->rseq_area = self->rseq_area;
@@ -220,7 +224,8 @@ static bool may_have_thread(struct process *self) {
 }
 
 // Makes the new one visible. A signal that is pending now must be handled first: the child would not get it.
-static status_t link_new(const struct clone_request *r, struct process *process, struct posix_thread *thread) {
+static status_t link_new(const struct clone_request *r, struct process *process, struct posix_thread *thread,
+                         struct tracee *tracee) {
     struct process *self = process_current();
     spin_lock(&process_tree_lock);
     status_t status = -ERESTARTNOINTR;
@@ -234,6 +239,7 @@ static status_t link_new(const struct clone_request *r, struct process *process,
     } else {
         bool sibling = r->flags & CLONE_PARENT;
         process->exit_signal = sibling ? self->exit_signal : r->exit_signal;
+        process->parent_tid = sibling ? self->parent_tid : posix_current()->tid;
         status = job_add_task(process->task.job); // not if it is being killed, under the same lock
         if (status != 0)
             goto out;
@@ -243,9 +249,19 @@ static status_t link_new(const struct clone_request *r, struct process *process,
         else
             object_get(&process->task.object); // the thread's; the first is the family's
     }
+    if (status == 0 && tracee)
+        trace_inherit(posix_current(), thread, tracee);
 out:
     spin_unlock(&process_tree_lock);
     return status;
+}
+
+// Which event a tracer may have asked to be told of; 0: none.
+static unsigned event_of(const struct clone_request *r) {
+    unsigned event = r->flags & CLONE_VFORK      ? PTRACE_EVENT_VFORK
+                     : r->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+                                                 : PTRACE_EVENT_FORK;
+    return !(r->flags & CLONE_UNTRACED) && trace_wants(event) ? event : 0;
 }
 
 long process_clone(const struct clone_request *r) {
@@ -282,9 +298,19 @@ long process_clone(const struct clone_request *r) {
         if (status != 0)
             goto fail_pidfd;
     }
-    status = link_new(r, process, thread);
-    if (status != 0)
+    unsigned event = event_of(r);
+    struct tracee *tracee = nullptr;
+    if (UNLIKELY(event || ((r->flags & CLONE_PTRACE) && posix_current()->trace))) {
+        tracee = tracee_alloc();
+        status = -ENOMEM;
+        if (!tracee)
+            goto fail_pidfd;
+    }
+    status = link_new(r, process, thread, tracee);
+    if (status != 0) {
+        tracee_free(tracee);
         goto fail_pidfd;
+    }
 
     // From here on nothing fails, and the new thread may be gone as soon as it is started.
     int tid = thread->tid;
@@ -296,8 +322,12 @@ long process_clone(const struct clone_request *r) {
         // As on Linux: the child exists all the same.
     }
     thread_start(&thread->thread);
-    if (r->flags & CLONE_VFORK)
+    if (UNLIKELY(event))
+        trace_event(event, (unsigned long)tid);
+    if (r->flags & CLONE_VFORK) {
         vfork_wait(&vfork);
+        trace_event(PTRACE_EVENT_VFORK_DONE, (unsigned long)tid);
+    }
     return tid;
 
 fail_pidfd:

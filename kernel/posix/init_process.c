@@ -3,6 +3,7 @@
 // standard files, and executes init.
 #include "exec_priv.h"
 #include "signal_priv.h"
+#include "syscall_priv.h"
 #include <abi/fcntl.h>
 #include <abi/resource.h>
 #include <lib/log.h>
@@ -12,16 +13,11 @@
 static struct {
     const char *path;
     const char *const *argv, *const *envp;
-    bool trace_calls;
 } init;
 
 enum { ARGUMENTS_MAX = 64 };
 
 // Children inherit it.
-void process_trace_calls(void) {
-    init.trace_calls = true;
-}
-
 static status_t try_path(const char *path) {
     const char *argv[ARGUMENTS_MAX + 1] = {path};
     unsigned count = 1;
@@ -52,7 +48,7 @@ static void open_console(void) {
 static void init_main(void *unused) {
     static const char *const usual[] = {"/init", "/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
     (void)unused;
-    if (init.trace_calls)
+    if (syscalls_are_logged())
         thread_set_work(thread_current(), THREAD_WORK_TRACE);
     open_console();
     if (init.path) {

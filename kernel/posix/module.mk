@@ -9,6 +9,7 @@ sources += elf.c exception.c exec.c exec_args.c exec_commit.c exec_cred.c exec_l
 sources += ids.c init_process.c itimer.c job.c job_calls.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
 sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
 sources += thread_object.c time.c user_account.c user_work.c vdso.c wait.c
+sources += trace.c trace_access.c ptrace.c trace_registers.c trace_signals.c trace_stop.c trace_wait.c
 sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
 
 # waiting: poll, select, epoll, futexes and the objects made for them

@@ -85,19 +85,6 @@ long sys_pidfd_send_signal(int fd, int signal, const void __user *user, unsigned
     return status;
 }
 
-// ptrace's rule: the same user and group throughout, or CAP_SYS_PTRACE.
-bool process_may_inspect(struct process *process) {
-    const struct cred *self = cred_current();
-    struct cred *other = task_get_cred(&process->task);
-    if (!other)
-        return false;
-    bool same = self->fsuid == other->euid && self->fsuid == other->suid && self->fsuid == other->uid &&
-                self->fsgid == other->egid && self->fsgid == other->sgid && self->fsgid == other->gid &&
-                process->dumpable == 1;
-    cred_put(other);
-    return same || cred_has_cap(self, CAP_SYS_PTRACE);
-}
-
 long sys_pidfd_getfd(int pidfd, int fd, unsigned flags) {
     struct handle_ref ref, theirs;
     struct process *process;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID and /proc/PID/task/TID: the table of entries, and the short ones.
 #include "proc_priv.h"
+#include "trace_priv.h"
 #include <abi/fcntl.h>
 #include <abi/stat.h>
 #include <lib/string.h>
@@ -24,7 +25,10 @@ struct posix_thread *proc_thread(struct process *process, int tid) {
 char proc_state(struct process *process, struct posix_thread *thread) {
     if (process->exited || !thread)
         return 'Z';
-    if (process->stopped)
+    struct tracee *tracee = thread->trace;
+    if (tracee && tracee->state != TRACE_RUNNING)
+        return 't';
+    if (process->stopped && !tracee)
         return 'T';
     switch (atomic_load_explicit(&thread->thread.state, memory_order_relaxed)) {
     case THREAD_BLOCKED:
@@ -39,12 +43,7 @@ char proc_state(struct process *process, struct posix_thread *thread) {
 }
 
 status_t proc_check_access(struct process *process) {
-    const struct cred *mine = cred_current(), *theirs = process->task.cred;
-    if (process == process_current() || cred_has_cap(mine, CAP_SYS_PTRACE))
-        return 0;
-    bool same = mine->fsuid == theirs->uid && mine->fsuid == theirs->euid && mine->fsuid == theirs->suid &&
-                mine->fsgid == theirs->gid && mine->fsgid == theirs->egid && mine->fsgid == theirs->sgid;
-    return same && process->dumpable == 1 ? 0 : -EACCES;
+    return trace_may_access(process, true) ? 0 : -EACCES;
 }
 
 // --- text ---

@@ -2,6 +2,7 @@
 // /proc/PID/stat, statm, status, limits: numbers about a process, as ps, top and pgrep read them.
 #include "proc_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <abi/resource.h>
 #include <arch/smp.h>
 #include <lib/string.h>
@@ -13,7 +14,7 @@
 struct view {
     char name[16];
     char state;
-    int pid, tid, parent, group, session, terminal, foreground;
+    int pid, tid, parent, tracer, group, session, terminal, foreground;
     unsigned threads;
     int nice, policy, rt_priority, cpu, exit_signal;
     struct resource_totals used, children;
@@ -62,6 +63,7 @@ static status_t view_take(struct process *process, int tid, struct view *v) {
     struct posix_thread *thread = proc_thread(process, tid);
     v->pid = process->task.id;
     v->tid = tid;
+    v->tracer = trace_tracer_id(thread);
     v->threads = process->task.thread_count;
     v->state = proc_state(process, thread);
     string_copy(v->name, thread ? thread->thread.name : process->task.name, sizeof(v->name));
@@ -190,6 +192,8 @@ static const char *state_name(char state) {
         return "D (disk sleep)";
     case 'T':
         return "T (stopped)";
+    case 't':
+        return "t (tracing stop)";
     case 'Z':
         return "Z (zombie)";
     default:
@@ -204,8 +208,9 @@ status_t proc_status(struct text_buffer *text, struct task *task, int tid) {
     if (status != 0)
         return status;
     struct fs_context *fs = fs_current();
-    text_printf(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-                v.name, process == process_current() ? fs->umask : 022, state_name(v.state), v.pid, v.tid, v.parent);
+    text_printf(text, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+                v.name, process == process_current() ? fs->umask : 022, state_name(v.state), v.pid, v.tid, v.parent,
+                v.tracer);
     status_ids(text, process);
     text_printf(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, v.tid, v.group, v.session);
     status_memory(text, process);

@@ -52,6 +52,7 @@ struct process *process_alloc(void) {
     list_init(&process->sibling);
     list_init(&process->group_node);
     list_init(&process->threads);
+    list_init(&process->tracees);
     list_init(&process->signal_watchers);
     list_init(&process->posix_timers);
     list_init(&process->pending.infos);
@@ -79,6 +80,7 @@ struct posix_thread *posix_thread_alloc(void) {
     thread->thread.stack = stack;
     list_init(&thread->process_node);
     list_init(&thread->pending.infos);
+    wait_queue_init(&thread->trace_wait);
     thread->altstack_flags = SS_DISABLE;
     return thread;
 }

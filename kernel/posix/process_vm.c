@@ -2,6 +2,7 @@
 // process_vm_readv and process_vm_writev: copying between the caller's memory and another process's, piece by piece
 // through a page of kernel memory.
 #include "process_priv.h"
+#include "trace_priv.h"
 
 #include <abi/syscall_table.h>
 #include <mm/aspace.h>
@@ -33,21 +34,6 @@ static status_t copy_pieces(const void __user *from, unsigned long count, struct
         out->total += MIN(out->vec[i].size, (size_t)INT64_MAX - out->total);
     }
     return 0;
-}
-
-// As ptrace would: the same real, effective and saved ids throughout, or the capability.
-static bool may_access(struct process *process) {
-    if (process == process_current())
-        return true;
-    const struct cred *mine = cred_current();
-    if (cred_has_cap(mine, CAP_SYS_PTRACE))
-        return true;
-    rcu_read_lock();
-    const struct cred *theirs = atomic_load_explicit(&process->task.cred, memory_order_acquire);
-    bool same = mine->uid == theirs->uid && mine->uid == theirs->euid && mine->uid == theirs->suid &&
-                mine->gid == theirs->gid && mine->gid == theirs->egid && mine->gid == theirs->sgid;
-    rcu_read_unlock();
-    return same && process->dumpable == 1;
 }
 
 static ssize_t copy_piece(struct aspace *aspace, struct uio *local, struct uio_vec piece, bool write) {
@@ -91,7 +77,7 @@ static ssize_t access_process(int pid, struct pieces *local, struct pieces *remo
     if (!process)
         return -ESRCH;
     ssize_t result = -EPERM;
-    if (may_access(process)) {
+    if (trace_may_access(process, false)) {
         struct aspace *aspace = process_get_aspace(process);
         result = aspace ? copy_all(aspace, local, remote, write) : -ESRCH;
         if (aspace)

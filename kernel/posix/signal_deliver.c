@@ -6,6 +6,7 @@
 // much time is left). Otherwise the call fails with EINTR.
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
 #include <arch/thread.h>
@@ -13,9 +14,13 @@
 #include <mm/aspace.h>
 #include <sched/sched.h>
 
+static bool trap_is_due(struct posix_thread *self) {
+    return UNLIKELY(self->trace != nullptr) && self->trace->trap;
+}
+
 bool signal_pending_locked(struct process *process, struct posix_thread *self) {
     if (process->group_exit || (process->exec_thread && process->exec_thread != self) || self->stop_counted ||
-        process->continue_notice || (process->stop_pending && !process->stopped))
+        process->continue_notice || (process->stop_pending && !process->stopped && !self->trace) || trap_is_due(self))
         return true;
     return (self->pending.set | process->pending.set) & ~self->blocked;
 }
@@ -149,6 +154,8 @@ static void enter_handler(struct posix_thread *self, const struct delivery *d) {
     }
     if ((uint32_t)self->altstack_flags & SS_AUTODISARM)
         self->altstack_flags = SS_DISABLE;
+    if (UNLIKELY(self->trace != nullptr))
+        trace_handler_entered();
 }
 
 int signal_take(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info) {
@@ -172,8 +179,11 @@ static void die_if_told(struct process *process, struct posix_thread *self) REQU
 }
 
 static void stop_or_report(struct process *process, struct posix_thread *self) REQUIRES(&process->signal_lock) {
-    if (process->stop_pending)
+    // Who is traced stops when a stop begins, and then runs when its tracer says so.
+    if (process->stop_pending && (!self->trace || self->stop_counted || self->trace->trap))
         signal_stop_wait(process, self);
+    else if (trap_is_due(self))
+        trace_trap(process, self);
     if (process->continue_notice) {
         process->continue_notice = false;
         spin_unlock(&process->signal_lock);
@@ -217,13 +227,20 @@ static bool next_handled(struct posix_thread *self, struct delivery *d) {
     spin_lock(&process->signal_lock);
     for (;;) {
         die_if_told(process, self);
-        if (UNLIKELY(process->stop_pending || process->continue_notice)) {
+        if (UNLIKELY(process->stop_pending || process->continue_notice) || trap_is_due(self)) {
             stop_or_report(process, self);
             die_if_told(process, self);
+            if (trap_is_due(self)) // the end of a group stop, say
+                continue;
         }
         int signal = signal_take(process, self, ~self->blocked, &d->info);
         if (signal == 0)
             break;
+        if (UNLIKELY(self->trace != nullptr) && signal != SIGKILL) {
+            signal = trace_signal(process, self, &d->info);
+            if (signal == 0)
+                continue;
+        }
         struct signal_action *current = &process->actions->action[signal - 1];
         if (current->handler == SIG_IGN)
             continue;

@@ -80,6 +80,20 @@ int signal_queue_pop(struct signal_queue *queue, uint64_t set, struct signal_inf
     return signal;
 }
 
+unsigned signal_queue_peek(const struct signal_queue *queue, uint64_t first, struct signal_info *to, unsigned count) {
+    const struct queued_signal *entry;
+    unsigned found = 0;
+    LIST_FOR_EACH(entry, &queue->infos, node) {
+        if (found == count)
+            break;
+        if (first > 0)
+            first--;
+        else
+            to[found++] = entry->info;
+    }
+    return found;
+}
+
 void signal_queue_flush(struct signal_queue *queue, uint64_t set) {
     if (!(queue->set & set))
         return;

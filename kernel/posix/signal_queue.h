@@ -27,5 +27,7 @@ status_t signal_queue_push(struct signal_queue *queue, const struct signal_info 
                            uint64_t limit, bool must_queue);
 // Takes the first signal of `set` out. Its number, or 0.
 int signal_queue_pop(struct signal_queue *queue, uint64_t set, struct signal_info *info);
+// Copies the information of the queued signals from number `first` on, at most `count`; returns how many.
+unsigned signal_queue_peek(const struct signal_queue *queue, uint64_t first, struct signal_info *to, unsigned count);
 // Drops all signals of `set`.
 void signal_queue_flush(struct signal_queue *queue, uint64_t set);

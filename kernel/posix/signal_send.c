@@ -6,6 +6,7 @@
 // kill also end killable waits.
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <arch/thread.h>
 #include <lib/string.h>
 #include <mm/charged.h>
@@ -77,6 +78,8 @@ static bool is_unwanted(struct process *process, struct posix_thread *thread, in
         return true; // a zombie
     if (!thread)
         thread = LIST_FIRST(&process->threads, struct posix_thread, process_node);
+    if (UNLIKELY(thread->trace != nullptr) && signal != SIGKILL)
+        return false; // its tracer may want to see it
     if ((thread->blocked | thread->wait_set) & SIGNAL_BIT(signal))
         return false;
     if (process->is_init && handler_of(process, signal) == SIG_DFL && !forced)
@@ -103,7 +106,7 @@ static struct posix_thread *choose_thread(struct process *process, int signal) {
 static bool is_deadly(struct process *process, struct posix_thread *thread, int signal) {
     if (signal == SIGKILL)
         return true;
-    return handler_of(process, signal) == SIG_DFL && !(thread->wait_set & SIGNAL_BIT(signal)) &&
+    return !thread->trace && handler_of(process, signal) == SIG_DFL && !(thread->wait_set & SIGNAL_BIT(signal)) &&
            !(SIGNAL_BIT(signal) & (SIGNALS_IGNORED_BY_DEFAULT | SIGNALS_STOP));
 }
 
@@ -127,12 +130,20 @@ void signal_flush(struct process *process, uint64_t set) {
     posix_timers_flushed(process);
 }
 
+static void notify_seized(struct process *process) REQUIRES(&process->signal_lock) {
+    struct posix_thread *thread;
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        trace_notify(thread, true);
+    }
+}
+
 static void before_queueing(struct process *process, int signal) REQUIRES(&process->signal_lock) {
     if (SIGNAL_BIT(signal) & SIGNALS_STOP) {
         signal_flush(process, SIGNAL_BIT(SIGCONT));
     } else if (signal == SIGCONT) {
         signal_flush(process, SIGNALS_STOP);
         signal_stop_cancel(process, true);
+        notify_seized(process);
     } else if (signal == SIGKILL) {
         signal_stop_cancel(process, false);
     }

@@ -7,6 +7,7 @@
 // holds the signal_lock, under which the family may not be looked at.
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "trace_priv.h"
 #include <sched/wait.h>
 
 static void count_threads(struct process *process) REQUIRES(&process->signal_lock) {
@@ -17,6 +18,7 @@ static void count_threads(struct process *process) REQUIRES(&process->signal_loc
         process->stop_waiting++;
         if (thread != self)
             thread_interrupt(&thread->thread, false);
+        trace_notify(thread, false);
     }
 }
 
@@ -62,6 +64,12 @@ void signal_stop_wait(struct process *process, struct posix_thread *self) {
         spin_lock(&process->signal_lock);
     }
     while (process->stop_pending && !process->group_exit) {
+        if (UNLIKELY(self->trace != nullptr)) {
+            trace_trap(process, self);
+            if (self->trace)
+                return;
+            continue; // no tracer any more, but still the stop
+        }
         // Killed: the fatal signal is found by the caller.
         if (wait_queue_sleep(&process->stop_wait, &process->signal_lock, WAIT_KILLABLE, NSEC_NEVER) == -EINTR)
             return;
@@ -87,7 +95,9 @@ void signal_stop_cancel(struct process *process, bool by_continue) {
 
 void signal_notify_stopped(struct process *process) {
     spin_lock(&process_tree_lock);
-    if (process->stopped && process->parent)
+    // A tracer that is the parent hears of each thread's stop.
+    bool told = process->trace && process->trace->tracer->process == process->parent;
+    if (process->stopped && process->parent && !told)
         process_notify_parent(process, CLD_STOPPED, process->stop_signal);
     spin_unlock(&process_tree_lock);
 }

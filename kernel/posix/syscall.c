@@ -7,6 +7,7 @@
 #define SYSCALL_DEFINE_TABLE
 long call_unknown(void);
 #include "syscall_priv.h"
+#include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
 #include <lib/log.h>
@@ -40,19 +41,40 @@ const char *syscall_name(unsigned long number) {
     return number < SYSCALL_TABLE_SIZE ? syscall_names[number] : nullptr;
 }
 
-// The slow way, for threads with THREAD_WORK_TRACE (`trace_calls` on the command line): the same call, logged.
-long syscall_traced(struct arch_frame *frame) {
+static bool logged; // `trace_calls` on the command line
+
+bool syscalls_are_logged(void) {
+    return logged;
+}
+
+void process_trace_calls(void) {
+    logged = true;
+}
+
+static long call(struct arch_frame *frame) {
     unsigned long number = arch_frame_syscall_number(frame);
     unsigned long a[6];
     for (unsigned i = 0; i < 6; i++)
         a[i] = arch_frame_syscall_arg(frame, i);
     const char *name = syscall_name(number);
     int pid = process_current()->task.id;
-    klog(LOG_DEBUG, "[%d] %s(%lu) %lx %lx %lx %lx", pid, name ? name : "?", number, a[0], a[1], a[2], a[3]);
+    if (logged)
+        klog(LOG_DEBUG, "[%d] %s(%lu) %lx %lx %lx %lx", pid, name ? name : "?", number, a[0], a[1], a[2], a[3]);
     long result = number < SYSCALL_TABLE_SIZE ? syscall_table[number](a[0], a[1], a[2], a[3], a[4], a[5])
                                               : syscall_unknown(number);
-    klog(LOG_DEBUG, "[%d] %s = %ld", pid, name ? name : "?", result);
+    if (logged)
+        klog(LOG_DEBUG, "[%d] %s = %ld", pid, name ? name : "?", result);
     return result;
+}
+
+// The slow way, for threads with THREAD_WORK_TRACE: those that are traced, or all if calls are logged.
+long syscall_traced(struct arch_frame *frame) {
+    if (!logged && !trace_is_current())
+        return call(frame);
+    long result = trace_call_entry(frame) ? call(frame) : arch_frame_result(frame);
+    arch_frame_set_result(frame, result);
+    trace_call_exit(frame);
+    return arch_frame_result(frame);
 }
 
 void unknown_syscalls_show(void (*line)(void *context, unsigned long number, unsigned count), void *context) {

@@ -6,18 +6,12 @@
 #include "process_priv.h"
 #include "rusage.h"
 #include "signal_priv.h"
-#include "wait_status.h"
+#include "trace_priv.h"
+#include "wait_report.h"
 #include <abi/fcntl.h>
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
-
-struct wait_report {
-    int pid, status, code, value;
-    uint32_t uid;
-    struct resource_totals usage;
-    struct process *reaped; // drop this reference after unlocking
-};
 
 void process_notify_parent(struct process *process, int code, int status) {
     struct process *parent = process->parent;
@@ -39,7 +33,7 @@ void process_notify_parent(struct process *process, int code, int status) {
     wait_queue_wake_all(&parent->child_wait);
 }
 
-static void report_exit(struct process *child, unsigned options, struct wait_report *r) REQUIRES(&process_tree_lock) {
+void wait_report_end(struct process *child, unsigned options, struct wait_report *r) {
     r->status = child->exit_status;
     r->code = wait_status_code(r->status);
     r->value = wait_status_value(r->status);
@@ -52,16 +46,23 @@ static void report_exit(struct process *child, unsigned options, struct wait_rep
     r->reaped = child;
 }
 
+// Another than the parent traces the main thread: it sees the end first.
+static bool is_traced_elsewhere(struct process *child) REQUIRES(&process_tree_lock) {
+    return UNLIKELY(child->trace != nullptr) && child->trace->tracer->process != process_current();
+}
+
 // Has the child something to report? Fills *r and marks it as reported.
 static bool child_event(struct process *child, unsigned options, struct wait_report *r) REQUIRES(&process_tree_lock) {
     r->pid = child->task.id;
     r->uid = child->task.cred->uid;
     if (child->exited) {
-        if (!(options & WEXITED))
+        if (!(options & WEXITED) || is_traced_elsewhere(child))
             return false;
-        report_exit(child, options, r);
+        wait_report_end(child, options, r);
         return true;
     }
+    if (UNLIKELY(child->trace != nullptr) && !is_traced_elsewhere(child))
+        return false; // its stops are reported to the tracer (trace_wait.c), so not again to the parent
     bool found = false;
     spin_lock(&child->signal_lock);
     if ((options & WSTOPPED) && child->stopped && child->stop_unreported) {
@@ -101,6 +102,10 @@ static long wait_for(const struct wait_selector *s, struct wait_report *r) {
                 result = r->pid;
                 goto out;
             }
+        }
+        if (UNLIKELY(!list_is_empty(&self->tracees)) && trace_wait(s, r, &any)) {
+            result = r->pid;
+            break;
         }
         result = any ? 0 : -ECHILD;
         if (!any || (s->options & WNOHANG))

@@ -35,6 +35,8 @@ struct resource_totals {
     uint64_t min_faults, maj_faults, switches_voluntary, switches_involuntary, peak_resident_kib;
 };
 
+struct tracee; // what a tracer does with a thread: trace_priv.h
+
 struct process {
     struct task task; // first
     // Family: under process_tree_lock; `parent` may be read in an RCU section.
@@ -45,6 +47,9 @@ struct process {
     struct list_node threads;                 // posix_thread.process_node; also under signal_lock
     struct posix_thread *_Atomic main_thread; // null once it has exited
     int exit_signal;                          // to the parent, usually SIGCHLD
+    int parent_tid;                           // of the parent's thread that made it: its tracer by PTRACE_TRACEME
+    struct list_node tracees;                 // whom its threads trace: tracee.node
+    struct tracee *trace;                     // of the main thread, until the process is reaped; null: not traced
     bool exited;                              // zombie: waits to be reaped
     int exit_status;                          // as wait4 reports it
     bool has_execed;                          // setpgid
@@ -137,6 +142,11 @@ struct posix_thread {
     uint32_t rseq_size, rseq_signature;
     struct completion *vfork_done; // CLONE_VFORK parent waits on it
     struct restart restart;
+    // ptrace: trace_priv.h.
+    struct tracee *_Atomic trace; // null: not traced; written under process_tree_lock and signal_lock
+    struct wait_queue trace_wait; // where it stops; under signal_lock
+    int trace_signal;             // what its tracer makes of the signal that it stopped for; under signal_lock
+    bool gains_rights;            // it executes a set-user-id file: nobody may attach; under process_tree_lock
     struct rcu_head rcu;
 };
 
