@@ -46,7 +46,7 @@ static int wait(struct abi_pollfd *entries, unsigned count, nsec_t deadline, str
     int bad = 0;
     for (unsigned i = 0; i < count; i++) {
         room.items[i].object = nullptr;
-        room.items[i].ready = 0;
+        room.items[i].ready = room.items[i].consume = 0;
         if (entries[i].fd < 0)
             continue;
         if (lookup(entries[i].fd, &room.refs[i])) {
