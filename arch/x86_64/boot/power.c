@@ -9,6 +9,8 @@
 #include <lib/log.h>
 #include <lib/status.h>
 
+#define OFF_WAITS 50u // as long as a host may take to close its disks
+
 enum { PM1_SCI_ENABLE = 1u << 0, PM1_SLEEP_TYPE_SHIFT = 10, PM1_SLEEP_ENABLE = 1u << 13 };
 enum { SLEEP_TYPE_SHIFT = 2, SLEEP_ENABLE = 1u << 5 };
 
@@ -56,7 +58,9 @@ void arch_power_off(void) {
                    (uint8_t)(acpi.s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
     else if (acpi.have_s5 && acpi.pm1a_control.space == ACPI_SPACE_IO)
         power_off_pm1();
-    wait_for_hardware();
+    // A virtual machine closes its disks first, and goes on meanwhile.
+    for (unsigned i = 0; i < (acpi.have_s5 ? OFF_WAITS : 1); i++)
+        wait_for_hardware();
     // A machine without ACPI (QEMU's microvm with acpi=off) ends when it resets, if its owner said so.
     klog(LOG_WARNING, "power: no way to switch off; resetting");
     arch_reset();
