@@ -32,7 +32,7 @@ stress: $(KERNEL_IMAGE) user
 prove:
 	$(Q)tools/prove
 
-lint: $(host_generated)
+lint: $(host_generated) $(KERNEL)
 	$(Q)tools/lint
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format-22 -i
