@@ -100,7 +100,7 @@ def main():
             shutil.copy(program, root / "sbin")
         for service in HERE.glob("*.service"):
             shutil.copy(service, root / "etc/tessera/services")
-        command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", args.smp, "--timeout", "200", "--root", root, "--cmd", COMMAND]
+        command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", args.smp, "--timeout", "400", "--root", root, "--cmd", COMMAND]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     result = json.loads(done.stdout) if done.stdout else {"output": "", "status": done.returncode}
     checks = [line for line in result["output"].splitlines() if line.startswith(("ok ", "not ok "))]

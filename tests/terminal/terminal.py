@@ -48,7 +48,7 @@ class Console:
     def text(self):
         return ESCAPE.sub(b"", self.raw.replace(QUESTION, ASK)).decode(errors="replace")
 
-    def expect(self, pattern, seconds=20):
+    def expect(self, pattern, seconds=60):
         """Waits until the pattern appears in what came since the last success; then forgets it up to there."""
         end = time.monotonic() + seconds
         while True:
@@ -90,7 +90,7 @@ class Console:
                 print(f"#   {line}")
         return good
 
-    def shows(self, what, typed, pattern, seconds=20):
+    def shows(self, what, typed, pattern, seconds=60):
         """Types and expects the pattern, then the prompt again."""
         self.type(typed)
         good = self.expect(pattern, seconds) is not None
@@ -203,7 +203,7 @@ def ending(console):
     console.type(b"exit\r")
     console.check("the shell starts again after exit", console.expect(r"built-in shell") is not None and console.expect(PROMPT) is not None)
     console.type(b"poweroff\r")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     done = (0, 0)
     while time.monotonic() < end and done[0] == 0:
         console.quiet(0.2)
@@ -213,7 +213,7 @@ def ending(console):
 
 def main():
     console = Console(sys.argv[1:])
-    started = console.expect(PROMPT, 60)
+    started = console.expect(PROMPT, 120)
     if console.check("a prompt appears", started is not None):
         for part in (lines, plumbing, jobs, screen, editor, ending):
             part(console)

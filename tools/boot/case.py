@@ -7,7 +7,7 @@ class Case:
     what the machine needs in a folder, and returns the options that name it: files(args, folder)."""
 
     def __init__(self, name, machine, smp=2, mem=256, cpu="max", append="selftest", want=(), never=("panic:",), options=(),
-                 initrd=None, kernel=True, timeout=60, slow=False, ends=True, files=None):
+                 initrd=None, kernel=True, timeout=120, slow=False, ends=True, files=None):
         self.name, self.want, self.never, self.timeout, self.slow = name, list(want), list(never), timeout, slow
         self.initrd, self.kernel, self.append, self.ends, self.files = initrd, kernel, append, ends, files
         self.options = ["-M", machine, "-smp", str(smp), "-m", str(mem), "-cpu", cpu, *options]

@@ -24,7 +24,7 @@ def cases(args):
         Case("2 CPUs"),
         Case("4 CPUs", smp=4),
         Case("8 CPUs", smp=8, append=few),
-        Case("64 CPUs", smp=64, append="selftest=smp_", timeout=120, slow=True),
+        Case("64 CPUs", smp=64, append="selftest=smp_", timeout=240, slow=True),
         Case("processors numbered with gaps", smp="6,sockets=2,cores=3", append=few),
         Case("an old processor", cpu="qemu64"),
         Case("microvm", machine="microvm"),
