@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MPL-2.0
 # The vDSO: a shared library of its own, embedded in the kernel by cpu/vdso_image.S.
 VDSO := $(OUT)/vdso.so
-vdso_flags := --target=$(ARCH_TARGET) -march=armv8-a -ffreestanding -nostdlib -shared -fPIC -O2 -fno-stack-protector -fvisibility=default \
+vdso_flags := --target=$(ARCH_TARGET) -Iarch/common/include -march=armv8-a -ffreestanding -nostdlib -shared -fPIC -O2 -fno-stack-protector -fvisibility=default \
     -fasynchronous-unwind-tables -mgeneral-regs-only -mbranch-protection=bti
-$(VDSO): arch/arm64/vdso/vdso.c arch/arm64/vdso/sigreturn.S arch/arm64/vdso/vdso_data.h arch/arm64/vdso/vdso.ld arch/arm64/vdso.mk
+$(VDSO): arch/arm64/vdso/vdso.c arch/arm64/vdso/sigreturn.S arch/arm64/vdso/vdso_data.h $(wildcard arch/common/include/common/vdso_*.h) \
+    arch/arm64/vdso/vdso.ld arch/arm64/vdso.mk
 	$(call say,VDSO,$@)mkdir -p $(@D); $(CLANG) $(c_flags) -g0 $(vdso_flags) --ld-path=$(shell command -v $(LLD)) \
 	    -Wl,-T,arch/arm64/vdso/vdso.ld,-soname,linux-vdso.so.1,--hash-style=both,--build-id=none,-z,max-page-size=4096,--eh-frame-hdr,-s \
 	    arch/arm64/vdso/vdso.c arch/arm64/vdso/sigreturn.S -o $@

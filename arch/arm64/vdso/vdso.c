@@ -2,22 +2,9 @@
 // The vDSO: the clock without a system call. A shared library of a few functions which the kernel maps into every
 // process; libc finds it through AT_SYSINFO_EHDR. Linux's names and version. sigreturn.S has the rest.
 #include "vdso_data.h"
-#include <stddef.h>
-
-struct timespec {
-    int64_t seconds, nanoseconds;
-};
-struct timeval {
-    int64_t seconds, microseconds;
-};
-struct timezone {
-    int32_t minutes_west, dst;
-};
+#include <common/vdso_clock.h>
 
 enum { SYS_CLOCK_GETTIME = 113, SYS_CLOCK_GETRES = 114, SYS_GETTIMEOFDAY = 169 };
-#define NSEC_PER_SEC 1'000'000'000ul
-
-extern const struct vdso_data vdso_data __attribute__((visibility("hidden"))); // vdso.ld
 
 int __kernel_clock_gettime(int clock, struct timespec *to);
 int __kernel_gettimeofday(struct timeval *to, struct timezone *zone);
@@ -38,28 +25,20 @@ static inline uint64_t counter(void) {
     return value;
 }
 
-// Nanoseconds on one of the clocks of VDSO_CLOCK_MASK.
-static inline uint64_t now(unsigned clock) {
-    uint64_t ticks = counter() - vdso_data.base;
-    uint64_t elapsed = (uint64_t)((unsigned __int128)ticks * vdso_data.mult >> VDSO_CLOCK_SHIFT);
-    return elapsed + (uint64_t)__c11_atomic_load(&vdso_data.offset[clock], __ATOMIC_RELAXED);
+static inline uint64_t monotonic(void) {
+    return vdso_monotonic(counter(), VDSO_CLOCK_SHIFT);
 }
 
 int __kernel_clock_gettime(int clock, struct timespec *to) {
-    if ((unsigned)clock >= VDSO_CLOCKS || (VDSO_CLOCK_MASK >> clock & 1) == 0)
+    if (!vdso_knows(clock))
         return (int)system_call(SYS_CLOCK_GETTIME, clock, (long)to);
-    uint64_t ns = now((unsigned)clock);
-    to->seconds = (int64_t)(ns / NSEC_PER_SEC);
-    to->nanoseconds = (int64_t)(ns % NSEC_PER_SEC);
+    *to = vdso_timespec(monotonic(), clock);
     return 0;
 }
 
 int __kernel_gettimeofday(struct timeval *to, struct timezone *zone) {
-    if (to != NULL) {
-        uint64_t ns = now(REALTIME);
-        to->seconds = (int64_t)(ns / NSEC_PER_SEC);
-        to->microseconds = (int64_t)(ns % NSEC_PER_SEC / 1000);
-    }
+    if (to != NULL)
+        *to = vdso_timeval(monotonic());
     // The kernel's time zone can be set; nobody asks twice for it.
     return zone != NULL ? (int)system_call(SYS_GETTIMEOFDAY, 0, (long)zone) : 0;
 }

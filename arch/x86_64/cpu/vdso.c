@@ -18,7 +18,7 @@ static_assert(VDSO_CLOCK_SHIFT == X86_CLOCK_SHIFT);
 
 void arch_vdso_update(void *page, nsec_t realtime_offset) {
     struct vdso_data *data = page;
-    data->has_rdtscp = cpuid(0x80000001u, 0).d >> 27 & 1;
+    data->has_cpu_number = cpuid(0x80000001u, 0).d >> 27 & 1;
     data->base = x86_clock.base;
     data->mult = x86_clock.mult;
     for (unsigned clock = 0; clock < VDSO_CLOCKS; clock++)

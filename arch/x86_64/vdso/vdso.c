@@ -2,22 +2,9 @@
 // The vDSO: the clock without a system call. A shared library of a few functions which the kernel maps into every
 // process; libc finds it through AT_SYSINFO_EHDR. Linux's names and version.
 #include "vdso_data.h"
-#include <stddef.h>
-
-struct timespec {
-    int64_t seconds, nanoseconds;
-};
-struct timeval {
-    int64_t seconds, microseconds;
-};
-struct timezone {
-    int32_t minutes_west, dst;
-};
+#include <common/vdso_clock.h>
 
 enum { SYS_GETTIMEOFDAY = 96, SYS_CLOCK_GETTIME = 228, SYS_CLOCK_GETRES = 229, SYS_GETCPU = 309 };
-#define NSEC_PER_SEC 1'000'000'000ul
-
-extern const struct vdso_data vdso_data __attribute__((visibility("hidden"))); // vdso.ld
 
 int __vdso_clock_gettime(int clock, struct timespec *to);
 int __vdso_gettimeofday(struct timeval *to, struct timezone *zone);
@@ -37,34 +24,26 @@ static inline uint64_t time_stamp(void) {
     return (uint64_t)high << 32 | low;
 }
 
-// Nanoseconds on one of the clocks of VDSO_CLOCK_MASK.
-static inline uint64_t now(unsigned clock) {
-    uint64_t ticks = time_stamp() - vdso_data.base;
-    uint64_t elapsed = (uint64_t)((unsigned __int128)ticks * vdso_data.mult >> VDSO_CLOCK_SHIFT);
-    return elapsed + (uint64_t)__c11_atomic_load(&vdso_data.offset[clock], __ATOMIC_RELAXED);
+static inline uint64_t monotonic(void) {
+    return vdso_monotonic(time_stamp(), VDSO_CLOCK_SHIFT);
 }
 
 int __vdso_clock_gettime(int clock, struct timespec *to) {
-    if ((unsigned)clock >= VDSO_CLOCKS || (VDSO_CLOCK_MASK >> clock & 1) == 0)
+    if (!vdso_knows(clock))
         return (int)system_call(SYS_CLOCK_GETTIME, clock, (long)to, 0);
-    uint64_t ns = now((unsigned)clock);
-    to->seconds = (int64_t)(ns / NSEC_PER_SEC);
-    to->nanoseconds = (int64_t)(ns % NSEC_PER_SEC);
+    *to = vdso_timespec(monotonic(), clock);
     return 0;
 }
 
 int __vdso_gettimeofday(struct timeval *to, struct timezone *zone) {
-    if (to != NULL) {
-        uint64_t ns = now(REALTIME);
-        to->seconds = (int64_t)(ns / NSEC_PER_SEC);
-        to->microseconds = (int64_t)(ns % NSEC_PER_SEC / 1000);
-    }
+    if (to != NULL)
+        *to = vdso_timeval(monotonic());
     // The kernel's time zone can be set; nobody asks twice for it.
     return zone != NULL ? (int)system_call(SYS_GETTIMEOFDAY, 0, (long)zone, 0) : 0;
 }
 
 int64_t __vdso_time(int64_t *to) {
-    int64_t seconds = (int64_t)(now(REALTIME) / NSEC_PER_SEC);
+    int64_t seconds = vdso_timespec(monotonic(), REALTIME).seconds;
     if (to != NULL)
         *to = seconds;
     return seconds;
@@ -76,7 +55,7 @@ int __vdso_clock_getres(int clock, struct timespec *to) {
 
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused) {
     (void)unused;
-    if (!vdso_data.has_rdtscp)
+    if (!vdso_data.has_cpu_number)
         return (int)system_call(SYS_GETCPU, (long)cpu, (long)node, 0);
     uint32_t low, high, aux;
     __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
