@@ -209,6 +209,10 @@ UNUSED static bool is_root(void) {
 UNUSED static bool on_tessera(void) {
     return access("/proc/tessera", F_OK) == 0;
 }
+// The kernel with sanitizers: everything takes ten times as long there, so tests of amounts may take smaller ones.
+UNUSED static bool on_sanitizing_kernel(void) {
+    return access("/proc/tessera/alloc_fail", F_OK) == 0;
+}
 UNUSED static int open_fd_count(void) {
     int count = 0;
     for (int fd = 0; fd < 1024; fd++)
