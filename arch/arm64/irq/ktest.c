@@ -13,7 +13,8 @@
 #include <stdatomic.h>
 
 #define MSEC 1000000ll
-#define SET_PENDING 0x200 // GICD: a line interrupts as if its device had asked
+#define PATIENCE (10000 * MSEC) // a virtual CPU may stand still for long: this ends tests that fail
+#define SET_PENDING 0x200       // GICD: a line interrupts as if its device had asked
 
 static void spin_until(nsec_t deadline, const _Atomic unsigned *count, unsigned wanted) {
     while (atomic_load(count) < wanted && arch_clock_now() < deadline)
@@ -65,7 +66,7 @@ KTEST(irq_lines_reach_every_cpu) {
         KTEST_REQUIRE(arch_irq_route(line, cpu) == 0);
         unsigned before = atomic_load(&line_test.taken);
         pretend(line);
-        spin_until(arch_clock_now() + 1000 * MSEC, &line_test.taken, before + 1);
+        spin_until(arch_clock_now() + PATIENCE, &line_test.taken, before + 1);
         KTEST_CHECK(atomic_load(&line_test.taken) == before + 1);
         KTEST_CHECK(atomic_load(&line_test.cpu) == cpu);
     }
@@ -84,7 +85,7 @@ KTEST(irq_masked_waits) {
         arch_cpu_relax();
     KTEST_CHECK(atomic_load(&line_test.taken) == before);
     arch_irq_restore(state);
-    spin_until(arch_clock_now() + 1000 * MSEC, &line_test.taken, before + 1);
+    spin_until(arch_clock_now() + PATIENCE, &line_test.taken, before + 1);
     KTEST_CHECK(atomic_load(&line_test.taken) == before + 1);
     KTEST_CHECK(arch_irq_route(line, 0) == 0);
 }
@@ -96,7 +97,7 @@ KTEST(irq_without_a_handler_is_shut_off) {
     gic_enable(line, true);
     gic.ops->route(line, arch_cpu_id());
     pretend(line);
-    for (nsec_t end = arch_clock_now() + 1000 * MSEC; arch_clock_now() < end;) {
+    for (nsec_t end = arch_clock_now() + PATIENCE; arch_clock_now() < end;) {
         if (!(arch_io_read32(gic.distributor, reg) >> line % 32 & 1))
             return;
     }
@@ -126,15 +127,19 @@ KTEST(timer_value_is_the_deadline) {
 }
 
 KTEST(clock_counts_in_nanoseconds) {
-    uint64_t ticks = sysreg_read(CNTVCT_EL0);
-    nsec_t start = arch_clock_now();
-    while (arch_clock_now() < start + 20 * MSEC)
-        arch_cpu_relax();
-    nsec_t passed = arch_clock_now() - start;
-    ticks = sysreg_read(CNTVCT_EL0) - ticks;
-    nsec_t by_ticks = (nsec_t)(ticks * 1000000 / (arm64_clock.frequency / 1000));
-    KTEST_CHECK(by_ticks >= passed);
-    KTEST_CHECK(by_ticks - passed < 20 * MSEC); // a host that took the CPU away in between
+    nsec_t least = NSEC_NEVER; // the host may take the CPU away in between, but not each time
+    for (int i = 0; i < 100 && least >= MSEC; i++) {
+        uint64_t ticks = sysreg_read(CNTVCT_EL0);
+        nsec_t start = arch_clock_now();
+        while (arch_clock_now() < start + 20 * MSEC)
+            arch_cpu_relax();
+        nsec_t passed = arch_clock_now() - start;
+        ticks = sysreg_read(CNTVCT_EL0) - ticks;
+        nsec_t by_ticks = (nsec_t)(ticks * 1000000 / (arm64_clock.frequency / 1000));
+        KTEST_CHECK(by_ticks >= passed);
+        least = MIN(least, by_ticks - passed);
+    }
+    KTEST_CHECK(least < MSEC);
 }
 
 // The hardware alone, with interrupts off: it asks for one at the deadline and not before, at once if that is past, and
@@ -148,13 +153,12 @@ KTEST(timer_hardware_keeps_its_time) {
     arch_timer_set(deadline);
     isb();
     bool early = false;
-    nsec_t before, end = deadline + 1000 * MSEC;
-    bool fired;
+    bool fired, over;
     do {
-        before = arch_clock_now();
+        over = arch_clock_now() > deadline + 1000 * MSEC;
         fired = (sysreg_read(CNTV_CTL_EL0) & TIMER_STATUS) != 0;
         early |= fired && arch_clock_now() < deadline;
-    } while (!fired && before < end);
+    } while (!fired && !over);
     arch_timer_set(deadline - 5 * MSEC);
     isb();
     bool past = (sysreg_read(CNTV_CTL_EL0) & TIMER_STATUS) != 0;
@@ -163,7 +167,6 @@ KTEST(timer_hardware_keeps_its_time) {
     KTEST_CHECK(never);
     KTEST_CHECK(fired);
     KTEST_CHECK(!early);
-    KTEST_CHECK(before >= deadline - 2 * MSEC);
     KTEST_CHECK(past);
 }
 
