@@ -51,7 +51,7 @@ void account_uncharge(struct memory_account *account, int64_t pages) {
 
 // ---------------------------------------------------------------- bytes
 
-enum { BYTES_AHEAD = 4 * PAGE_SIZE };
+enum { BYTES_AHEAD = PAGE_SIZE };
 
 // Who pays for several at once may pay a little more than is needed. That is given back with the rest.
 static NOINLINE bool pay(struct memory_account *account, int64_t used) {

@@ -5,11 +5,13 @@
 // truncation, which comes from the VMO's side). They change with both held.
 #include "aspace_priv.h"
 
+#include <mm/slab.h>
+
 #include <lib/assert.h>
-#include <mm/charged.h>
 #include <mm/upcall.h>
 
-CHARGED_CACHE(region_cache, struct region);
+// Not charged: who is at the limit must be able to unmap a part of a region. REGION_COUNT_MAX bounds them.
+SLAB_CACHE(region_cache, struct region);
 
 static struct region *region_of(struct rb_node *node) {
     return node ? RB_ENTRY(node, struct region, node) : nullptr;
@@ -59,7 +61,7 @@ void region_account(struct aspace *aspace, uint32_t flags, size_t size, int sign
 }
 
 struct region *region_clone(const struct region *from) {
-    struct region *region = charged_alloc(&region_cache);
+    struct region *region = slab_alloc(&region_cache);
     if (!region)
         return nullptr;
     *region = *from;
@@ -76,7 +78,7 @@ void region_free(struct region *region) {
         vmo_put(region->vmo);
     if (region->file)
         region_file_put(region->file);
-    charged_free(&region_cache, region);
+    slab_free(&region_cache, region);
 }
 
 static void link_node(struct aspace *aspace, struct region *region) REQUIRES(&aspace->lock) {

