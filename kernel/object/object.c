@@ -135,7 +135,7 @@ static void update(struct object *object, uint32_t clear, uint32_t set) {
 }
 
 // A notified watcher stays in the list, unless its own function takes it off: its owner needs the lock for that.
-static void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) {
+ALWAYS_INLINE void notify(struct object *object, uint32_t set) REQUIRES(&object->lock) {
     struct watcher *watcher, *next;
     bool one_woken = false;
     LIST_FOR_EACH_SAFE(watcher, next, &object->watchers, node) {
@@ -153,13 +153,16 @@ static bool has_watchers(struct object *object) NO_THREAD_SAFETY {
     return atomic_load_explicit(first, memory_order_seq_cst) != &object->watchers;
 }
 
-void object_signal(struct object *object, uint32_t clear, uint32_t set) {
-    update(object, clear, set);
-    if (set == 0 || LIKELY(!has_watchers(object)))
-        return;
+static NOINLINE void tell_watchers(struct object *object, uint32_t set) {
     spin_lock(&object->lock);
     notify(object, set);
     spin_unlock(&object->lock);
+}
+
+void object_signal(struct object *object, uint32_t clear, uint32_t set) {
+    update(object, clear, set);
+    if (set != 0 && UNLIKELY(has_watchers(object)))
+        tell_watchers(object, set);
 }
 
 void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) {

@@ -87,8 +87,7 @@ static bool wake_single(struct watcher *watcher, uint32_t signals) {
     if (!thread_wake_claim(thread))
         return false;
     list_remove(&watcher->node);
-    thread_make_ready(thread);
-    return true;
+    return thread_make_ready(thread);
 }
 
 static void watch_single(struct object *object, struct single_wait *wait) {
@@ -98,27 +97,33 @@ static void watch_single(struct object *object, struct single_wait *wait) {
 }
 
 // Between watching and the look at the signals lies thread_prepare_block, a full barrier.
-static status_t wait_single(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
-                            uint32_t *signals) {
-    struct single_wait wait = {.thread = thread_current()};
-    wait.watcher = (struct watcher){.object = object, .mask = mask, .notify = wake_single};
-    list_init(&wait.watcher.node);
-    status_t status = 0;
-    do {
-        if (!list_is_linked(&wait.watcher.node))
-            watch_single(object, &wait);
+ALWAYS_INLINE status_t wait_single(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
+                                   uint32_t *signals) {
+    struct single_wait wait;
+    wait.thread = thread_current();
+    wait.watcher.object = object;
+    wait.watcher.mask = mask;
+    wait.watcher.exclusive = false;
+    wait.watcher.notify = wake_single;
+    for (;;) {
+        watch_single(object, &wait);
         thread_prepare_block(WAIT_INTERRUPTIBLE);
-        *signals = object_take(object, mask, consume);
-        if (UNLIKELY(*signals != 0)) {
+        uint32_t ready = object_take(object, mask, consume);
+        status_t status = 0;
+        if (UNLIKELY(ready != 0)) {
             thread_cancel_block();
-            break;
+        } else {
+            status = thread_block_interruptible(deadline);
+            ready = object_take(object, mask, consume);
         }
-        status = thread_block(deadline);
-        *signals = object_take(object, mask, consume);
-    } while (UNLIKELY(*signals == 0) && status == 0);
-    if (UNLIKELY(list_is_linked(&wait.watcher.node)))
-        object_unwatch(&wait.watcher);
-    return LIKELY(*signals != 0) ? 0 : status;
+        if (UNLIKELY(list_is_linked(&wait.watcher.node)))
+            object_unwatch(&wait.watcher);
+        *signals = ready;
+        if (LIKELY(ready != 0))
+            return 0;
+        if (status != 0)
+            return status;
+    }
 }
 
 status_t object_wait(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline, uint32_t *signals) {

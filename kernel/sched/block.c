@@ -37,19 +37,26 @@ static bool unblock_self(struct thread *self) {
 void thread_cancel_block(void) {
     // Woken already: on its way to a run queue, and only the scheduler can take it off.
     if (UNLIKELY(!unblock_self(arch_current())))
-        schedule(SWITCH_BLOCK, nullptr);
+        schedule_block();
 }
 
-static status_t block(nsec_t deadline, struct thread *direct) {
+ALWAYS_INLINE void switch_to(struct thread *direct) {
+    if (direct != nullptr)
+        schedule_block_for(direct);
+    else
+        schedule_block();
+}
+
+ALWAYS_INLINE status_t block(nsec_t deadline, struct thread *direct) {
     struct thread *self = arch_current();
     if (LIKELY(deadline == NSEC_NEVER)) {
-        schedule(SWITCH_BLOCK, direct);
+        switch_to(direct);
         return self->wake_status;
     }
     struct block_timer timeout = {.thread = self};
     timer_init(&timeout.timer, block_timeout);
     timer_set(&timeout.timer, deadline);
-    schedule(SWITCH_BLOCK, direct);
+    switch_to(direct);
     timer_cancel(&timeout.timer); // waits for a callback that has begun
     return self->wake_status;
 }

@@ -99,7 +99,7 @@ void sched_idle_loop(void) {
         if (dpc_is_pending(rq))
             dpc_run_pending();
         if (rq->bitmap != 0 || (arch_cpu_count() > 1 && sched_steal(arch_clock_now()))) {
-            schedule(SWITCH_PREEMPT, nullptr);
+            schedule_preempt();
             continue;
         }
         atomic_fetch_and_explicit(&rq->idle->work, ~(uint32_t)(THREAD_WORK_RESCHED | THREAD_WORK_DPC),

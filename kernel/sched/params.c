@@ -112,7 +112,7 @@ status_t sched_set_affinity(struct thread *thread, struct cpu_mask mask) NO_THRE
         return 0;
     // It runs on a CPU that it may not use: the next switch there sends it off (see requeue in schedule.c).
     if (thread == arch_current()) {
-        schedule(SWITCH_PREEMPT, nullptr);
+        schedule_preempt();
         return 0;
     }
     struct run_queue *rq = thread_lock_queue(thread);

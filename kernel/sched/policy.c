@@ -43,16 +43,6 @@ void policy_set_level(struct thread *thread) {
     thread->level = (uint8_t)MAX(level, lent);
 }
 
-void policy_learn(struct thread *thread, bool end) {
-    uint32_t burst = (uint32_t)MIN(thread->burst >> 10, (nsec_t)1 << 20); // about microseconds
-    if (end)
-        thread->burst = 0;
-    else if (burst < thread->predicted_run)
-        return;
-    thread->predicted_run += (int32_t)(burst - thread->predicted_run) / 4;
-    policy_set_level(thread);
-}
-
 nsec_t sched_slice(const struct thread *thread) {
     switch (thread->policy) {
     case SCHED_POLICY_FIFO:

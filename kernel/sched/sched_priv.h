@@ -48,12 +48,48 @@ ALWAYS_INLINE struct thread *run_queue_pick(struct run_queue *rq) REQUIRES(&rq->
     return LIST_ENTRY(node, struct thread, run_node);
 }
 
+// Queues behind the last of `level`, its queued_level, of the normal band.
+ALWAYS_INLINE void run_queue_add_last(struct run_queue *rq, struct thread *thread, unsigned level) REQUIRES(&rq->lock) {
+    list_push_back(&rq->levels[level], &thread->run_node);
+    rq->bitmap |= 1u << level;
+    atomic_store_explicit(&rq->ready, atomic_load_explicit(&rq->ready, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+// Puts `thread` behind the last of a level of the normal band, and takes that level's first, which there is.
+ALWAYS_INLINE struct thread *run_queue_exchange(struct run_queue *rq, struct thread *thread, unsigned level)
+    REQUIRES(&rq->lock) {
+    struct list_node *head = &rq->levels[level], *first = head->next, *second = first->next;
+    head->next = second;
+    second->prev = head;
+    list_push_back(head, &thread->run_node);
+    list_init(first);
+    return LIST_ENTRY(first, struct thread, run_node);
+}
+
 // base_level from policy, nice and rt_priority; level from that and the prediction. The thread's queue is locked,
 // or it is the current one.
 void policy_set_base(struct thread *thread);
 void policy_set_level(struct thread *thread);
-// The thread blocks (`end`) or has used up a slice: learns from the burst.
-void policy_learn(struct thread *thread, bool end);
+// The thread blocks, or has used up a slice: learns from the burst.
+ALWAYS_INLINE uint32_t policy_burst(const struct thread *thread) {
+    return (uint32_t)MIN(thread->burst >> 10, (nsec_t)1 << 20); // about microseconds
+}
+ALWAYS_INLINE void policy_learn(struct thread *thread, uint32_t burst) {
+    int32_t change = (int32_t)(burst - thread->predicted_run) / 4;
+    if (LIKELY(change == 0))
+        return;
+    thread->predicted_run += (uint32_t)change;
+    policy_set_level(thread);
+}
+ALWAYS_INLINE void policy_learn_block(struct thread *thread) {
+    policy_learn(thread, policy_burst(thread));
+    thread->burst = 0;
+}
+ALWAYS_INLINE void policy_learn_slice(struct thread *thread) {
+    uint32_t burst = policy_burst(thread);
+    if (burst >= thread->predicted_run)
+        policy_learn(thread, burst);
+}
 
 // --- share.c: shares of the CPU, tested on the host ---
 // Has it (with `more` that is not accounted for yet) used up its part of this round?
@@ -66,10 +102,10 @@ void share_round(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 void share_nobody_else(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 
 // --- schedule.c ---
-enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
-// Runs another thread if there is a better one. Interrupts on, no spinlock held, not in a dpc. `direct`: run this one
-// (claimed by the caller: ready, on no queue), or null: the best.
-void schedule(enum switch_kind kind, struct thread *direct);
+// Interrupts on, no spinlock held, not in a dpc.
+SAVES_NOTHING void schedule_preempt(void); // another thread, if there is a better one
+// `direct`, claimed by the caller (ready, on no queue), in place of this one, which blocks.
+SAVES_NOTHING void schedule_block_for(struct thread *direct);
 void switch_finish(struct thread *prev);
 
 // --- wake.c ---

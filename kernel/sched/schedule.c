@@ -25,6 +25,8 @@
 
 struct run_queue run_queue PER_CPU;
 
+enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
+
 // The time on the CPU that ends now.
 static void account(struct run_queue *rq, struct thread *thread, nsec_t now) REQUIRES(&rq->lock) {
     nsec_t ran = now - thread->run_start;
@@ -35,15 +37,26 @@ static void account(struct run_queue *rq, struct thread *thread, nsec_t now) REQ
         share_account(rq, thread, ran);
 }
 
+static void slice_is_over(struct thread *thread) {
+    policy_learn_slice(thread);
+    thread->slice_left = sched_slice(thread);
+}
+
+ALWAYS_INLINE void make_ready(struct run_queue *rq, struct thread *prev, unsigned level) REQUIRES(&rq->lock) {
+    prev->queued_level = (uint8_t)level;
+    prev->ready_since = rq->clock;
+    prev->sync_woken = false;
+    atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
+    prev->switches_involuntary++;
+}
+
 // The current thread stays ready: back to the queue. If it may not run on this CPU any more, it is on no queue until
 // switch_finish can send it elsewhere.
 static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind kind) REQUIRES(&rq->lock) {
     bool slice_over = prev->slice_left <= 0;
-    if (slice_over) {
-        policy_learn(prev, false);
-        prev->slice_left = sched_slice(prev);
-    }
-    prev->queued_level = prev->level;
+    if (slice_over)
+        slice_is_over(prev);
+    make_ready(rq, prev, prev->level);
     if (kind == SWITCH_YIELD && prev->level <= LEVEL_NORMAL_MAX) {
         // Behind the best that is ready, even if it is a longer runner than this one.
         int top = run_queue_top(rq);
@@ -52,10 +65,6 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
     }
     if (UNLIKELY(prev->share != nullptr))
         share_place(rq, prev);
-    prev->ready_since = rq->clock;
-    prev->sync_woken = false;
-    atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
-    prev->switches_involuntary++;
     if (UNLIKELY(!(prev->affinity.bits >> rq->cpu & 1))) {
         prev->leaving = true;
         return;
@@ -63,11 +72,26 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
     run_queue_add(rq, prev, !slice_over && kind == SWITCH_PREEMPT);
 }
 
-// Sees to it that the slice ends and that the busy CPU is sampled. Interrupts off.
-static void program_slice(struct run_queue *rq, struct thread *next, nsec_t now) {
+// The usual yield, in one step: to the first of the level that `prev` queues at, behind whose last it goes. Null:
+// there is more to it.
+ALWAYS_INLINE struct thread *exchange_places(struct run_queue *rq, struct thread *prev) REQUIRES(&rq->lock) {
+    uint32_t bitmap = rq->bitmap;
+    unsigned top = 31 - (unsigned)__builtin_clz(bitmap | 1);
+    if (UNLIKELY(top == LEVEL_IDLE) || UNLIKELY(top > prev->level) || UNLIKELY(prev->level > LEVEL_NORMAL_MAX) ||
+        UNLIKELY(prev->share != nullptr) || UNLIKELY(!(prev->affinity.bits >> rq->cpu & 1)))
+        return nullptr;
+    if (UNLIKELY(prev->slice_left <= 0))
+        slice_is_over(prev);
+    make_ready(rq, prev, top);
+    return run_queue_exchange(rq, prev, top);
+}
+
+// Sees to it that the slice ends and that the busy CPU is sampled. Interrupts off. If the CPU was busy before, it is
+// being sampled already.
+ALWAYS_INLINE void program_slice(struct run_queue *rq, struct thread *next, nsec_t now, bool was_busy) {
     nsec_t wanted = now + SAMPLE_PERIOD, end = now + next->slice_left;
     rq->slice_end = end;
-    if (LIKELY(rq->tick_armed <= wanted && rq->tick_armed <= end))
+    if (LIKELY(rq->tick_armed <= end) && LIKELY(was_busy || rq->tick_armed <= wanted))
         return;
     if (run_queue_top(rq) >= next->queued_level && end < wanted)
         wanted = end;
@@ -75,12 +99,7 @@ static void program_slice(struct run_queue *rq, struct thread *next, nsec_t now)
         tick_program(wanted);
 }
 
-static struct thread *choose(struct run_queue *rq, struct thread *direct, nsec_t now) REQUIRES(&rq->lock) {
-    if (UNLIKELY(direct != nullptr)) {
-        direct->queued_level = direct->level;
-        direct->slice_left = arch_current()->slice_left; // it runs on the caller's time
-        return direct;
-    }
+ALWAYS_INLINE struct thread *choose(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock) {
     if (UNLIKELY(rq->bitmap == 1u << LEVEL_IDLE))
         share_nobody_else(rq, now);
     struct thread *next = run_queue_pick(rq);
@@ -107,7 +126,20 @@ void switch_finish(struct thread *prev) {
     switch_end(prev);
 }
 
-void schedule(enum switch_kind kind, struct thread *direct) {
+// A wish for a switch is granted; an interrupt's deferred procedure, marked on `prev` since dpcs were looked for, is
+// for whoever runs now. With the queue locked: if `prev` goes on, a wish that comes from now on must stay.
+ALWAYS_INLINE void pass_work(struct thread *prev, struct thread *next) {
+    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & (THREAD_WORK_RESCHED | THREAD_WORK_DPC);
+    if (LIKELY(work == 0))
+        return;
+    atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
+    if (work & THREAD_WORK_DPC)
+        atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
+}
+
+// Runs the best thread that is ready, or `direct`, which was claimed and runs on the caller's time. Inline, so that
+// each kind of switch has only what it needs.
+ALWAYS_INLINE void switch_away(enum switch_kind kind, struct thread *direct) {
     struct thread *prev = arch_current();
     lockdep_assert_none_held(prev);
     struct run_queue *rq = &this_cpu(run_queue);
@@ -119,33 +151,38 @@ void schedule(enum switch_kind kind, struct thread *direct) {
     spin_lock(&rq->lock);
     rq->clock = now;
     account(rq, prev, now);
+    bool may_age = now >= rq->next_ageing;
+    struct thread *next = direct;
+    if (kind == SWITCH_YIELD && !may_age)
+        next = exchange_places(rq, prev);
     if (kind == SWITCH_BLOCK) {
         prev->switches_voluntary++;
-        policy_learn(prev, true);
-    } else if (prev != rq->idle) {
+        policy_learn_block(prev);
+    } else if (next == nullptr && prev != rq->idle) {
         requeue(rq, prev, kind);
     }
-    if (UNLIKELY(now >= rq->next_ageing)) {
+    if (UNLIKELY(may_age)) {
         rq->next_ageing = now + AGE_PERIOD;
         run_queue_age(rq, now);
     }
-    struct thread *next = choose(rq, direct, now);
+    if (direct != nullptr) {
+        direct->queued_level = direct->level;
+        direct->slice_left = prev->slice_left;
+    } else if (kind != SWITCH_YIELD || UNLIKELY(next == nullptr)) {
+        next = choose(rq, now);
+    }
     rq->current = next;
-    // Under the lock, as it is set: if `prev` goes on, a wish for a switch that comes from now on must stay.
-    if (atomic_load_explicit(&prev->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
-        atomic_fetch_and_explicit(&prev->work, ~(uint32_t)THREAD_WORK_RESCHED, memory_order_relaxed);
+    pass_work(prev, next);
     spin_unlock(&rq->lock);
 
     next->run_start = now;
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
     if (next != rq->idle) {
-        if (next->slice_left <= 0)
+        if (UNLIKELY(next->slice_left <= 0))
             next->slice_left = sched_slice(next);
-        program_slice(rq, next, now);
+        program_slice(rq, next, now, kind != SWITCH_PREEMPT);
     }
-    if (UNLIKELY(dpc_is_pending(rq))) // an interrupt came since: its mark is on `prev`
-        atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
-    if (next == prev) {
+    if (UNLIKELY(next == prev)) {
         arch_irq_enable();
         return;
     }
@@ -155,6 +192,22 @@ void schedule(enum switch_kind kind, struct thread *direct) {
         arch_aspace_switch(next->aspace);
     arch_thread_load(prev, next);
     switch_end(arch_stack_switch(prev, next));
+}
+
+SAVES_NOTHING void schedule_block(void) {
+    switch_away(SWITCH_BLOCK, nullptr);
+}
+
+SAVES_NOTHING void schedule_block_for(struct thread *direct) {
+    switch_away(SWITCH_BLOCK, direct);
+}
+
+SAVES_NOTHING void schedule_preempt(void) {
+    switch_away(SWITCH_PREEMPT, nullptr);
+}
+
+static SAVES_NOTHING void schedule_yield(void) {
+    switch_away(SWITCH_YIELD, nullptr);
 }
 
 SAVES_NOTHING void schedule_direct(struct thread *next) {
@@ -183,14 +236,14 @@ void sched_yield(void) {
                           ? ~0u << arch_current()->level
                           : ~0u << 1;
     if (rq->bitmap & better)
-        schedule(SWITCH_YIELD, nullptr);
+        schedule_yield();
 }
 
 void sched_service_work(uint32_t work) {
     if (work & THREAD_WORK_DPC)
         dpc_run_pending();
     if (atomic_load_explicit(&arch_current()->work, memory_order_relaxed) & THREAD_WORK_RESCHED)
-        schedule(SWITCH_PREEMPT, nullptr);
+        schedule_preempt();
 }
 
 void sched_preempt_point(void) {

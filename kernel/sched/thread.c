@@ -39,6 +39,6 @@ void thread_exit(void (*last_words)(struct thread *thread)) {
     self->last_words = last_words;
     self->leaving = true;
     atomic_store_explicit(&self->state, THREAD_DEAD, memory_order_relaxed);
-    schedule(SWITCH_BLOCK, nullptr);
+    schedule_block();
     panic("a dead thread runs");
 }

@@ -35,8 +35,6 @@ static uint64_t online_cpus(void) {
 
 static unsigned place(const struct thread *thread, bool sync) {
     unsigned here = this_cpu(run_queue).cpu, last = thread->cpu;
-    if (arch_cpu_count() == 1)
-        return here;
     if (atomic_load_explicit(&thread->on_cpu, memory_order_acquire))
         return last; // see schedule.c
     uint64_t allowed = thread->affinity.bits & online_cpus();
@@ -59,7 +57,13 @@ void run_queue_kick(struct run_queue *rq) {
         arch_ipi_send(rq->cpu);
 }
 
-void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+static NOINLINE void program_end(nsec_t slice_end) {
+    unsigned long irq = arch_irq_save();
+    tick_program(slice_end);
+    arch_irq_restore(irq);
+}
+
+static NOINLINE void enqueue_in_general(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     unsigned cpu = place(thread, sync);
     if (thread->cpu != cpu) {
         struct run_queue *old = thread_lock_queue(thread);
@@ -81,11 +85,36 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     nsec_t slice_end = level == current->queued_level && current != rq->idle ? rq->slice_end : NSEC_NEVER;
     spin_unlock(&rq->lock);
     // From here on the thread may run, end and be freed.
-    if (cpu == arch_cpu_id() && slice_end < rq->tick_armed) {
-        unsigned long irq = arch_irq_save();
-        tick_program(slice_end);
-        arch_irq_restore(irq);
+    if (cpu == arch_cpu_id() && slice_end < rq->tick_armed)
+        program_end(slice_end);
+}
+
+// The usual way: the thread was here last, and no other CPU that it may use idles. It makes no call, so it saves no
+// register.
+void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+    struct run_queue *rq = &this_cpu(run_queue);
+    unsigned level = thread->level;
+    uint64_t allowed = thread->affinity.bits, idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed);
+    if (UNLIKELY(thread->cpu != rq->cpu) || UNLIKELY(!(allowed >> rq->cpu & 1)) || UNLIKELY((allowed & idle) != 0) ||
+        UNLIKELY(thread->share != nullptr) || UNLIKELY(level >= LEVEL_REALTIME) ||
+        UNLIKELY(!spin_try_lock(&rq->lock))) {
+        enqueue_in_general(thread, sync);
+        return;
     }
+    thread->queued_level = (uint8_t)level;
+    thread->ready_since = rq->clock;
+    thread->sync_woken = sync;
+    run_queue_add_last(rq, thread, level);
+    struct thread *current = rq->current;
+    unsigned running = current->queued_level;
+    nsec_t slice_end = NSEC_NEVER;
+    if (UNLIKELY(current == rq->idle) || level > running)
+        atomic_fetch_or_explicit(&current->work, THREAD_WORK_RESCHED, memory_order_relaxed);
+    else if (level == running)
+        slice_end = rq->slice_end;
+    spin_unlock(&rq->lock);
+    if (UNLIKELY(slice_end < rq->tick_armed))
+        program_end(slice_end);
 }
 
 // If the thread is not blocked yet, it will look at its condition after it has stored BLOCKED, and finds what the
@@ -104,8 +133,9 @@ bool thread_wake(struct thread *thread) {
     return thread_wake_with(thread, 0);
 }
 
-void thread_make_ready(struct thread *thread) {
+bool thread_make_ready(struct thread *thread) {
     thread_enqueue(thread, false);
+    return true;
 }
 
 bool thread_wake_sync(struct thread *thread) {

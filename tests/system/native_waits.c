@@ -89,7 +89,7 @@ static struct shared *share(void) {
 
 // Each signal is raised when the one before has been taken. Nobody waits for one that another has taken.
 static void one_of_many(bool on_two) {
-    enum { WAITERS = 4, SIGNALS = 2000 };
+    enum { WAITERS = 4, SIGNALS = 500 };
     struct shared *shared = share();
     int port = port_create(NULL), idle = port_create(NULL);
     pid_t waiters[WAITERS];
@@ -134,7 +134,7 @@ static void take_turns(struct shared *shared, int mine, int other, int count) {
 
 // A signal that comes while the other is on its way to sleep is not lost.
 static void back_and_forth(void) {
-    enum { ROUNDS = 20'000 };
+    enum { ROUNDS = 5'000 };
     struct shared *shared = share();
     int a = port_create(NULL), b = port_create(NULL);
     pid_t child = start_child(take_turns(shared, b, a, ROUNDS));
@@ -148,7 +148,7 @@ static void back_and_forth(void) {
 
 // The signaller says what it has done by a signal that is often up still; who takes it must see all that was done.
 static void nothing_is_overlooked(void) {
-    enum { ITEMS = 50'000 };
+    enum { ITEMS = 10'000 };
     struct shared *shared = share();
     int port = port_create(NULL);
     pid_t child = start_child({

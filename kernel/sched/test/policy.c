@@ -44,7 +44,10 @@ static void test_levels(void) {
 
 static void run_for(struct thread *thread, nsec_t time, bool block) {
     thread->burst += time;
-    policy_learn(thread, block);
+    if (block)
+        policy_learn_block(thread);
+    else
+        policy_learn_slice(thread);
 }
 
 static void test_predictor(void) {

@@ -138,6 +138,15 @@ ALWAYS_INLINE void thread_prepare_block(enum wait_mode mode) {
 // Returns 0 or -ETIMEDOUT / -EINTR (then the caller removes itself from its queue, under its lock). May return 0
 // without a cause now and then: callers check their condition and wait again.
 MUST_USE status_t thread_block(nsec_t deadline);
+// The same for an interruptible wait, in place unless there is a deadline or an interruption.
+SAVES_NOTHING void schedule_block(void); // another thread in place of this one, which blocks or dies
+MUST_USE ALWAYS_INLINE status_t thread_block_interruptible(nsec_t deadline) {
+    if (UNLIKELY(deadline != NSEC_NEVER) ||
+        UNLIKELY(atomic_load_explicit(&arch_current()->interrupted, memory_order_seq_cst)))
+        return thread_block(deadline);
+    schedule_block();
+    return arch_current()->wake_status;
+}
 // Instead of thread_block, when the condition turned out to hold after thread_prepare_block.
 void thread_cancel_block(void);
 // Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers. What the thread waits
@@ -154,7 +163,7 @@ MUST_USE ALWAYS_INLINE bool thread_wake_claim(struct thread *thread) {
     thread->wake_status = 0;
     return true;
 }
-void thread_make_ready(struct thread *thread);
+bool thread_make_ready(struct thread *thread); // true
 // As above, and prefers to run it on this CPU right after the current thread blocks.
 bool thread_wake_sync(struct thread *thread);
 // Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
