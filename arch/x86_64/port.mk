@@ -6,6 +6,7 @@ ARCH_FLAGS  := -march=x86-64 -fPIE -fdirect-access-external-data -mno-red-zone -
     -mgeneral-regs-only -mskip-rax-setup -mstack-protector-guard=global -fcf-protection=none
 ARCH_LINK_FLAGS := -m elf_x86_64 -pie --no-dynamic-linker -z text -z norelro -z noexecstack --pack-dyn-relocs=relr \
     --hash-style=sysv --no-warn-mismatch
-# Calls that may park their thread: cpu/entry.S.
-ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv
+# The table has the straight forms of calls: the entry code has stored the whole frame.
+ARCH_LINK_FLAGS += --wrap=sys_fipc_call --defsym=__wrap_sys_fipc_call=fipc_call_straight
+ARCH_LINK_FLAGS += --wrap=sys_fipc_reply_recv --defsym=__wrap_sys_fipc_reply_recv=fipc_reply_recv_straight
 include arch/x86_64/vdso.mk

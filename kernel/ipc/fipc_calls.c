@@ -154,7 +154,7 @@ static long slow_call(struct send_right *right, const void __user *message, void
     return status;
 }
 
-long general_call(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline) {
+long fipc_call_general(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline) {
     struct handle_ref ref;
     struct send_right *right;
     status_t status = right_lookup(handle, &ref, &right);
@@ -174,7 +174,7 @@ long general_call(int handle, const void __user *message, void __user *reply, si
 }
 
 long sys_fipc_call(int handle, const void __user *message, void __user *reply, size_t room, int64_t deadline) {
-    return general_call(handle, message, reply, room, deadline);
+    return fipc_call_general(handle, message, reply, room, deadline);
 }
 
 status_t port_kernel_call(struct object *object, uint32_t type, void *data, uint32_t size, uint32_t *answer) {
@@ -245,7 +245,7 @@ static long slow_reply_recv(const void __user *reply, struct port *port, void __
     return port_receive(port, message, room, deadline);
 }
 
-long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline) {
+long fipc_reply_recv_general(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline) {
     struct handle_ref ref;
     struct port *port;
     status_t status = port_lookup(handle, &ref, &port);
@@ -264,7 +264,7 @@ long general_reply_recv(const void __user *reply, int handle, void __user *messa
 }
 
 long sys_fipc_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, int64_t deadline) {
-    return general_reply_recv(reply, handle, message, room, deadline);
+    return fipc_reply_recv_general(reply, handle, message, room, deadline);
 }
 
 long sys_fipc_reply_save(unsigned flags) {

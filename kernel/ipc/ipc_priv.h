@@ -54,6 +54,7 @@ struct port {
     struct rb_tree groups;      // one for each other job that uses it
     struct credit credit;       // of all senders together
     struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
+    struct fipc_thread *parked; // one more, whose turn is first: asleep without a stack (straight.c); or null
     struct list_node rights;    // send_right.port_node: open ones
     struct list_node servers;   // fipc_thread.serve_node: who received from it last
     struct levels waiting;      // of queued calls' callers
@@ -335,9 +336,6 @@ MUST_USE status_t call_reply_room(struct fipc_call *call, uint32_t size);
 
 // --- fast.c, straight.c ---
 #define NOT_FAST 1 // the slow path must be taken; nothing has happened
-// The calls by the port's table: with a lookup that may count, and the slow path.
-long general_call(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline);
-long general_reply_recv(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline);
 // Given the object.
 long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room);
 long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room);

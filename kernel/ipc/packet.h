@@ -14,66 +14,73 @@ ALWAYS_INLINE uint32_t size_of(type_and_size what) {
 #define PACKET_MAX (HEADER_SIZE + FIPC_FAST_MAX)
 #define LOAD(word, at, offset) ARCH_USER_LOAD(ARCH_USER_64, word, at, offset, bad)
 #define STORE(word, at, offset) ARCH_USER_STORE(ARCH_USER_64, word, at, offset, bad)
-#define FIRST_HALF(ACCESS)       \
+#define WORDS_4(ACCESS)          \
     do {                         \
         ACCESS(data[0], at, 32); \
         ACCESS(data[1], at, 40); \
         ACCESS(data[2], at, 48); \
         ACCESS(data[3], at, 56); \
     } while (0)
-#define SECOND_HALF(ACCESS)      \
+#define WORDS_8(ACCESS)          \
     do {                         \
+        WORDS_4(ACCESS);         \
         ACCESS(data[4], at, 64); \
         ACCESS(data[5], at, 72); \
         ACCESS(data[6], at, 80); \
         ACCESS(data[7], at, 88); \
     } while (0)
 
-// One that may go this way: no handles, no flags, little data.
+ALWAYS_INLINE bool packet_in_range(const void __user *message) {
+    return !ARCH_USER_REFUSES((uintptr_t)message, PACKET_MAX);
+}
+
+// One that may go this way: no handles, no flags, little data. It is in range.
 ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, uint64_t *data) {
     uintptr_t at = (uintptr_t)message;
     type_and_size head;
     uint64_t count_and_flags;
-    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
-        return false;
     ARCH_USER_OPEN;
     LOAD(head, at, 0);
     LOAD(count_and_flags, at, 24);
     uint32_t size = size_of(head);
-    if (LIKELY(size == 64) || LIKELY(size == 32)) {
-        FIRST_HALF(LOAD);
-        if (LIKELY(size == 64))
-            SECOND_HALF(LOAD);
-        size = 0;
-    }
-    ARCH_USER_CLOSE;
     *what = head;
-    return LIKELY(count_and_flags == 0) &&
-           (LIKELY(size == 0) || (size < 64 && copy_from_user(data, message_data(message), size) == 0));
+    if (LIKELY(size == 64)) {
+        WORDS_8(LOAD);
+        ARCH_USER_CLOSE;
+    } else if (LIKELY(size == 32)) {
+        WORDS_4(LOAD);
+        ARCH_USER_CLOSE;
+    } else {
+        ARCH_USER_CLOSE;
+        if (size > FIPC_FAST_MAX || (size > 0 && copy_from_user(data, message_data(message), size) != 0))
+            return false;
+    }
+    return LIKELY(count_and_flags == 0);
 bad:
     return false;
 }
 
-// badge: null: an answer, which has none.
+// badge: null: an answer, which has none. The message is in range.
 ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const uint64_t *badge,
                                uint64_t count_and_flags, const uint64_t *data) {
     uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
-    if (UNLIKELY(ARCH_USER_REFUSES(at, PACKET_MAX)))
-        return false;
     ARCH_USER_OPEN;
     STORE(what, at, 0);
     if (badge)
         STORE(*badge, at, 8);
     STORE(count_and_flags, at, 24);
-    if (LIKELY(size == 64) || LIKELY(size == 32)) {
-        FIRST_HALF(STORE);
-        if (LIKELY(size == 64))
-            SECOND_HALF(STORE);
-        size = 0;
+    if (LIKELY(size == 64)) {
+        WORDS_8(STORE);
+        ARCH_USER_CLOSE;
+    } else if (LIKELY(size == 32)) {
+        WORDS_4(STORE);
+        ARCH_USER_CLOSE;
+    } else {
+        ARCH_USER_CLOSE;
+        return size == 0 || copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
     }
-    ARCH_USER_CLOSE;
-    return LIKELY(size == 0) || copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
+    return true;
 bad:
     return false;
 }
@@ -99,4 +106,17 @@ ALWAYS_INLINE void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
     slot->state = state;
     atomic_store_explicit(&slot->call, call, memory_order_relaxed);
     atomic_store_explicit(&call->state, state, memory_order_release);
+}
+
+// The receiver that a message goes to; null: none sleeps. And off with it.
+ALWAYS_INLINE struct fipc_thread *first_receiver(struct port *port) REQUIRES(&port->lock) {
+    if (port->parked || list_is_empty(&port->receivers))
+        return port->parked;
+    return LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
+}
+ALWAYS_INLINE void drop_receiver(struct port *port, struct fipc_thread *receiver) REQUIRES(&port->lock) {
+    if (port->parked == receiver)
+        port->parked = nullptr;
+    else
+        list_remove(&receiver->receive_node);
 }

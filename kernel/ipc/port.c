@@ -4,7 +4,7 @@
 // A port is open as long as there is a handle to it. When the last one goes, all that is queued is dropped, callers get
 // -EPIPE, and the rights hang up. A right is open likewise; what was sent through it is still delivered afterwards, and
 // then, if the port asked for it, the note that nobody has it any more.
-#include "ipc_priv.h"
+#include "packet.h"
 
 #include <lib/fmt.h>
 #include <mm/charged.h>
@@ -119,8 +119,10 @@ void port_remove_locked(struct port *port, struct message *message) {
 }
 
 struct fipc_thread *port_pop_receiver_locked(struct port *port) {
-    struct list_node *node = list_pop_front(&port->receivers);
-    return node ? LIST_ENTRY(node, struct fipc_thread, receive_node) : nullptr;
+    struct fipc_thread *receiver = first_receiver(port);
+    if (receiver)
+        drop_receiver(port, receiver);
+    return receiver;
 }
 
 // ---------------------------------------------------------------- send rights
@@ -344,7 +346,7 @@ void port_count(const struct object *object, struct port_counts *out) {
     out->bytes = credit->bytes;
     out->bytes_max = credit->bytes_max;
     out->rights = length_of(&port->rights);
-    out->receivers = length_of(&port->receivers);
+    out->receivers = length_of(&port->receivers) + (port->parked != nullptr);
     out->closed = port->closed;
     spin_unlock(&port->lock);
 }

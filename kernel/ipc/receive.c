@@ -4,7 +4,7 @@
 // A sender that finds a receiver takes it off the list and wakes it; the receiver then looks into the queue like
 // anybody else. A receiver that was taken off and leaves for another reason wakes the next one, so no message lies
 // unseen. The fast path (fast.c) puts the message into `inbox` instead.
-#include "ipc_priv.h"
+#include "packet.h"
 
 #include <lib/string.h>
 #include <sched/sched.h>
@@ -64,8 +64,8 @@ void receive_begin_locked(struct port *port, struct fipc_thread *self) {
 }
 
 status_t receive_end_locked(struct port *port, struct fipc_thread *self, status_t status) {
-    bool popped = !list_is_linked(&self->receive_node);
-    list_remove(&self->receive_node);
+    bool popped = port->parked != self && !list_is_linked(&self->receive_node);
+    drop_receiver(port, self);
     if (self->inbox.right)
         return 0;
     if (status != 0 && popped && !turns_are_empty(&port->turns)) {

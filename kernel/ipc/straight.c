@@ -44,63 +44,47 @@ ALWAYS_INLINE void prepare(struct thread *self) {
     atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
 }
 
-// ---------------------------------------------------------------- the other one is not parked, or has no room at hand
-
-static NOINLINE bool leave_message(struct fipc_thread *receiver, struct send_right *right, type_and_size what,
-                                   const uint64_t *data) {
-    if (!receiver->landing && receiver->room < size_of(what))
-        return false;
-    receiver->inbox.right = right;
-    receiver->inbox.badge = right->badge;
-    receiver->inbox.what = what;
-    memcpy(receiver->inbox.data, data, FIPC_FAST_MAX);
-    receiver->thread->wake_status = 0;
-    return true;
-}
-
-static NOINLINE void leave_answer(struct fipc_call *call, type_and_size what, const uint64_t *data) {
-    call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
-    call->what = what;
-    call->handle_count = 0;
-    if (call->status == 0)
-        memcpy(call->reply, data, size_of(what));
-    call->thread->wake_status = 0;
-    uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
-    atomic_store_explicit(&call->state, state - CALL_TAKEN + CALL_DONE, memory_order_release);
-}
-
 // ---------------------------------------------------------------- a call
 
-// A claimed receiver; null: the slow path must be taken.
-ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *self, struct send_right *right, struct fipc_call *call,
-                                                type_and_size what, const uint64_t *data) {
+// A parked receiver, claimed; null: the slow path must be taken. Whoever is `parked` and asleep has a landing.
+ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct send_right *right,
+                                                struct fipc_call *call) {
     struct port *port = right->port;
     struct fipc_thread *taken = nullptr;
     spin_lock(&port->lock);
-    struct fipc_thread *receiver = LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
-    if (LIKELY(!list_is_empty(&port->receivers)) && LIKELY(!right->once) &&
-        LIKELY(!atomic_load_explicit(&self->interrupted, memory_order_seq_cst)) &&
-        LIKELY(thread_take(receiver->thread))) {
-        if (LIKELY(receiver->landing != nullptr) || leave_message(receiver, right, what, data)) {
+    struct fipc_thread *receiver = port->parked;
+    if (LIKELY(receiver != nullptr) && LIKELY(!right->once) &&
+        LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0)) {
+        struct thread *next = receiver->thread;
+        if (LIKELY(thread_take(next))) {
             // The point of no return.
             taken = receiver;
-            list_remove(&receiver->receive_node);
+            port->parked = nullptr;
             begin_taken(call, &receiver->held);
-            if (UNLIKELY(self->level > receiver->thread->level))
+            if (UNLIKELY(thread->level > next->level))
                 server_work_locked(port, receiver, call);
-        } else {
-            thread_give_back(receiver->thread);
         }
     }
     spin_unlock(&port->lock);
     return taken;
 }
 
+// Its memory did not take the message: it will see to that itself.
+[[noreturn]] static NOINLINE void leave_message(struct thread *thread, struct fipc_thread *receiver,
+                                                struct send_right *right, type_and_size what, const uint64_t *data) {
+    receiver->inbox.right = right;
+    receiver->inbox.badge = right->badge;
+    receiver->inbox.what = what;
+    memcpy(receiver->inbox.data, data, FIPC_FAST_MAX);
+    receiver->thread->wake_status = 0;
+    arch_thread_resume(thread, receiver->thread);
+}
+
 // The current thread's call goes to a receiver. Comes back if the slow path must be taken.
-ALWAYS_INLINE void call_straight(struct thread *self, struct send_right *right, struct fipc_call *call,
+ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right, struct fipc_call *call,
                                  type_and_size what, const uint64_t *data) {
-    prepare(self);
-    struct fipc_thread *receiver = take_receiver(self, right, call, what, data);
+    prepare(thread);
+    struct fipc_thread *receiver = take_receiver(thread, right, call);
     if (UNLIKELY(!receiver)) {
         call->landing = nullptr;
         thread_cancel_block();
@@ -108,58 +92,59 @@ ALWAYS_INLINE void call_straight(struct thread *self, struct send_right *right, 
     }
     struct thread *next = receiver->thread;
     void __user *landing = receiver->landing;
-    arch_thread_park(self);
-    handoff_all_but_stack(self, next);
-    if (LIKELY(landing != nullptr)) {
-        if (LIKELY(write_small(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, data)))
-            arch_thread_resume_user(next, &self->on_cpu);
-        leave_message(receiver, right, what, data);
-    }
-    arch_thread_resume(self, next);
+    arch_thread_park(thread);
+    handoff_choose(thread, next);
+    handoff_load_user(thread, next);
+    if (UNLIKELY(!write_small(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, data)))
+        leave_message(thread, receiver, right, what, data);
+    arch_thread_resume_user(next, &thread->on_cpu);
 }
 
-// No handles may come back, which the header says that the message was read from, or another.
-ALWAYS_INLINE bool wants_no_handles(const void __user *message, const void __user *reply) {
+// Another header than the message's: no handles may come back.
+static NOINLINE bool wants_data_alone(const void __user *reply) {
     uint32_t room;
-    return LIKELY(reply == message) ||
-           (get_user(room, &((const struct fipc_message __user *)reply)->handle_count) == 0 && room == 0);
+    return packet_in_range(reply) && get_user(room, &((const struct fipc_message __user *)reply)->handle_count) == 0 &&
+           room == 0;
 }
 
 ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message, void __user *reply,
                                    size_t room, int64_t deadline) {
     struct thread *thread = thread_current();
-    struct fipc_thread *self = thread->fipc;
-    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
     uint64_t data[FIPC_FAST_MAX / 8];
     type_and_size what;
-    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(self != nullptr) &&
-        LIKELY(room - HEADER_SIZE <= self->call.capacity) && wants_no_handles(message, reply) &&
-        LIKELY(read_small(message, &what, data))) {
-        self->call.room = (uint32_t)(room - HEADER_SIZE);
-        self->call.landing = reply;
-        call_straight(thread, right_of(object), &self->call, what, data);
-    }
-    arch_syscall_return(general_call(handle, message, reply, room, deadline));
+    if (UNLIKELY(deadline != FIPC_FOREVER) || UNLIKELY(!packet_in_range(message)))
+        goto slow;
+    struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
+    struct fipc_thread *self = thread->fipc;
+    if (UNLIKELY(!object))
+        goto slow;
+    if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) ||
+        (UNLIKELY(reply != message) && !wants_data_alone(reply)) || UNLIKELY(!read_small(message, &what, data)))
+        goto slow;
+    self->call.room = (uint32_t)(room - HEADER_SIZE);
+    self->call.landing = reply;
+    call_straight(thread, right_of(object), &self->call, what, data);
+slow:
+    arch_syscall_return(fipc_call_general(handle, message, reply, room, deadline));
 }
 
 // ---------------------------------------------------------------- an answer, and the next message
 
-// The caller, claimed, whose call this thread has taken. It lies down among the receivers in its turn.
+// The caller, claimed, whose call this thread has taken. It lies down to receive in its turn.
 ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_thread *self, struct port *port) {
     struct fipc_call *taken = nullptr;
     rcu_read_lock(); // it may have given up and ended
     spin_lock(&port->lock);
     struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_acquire);
-    uint64_t state = self->held.state;
-    if (LIKELY(call != nullptr) && LIKELY(call != SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
-        LIKELY(!atomic_load_explicit(&thread->interrupted, memory_order_seq_cst)) &&
+    if (LIKELY((uintptr_t)call > (uintptr_t)SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
+        LIKELY(!port->parked) && LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0) &&
         LIKELY(thread_take(call->thread))) {
-        if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == state)) {
+        if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == self->held.state)) {
             // The point of no return.
             taken = call;
             atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
             self->inbox.right = nullptr;
-            list_push_front(&port->receivers, &self->receive_node);
+            port->parked = self;
             if (UNLIKELY(thread->donated_level != 0))
                 server_work_locked(port, self, nullptr);
         } else {
@@ -169,6 +154,26 @@ ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_t
     spin_unlock(&port->lock);
     rcu_read_unlock();
     return taken;
+}
+
+// The caller waits with a stack, or there is no room for the answer, or its memory did not take it.
+[[noreturn]] static NOINLINE void leave_answer(struct thread *thread, struct fipc_call *call, type_and_size what,
+                                               const uint64_t *data) {
+    call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
+    call->what = what;
+    call->handle_count = 0;
+    if (call->status == 0)
+        memcpy(call->reply, data, size_of(what));
+    call->thread->wake_status = 0;
+    uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
+    atomic_store_explicit(&call->state, state - CALL_TAKEN + CALL_DONE, memory_order_release);
+    arch_thread_resume(thread, call->thread);
+}
+[[noreturn]] static NOINLINE void answer_elsewhere(struct thread *thread, struct fipc_call *call, type_and_size what,
+                                                   const uint64_t *data) {
+    handoff_choose(thread, call->thread);
+    handoff_load(thread, call->thread);
+    leave_answer(thread, call, what, data);
 }
 
 // As call_straight, to the caller.
@@ -184,28 +189,33 @@ ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *se
     struct thread *next = call->thread;
     void __user *landing = call->landing;
     arch_thread_park(thread);
-    handoff_all_but_stack(thread, next);
-    if (LIKELY(landing != nullptr) && LIKELY(size_of(what) <= call->room) &&
-        LIKELY(write_small(landing, what, nullptr, 0, data)))
-        arch_thread_resume_user(next, &thread->on_cpu);
-    leave_answer(call, what, data);
-    arch_thread_resume(thread, next);
+    if (UNLIKELY(!landing) || UNLIKELY(size_of(what) > call->room))
+        answer_elsewhere(thread, call, what, data);
+    handoff_choose(thread, next);
+    handoff_load_user(thread, next);
+    if (UNLIKELY(!write_small(landing, what, nullptr, 0, data)))
+        leave_answer(thread, call, what, data);
+    arch_thread_resume_user(next, &thread->on_cpu);
 }
 
 ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle, void __user *message,
                                          size_t room, int64_t deadline) {
     struct thread *thread = thread_current();
-    struct fipc_thread *self = thread->fipc;
-    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
     uint64_t data[FIPC_FAST_MAX / 8];
     type_and_size what;
-    if (LIKELY(object != nullptr) && LIKELY(deadline == FIPC_FOREVER) && LIKELY(self != nullptr) &&
-        LIKELY(self->serves == port_of(object)) && LIKELY(room >= HEADER_SIZE + FIPC_FAST_MAX) &&
-        LIKELY(read_small(reply, &what, data))) {
-        self->landing = message;
-        answer_straight(thread, self, port_of(object), what, data);
-    }
-    arch_syscall_return(general_reply_recv(reply, handle, message, room, deadline));
+    if (UNLIKELY(deadline != FIPC_FOREVER) || UNLIKELY(!packet_in_range(reply)) || UNLIKELY(!packet_in_range(message)))
+        goto slow;
+    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
+    struct fipc_thread *self = thread->fipc;
+    if (UNLIKELY(!object))
+        goto slow;
+    if (UNLIKELY(!self) || UNLIKELY(self->serves != port_of(object)) || UNLIKELY(room < HEADER_SIZE + FIPC_FAST_MAX) ||
+        UNLIKELY(!read_small(reply, &what, data)))
+        goto slow;
+    self->landing = message;
+    answer_straight(thread, self, port_of(object), what, data);
+slow:
+    arch_syscall_return(fipc_reply_recv_general(reply, handle, message, room, deadline));
 }
 
 // ---------------------------------------------------------------- continuations

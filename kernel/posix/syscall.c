@@ -10,6 +10,7 @@ long call_unknown(void);
 #include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
+#include <ipc/port.h>
 #include <lib/log.h>
 #include <lib/status.h>
 #include <posix/process.h>
@@ -51,6 +52,18 @@ void process_trace_calls(void) {
     logged = true;
 }
 
+// What may park its thread would not come back here.
+static syscall_fn *returning(unsigned long number) {
+    switch (number) {
+    case SYSCALL_fipc_call:
+        return (syscall_fn *)(void *)fipc_call_general;
+    case SYSCALL_fipc_reply_recv:
+        return (syscall_fn *)(void *)fipc_reply_recv_general;
+    default:
+        return syscall_table[number];
+    }
+}
+
 static long call(struct arch_frame *frame) {
     unsigned long number = arch_frame_syscall_number(frame);
     unsigned long a[6];
@@ -60,8 +73,8 @@ static long call(struct arch_frame *frame) {
     int pid = process_current()->task.id;
     if (logged)
         klog(LOG_DEBUG, "[%d] %s(%lu) %lx %lx %lx %lx", pid, name ? name : "?", number, a[0], a[1], a[2], a[3]);
-    long result = number < SYSCALL_TABLE_SIZE ? syscall_table[number](a[0], a[1], a[2], a[3], a[4], a[5])
-                                              : syscall_unknown(number);
+    long result =
+        number < SYSCALL_TABLE_SIZE ? returning(number)(a[0], a[1], a[2], a[3], a[4], a[5]) : syscall_unknown(number);
     if (logged)
         klog(LOG_DEBUG, "[%d] %s = %ld", pid, name ? name : "?", result);
     return result;

@@ -101,11 +101,23 @@ status_t thread_handoff(struct thread *next, nsec_t deadline) NO_THREAD_SAFETY {
     return block(deadline, next);
 }
 
-bool thread_bring_here(struct thread *next) NO_THREAD_SAFETY {
+bool thread_taken_elsewhere(struct thread *next) NO_THREAD_SAFETY {
+    if (atomic_load_explicit(&next->on_cpu, memory_order_acquire)) {
+        thread_give_back(next);
+        return false;
+    }
     struct run_queue *old = thread_lock_queue(next);
     next->cpu = (uint16_t)this_cpu(run_queue).cpu;
     spin_unlock(&old->lock);
     return true;
+}
+
+bool thread_take_slow(struct thread *next) {
+    uint32_t state = THREAD_BLOCKED;
+    return !atomic_load_explicit(&next->on_cpu, memory_order_acquire) && (next->affinity.bits >> arch_cpu_id() & 1) &&
+           atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
+                                                   memory_order_relaxed) &&
+           thread_taken_elsewhere(next);
 }
 
 void thread_give_back(struct thread *next) {

@@ -96,6 +96,8 @@ static status_t try_move(struct thread *thread, uint64_t allowed) NO_THREAD_SAFE
         }
     } else if (rq->current == thread) {
         status = -EBUSY;
+    } else { // asleep: whoever hands this CPU to it (thread_take) does not ask again
+        atomic_fetch_or_explicit(&thread->work, THREAD_WORK_RESCHED, memory_order_relaxed);
     }
     spin_unlock(&rq->lock);
     return status;

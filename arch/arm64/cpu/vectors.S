@@ -265,16 +265,12 @@ WHOLE_FRAME sys_clone3
 
 // --- calls that may park, and continuations: see arch/thread.h ---
 
-// The linker puts this before the table's function, as above. A thread without work comes from the code above, its
-// registers and sp as that left them.
+// The linker puts this before the table's function, as above. They come from the code above alone, which has left
+// registers and sp as they were.
 .macro STRAIGHT call, straight
 FUNCTION __wrap_\call
-    mrs x9, sp_el0
-    ldr x10, [x9, #THREAD_WORK]
-    cbnz x10, 1f
     SAVE_CALLEE sp
     b \straight
-1:  b __real_\call
 END __wrap_\call
 .endm
 STRAIGHT sys_fipc_call, fipc_call_straight

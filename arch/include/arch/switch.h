@@ -12,6 +12,8 @@
 // Loads `next` on this CPU (at once if it is loaded already); nullptr, for a kernel thread: any kernel-only space will
 // do, what is loaded may stay. Uses PCID/ASID so that nothing is flushed that need not be.
 ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next);
+// The same if `next` is not null, and neither is what is loaded, which is another one.
+ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next);
 // All of a thread's machine state but its kernel stack: TLS base, vector state (only of threads that used it), where
 // the next entry from user mode begins. `next` is arch_current() from here on, though the stack still is that of
 // `prev`.

@@ -32,12 +32,12 @@ void arch_thread_fini(struct thread *thread);
 
 // --- continuations: threads that sleep without a kernel stack (docs/decisions/0009-continuations.md) ---
 // A thread that has nothing on its kernel stack but its user frame, all of it, may *park*, and whoever hands the CPU to
-// it may send it straight to user mode. System calls that may do so have functions of their own beside the table's,
-// `fipc_call_straight` and `fipc_reply_recv_straight` (kernel/ipc/straight.c), which never return: they end by one of
-// the functions here. The port's entry code jumps to them, instead of to what the table says, with all of the frame
-// stored, unless the thread has work, such as to be traced. Since they need save no register, a port may declare them
-// ARCH_PARKS, which says so, and have ARCH_PARKS_FIRST in front of their parameters, which takes up those that the
-// convention puts elsewhere than the entry code has them; both may be empty.
+// it may send it straight to user mode. System calls that may do so have a second form, `fipc_call_straight` and
+// `fipc_reply_recv_straight` (kernel/ipc/straight.c), which never returns: it ends by one of the functions here. The
+// port's entry code jumps there, with all of the frame stored, instead of calling what the table names; syscall_traced
+// does not. Since these need save no register, a port may declare them ARCH_PARKS, which says so, and have
+// ARCH_PARKS_FIRST in front of their parameters, which takes up those that the convention puts elsewhere than the entry
+// code has them; both may be empty.
 //
 // The current thread: the next arch_stack_switch to it calls sched_thread_continue(prev), an up-call, on its empty
 // stack. Until it is switched away from, its stack can be used.

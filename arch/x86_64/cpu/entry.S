@@ -94,20 +94,7 @@ FUNCTION x86_syscall_entry
     jmp x86_restore_user
 END x86_syscall_entry
 
-// --- calls that may park, and continuations: see arch/thread.h ---
-
-// The linker puts this before the table's function (port.mk, --wrap). A thread without work comes from the code above,
-// its registers as that left them.
-.macro STRAIGHT call, straight
-FUNCTION __wrap_\call
-    movq %gs:x86_current(%rip), %r11
-    cmpq $0, THREAD_WORK(%r11)
-    je \straight
-    jmp __real_\call
-END __wrap_\call
-.endm
-STRAIGHT sys_fipc_call, fipc_call_straight
-STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
+// --- continuations: see arch/thread.h ---
 
 // arch_thread_resume_user(struct thread *next, bool *left)
 FUNCTION arch_thread_resume_user

@@ -46,15 +46,19 @@ other:
     return false;
 }
 
+ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next) {
+    uint64_t asid = atomic_load_explicit(&next->asid, memory_order_relaxed);
+    if (LIKELY(arm64_asid_exchange(&this_cpu(arm64_loaded), asid)))
+        arm64_ttbr0_load(next->root, asid);
+    else
+        arm64_aspace_load_slow(next);
+}
+
 ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
-    if (LIKELY(next != nullptr)) {
-        uint64_t asid = atomic_load_explicit(&next->asid, memory_order_relaxed);
-        if (LIKELY(arm64_asid_exchange(&this_cpu(arm64_loaded), asid))) {
-            arm64_ttbr0_load(next->root, asid);
-            return;
-        }
-    }
-    arm64_aspace_load_slow(next);
+    if (LIKELY(next != nullptr))
+        arch_aspace_exchange(next);
+    else
+        arm64_aspace_load_slow(next);
 }
 
 // --- threads ---

@@ -10,6 +10,9 @@ struct thread *host_stack_switch(struct thread *prev, struct thread *next);
 ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
     (void)next;
 }
+ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next) {
+    arch_aspace_switch(next);
+}
 ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
     (void)prev;
     host_current = next;

@@ -9,6 +9,9 @@ struct thread;
 
 // nullptr: may leave the old one loaded. Flush only if the space was changed since this CPU had it.
 ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {}
+ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next) {
+    arch_aspace_switch(next);
+}
 // TLS; vector state if either thread has used it (arch_vector_area_alloc gives room at first use); the stack for the
 // next entry; arch_current().
 ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {}

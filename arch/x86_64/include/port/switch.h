@@ -42,10 +42,8 @@ extern struct x86_tlb x86_tlb X86_HIDDEN; // PER_CPU
 
 void x86_aspace_switch_slow(struct arch_aspace *next);
 
-ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
+ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next) {
     struct x86_tlb *tlb = &this_cpu(x86_tlb);
-    if (UNLIKELY(next == nullptr) || UNLIKELY(next == atomic_load_explicit(&tlb->loaded, memory_order_relaxed)))
-        return;
     uintptr_t offset = atomic_load_explicit(&next->tlb_slot, memory_order_relaxed);
     struct x86_tlb_slot *slot = (struct x86_tlb_slot *)((uintptr_t)tlb + offset);
     if (LIKELY(slot->id == atomic_load_explicit(&next->id, memory_order_relaxed))) {
@@ -58,6 +56,12 @@ ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
         }
     }
     x86_aspace_switch_slow(next);
+}
+
+ALWAYS_INLINE void arch_aspace_switch(struct arch_aspace *next) {
+    if (LIKELY(next != nullptr) &&
+        LIKELY(next != atomic_load_explicit(&this_cpu(x86_tlb).loaded, memory_order_relaxed)))
+        arch_aspace_exchange(next);
 }
 
 // --- threads ---

@@ -49,6 +49,16 @@ ALWAYS_INLINE void handoff_load(struct thread *prev, struct thread *next) {
     arch_thread_load(prev, next);
 }
 
+// The same between two threads that came from user mode: both have an address space.
+ALWAYS_INLINE void handoff_load_user(struct thread *prev, struct thread *next) {
+    struct arch_aspace *aspace = next->aspace;
+    atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
+    atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
+    if (LIKELY(aspace != prev->aspace))
+        arch_aspace_exchange(aspace);
+    arch_thread_load(prev, next);
+}
+
 // Nothing of `prev`, which blocks and was not told to leave, is in use on this CPU any more: others may have it.
 ALWAYS_INLINE void handoff_let_go(struct thread *prev) {
     atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
@@ -65,8 +75,9 @@ ALWAYS_INLINE void switch_end(struct thread *prev) {
     arch_irq_enable();
 }
 
-// Blocks the current thread, which has been prepared to, and runs `next`, which has been claimed: up to the stack.
-ALWAYS_INLINE void handoff_all_but_stack(struct thread *prev, struct thread *next) {
+// Blocks the current thread, which has been prepared to, and makes `next`, which has been claimed, the current one.
+// Interrupts are off from here on.
+ALWAYS_INLINE void handoff_choose(struct thread *prev, struct thread *next) {
     lockdep_assert_none_held(prev);
     struct run_queue *rq = &this_cpu(run_queue);
     arch_irq_disable();
@@ -75,10 +86,10 @@ ALWAYS_INLINE void handoff_all_but_stack(struct thread *prev, struct thread *nex
     handoff_account(rq, prev, next, now);
     handoff_make_current(rq, prev, next);
     spin_unlock(&rq->lock);
-    handoff_load(prev, next);
 }
 
 ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
-    handoff_all_but_stack(prev, next);
+    handoff_choose(prev, next);
+    handoff_load(prev, next);
     switch_end(arch_stack_switch(prev, next));
 }

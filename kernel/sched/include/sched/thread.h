@@ -61,12 +61,17 @@ struct thread {
     // Scheduler's own. Protected by the run queue lock of `cpu`, or by nobody while it runs.
     struct list_node run_node;
     _Atomic uint32_t state; // enum thread_state
-    _Atomic bool on_cpu;    // true until its registers are saved after a switch away
     uint8_t level;          // 0 … 31, 31 runs first; computed from the next four
     uint8_t policy;         // enum sched_policy
     int8_t nice;            // -20 … 19
     uint8_t rt_priority;    // 1 … 99 for FIFO and RR
-    uint16_t cpu;           // run queue that it is or was last on
+    union {
+        struct {
+            uint16_t cpu;        // run queue that it is or was last on
+            _Atomic bool on_cpu; // true until its registers are saved after a switch away
+        };
+        _Atomic uint32_t place; // both at one look: the CPU's number, if it is on none
+    };
     struct cpu_mask affinity;
     struct cpu_share *share; // of its group, or null; lives as long as the thread
     uint32_t predicted_run;  // exponential average of recent run lengths, microseconds
@@ -172,31 +177,29 @@ MUST_USE status_t thread_handoff(struct thread *next, nsec_t deadline);
 // The two halves of a leaner hand-off, for callers that check everything first. claim: may `next` take this CPU at
 // once, and nothing else is due here? Then it is ready, on no queue, and the caller must switch to it. False: nothing
 // has changed. The current thread may be prepared to block already.
-bool thread_bring_here(struct thread *next); // a claimed thread that was on another CPU; true
-MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
-    unsigned cpu = arch_cpu_id();
-    uint32_t state = THREAD_BLOCKED;
-    // A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
-    if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) ||
-        UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
-        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
-        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
+//
+// A thread that sleeps where it last ran needs no look at its affinity: sched_set_affinity has given it work if that
+// has changed. It may have run elsewhere, and be asleep again, between the first look and the exchange, hence the
+// second.
+bool thread_take_slow(struct thread *next);
+bool thread_taken_elsewhere(struct thread *next);
+// Without a look at the work of the current thread, and without a status for the wake-up.
+MUST_USE ALWAYS_INLINE bool thread_take(struct thread *next) {
+    uint32_t here = arch_cpu_id(), state = THREAD_BLOCKED;
+    if (UNLIKELY(atomic_load_explicit(&next->place, memory_order_relaxed) != here))
+        return thread_take_slow(next);
+    if (UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
                                                           memory_order_relaxed)))
+        return false;
+    return LIKELY(atomic_load_explicit(&next->place, memory_order_acquire) == here) ? true
+                                                                                    : thread_taken_elsewhere(next);
+}
+MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
+    // A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
+    if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) || !thread_take(next))
         return false;
     next->wake_status = 0;
-    return LIKELY(next->cpu == cpu) ? true : thread_bring_here(next);
-}
-// The same for a caller that does not look at the work of the current thread: it goes along (schedule_hand_over). Nor
-// is the status of the wake-up set.
-MUST_USE ALWAYS_INLINE bool thread_take(struct thread *next) {
-    unsigned cpu = arch_cpu_id();
-    uint32_t state = THREAD_BLOCKED;
-    if (UNLIKELY(atomic_load_explicit(&next->on_cpu, memory_order_acquire)) ||
-        UNLIKELY(!(next->affinity.bits >> cpu & 1)) ||
-        UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
-                                                          memory_order_relaxed)))
-        return false;
-    return LIKELY(next->cpu == cpu) ? true : thread_bring_here(next);
+    return true;
 }
 // A claimed thread is not switched to after all: it was woken for nothing.
 void thread_give_back(struct thread *next);
