@@ -131,7 +131,7 @@ long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, v
 
 // Also if the short way (fast.c) failed: then the message goes back.
 long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *message) {
-    const struct inbox *inbox = &self->inbox;
+    struct inbox *inbox = &self->inbox;
     struct taken taken = {.badge = inbox->badge,
                           .type = (uint32_t)inbox->what,
                           .size = (uint32_t)(inbox->what >> 32),
@@ -140,6 +140,7 @@ long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *mes
                           .call = atomic_load_explicit(&self->held.call, memory_order_relaxed),
                           .direct = true};
     memcpy(taken.data, inbox->data, sizeof inbox->data);
+    inbox->right = nullptr;
     return deliver(port, self, &taken, message);
 }
 

@@ -121,10 +121,12 @@ static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port
 }
 
 long finish_receive(struct fipc_thread *self, struct port *port, void __user *message, size_t room, status_t status) {
-    const struct inbox *inbox = &self->inbox;
+    struct inbox *inbox = &self->inbox;
     if (LIKELY(inbox->right != nullptr) && LIKELY(packet_in_range(message)) &&
-        LIKELY(write_small(message, inbox->what, &inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data)))
+        LIKELY(write_small(message, inbox->what, &inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data))) {
+        inbox->right = nullptr;
         return 0;
+    }
     return go_on_receiving(self, port, message, room, status);
 }
 

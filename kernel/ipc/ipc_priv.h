@@ -114,7 +114,7 @@ struct fipc_call {
     };
     uint32_t handle_count; // 0 but while a reply with handles is there
     uint8_t *reply;        // `data`, or a block of `capacity` bytes that the thread keeps
-    uint32_t capacity;
+    size_t capacity;
     uint8_t data[FIPC_FAST_MAX] __attribute__((aligned(8))); // of the message, then of the reply
     struct message_handle handles[FIPC_HANDLES_MAX];         // of the reply
 };
@@ -132,7 +132,7 @@ struct taken {
 
 // What the fast path hands to a receiver: always a call.
 struct inbox {
-    struct send_right *right; // the waiting caller's; null: nothing was handed over
+    struct send_right *right; // the waiting caller's; null, and always so between calls: nothing was handed over
     uint64_t badge;
     type_and_size what;
     uint64_t data[FIPC_FAST_MAX / 8];

@@ -4,10 +4,14 @@
 #pragma once
 
 #include "ipc_priv.h"
+#include <arch/switch.h>
 
 ALWAYS_INLINE uint32_t size_of(type_and_size what) {
     return (uint32_t)(what >> 32);
 }
+
+// Between two tests that shall not be computed as one, which takes longer if neither says no.
+#define APART atomic_signal_fence(memory_order_acq_rel)
 
 // Header and data of a message in user memory, with the window to it open once. False: no such message, one close to
 // the end of user space, or a fault that stays one; the slow path tells them apart.
@@ -81,6 +85,48 @@ ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const u
         return size == 0 || copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
     }
     return true;
+bad:
+    return false;
+}
+
+// The same with the data as cargo; the whole of a message's room is read. arch_cargo_begin has been called.
+ALWAYS_INLINE bool load_packet(const void __user *message, type_and_size *what, struct arch_cargo *cargo) {
+    uintptr_t at = (uintptr_t)message;
+    type_and_size head;
+    uint64_t count_and_flags;
+    ARCH_USER_OPEN;
+    LOAD(head, at, 0);
+    LOAD(count_and_flags, at, 24);
+    ARCH_CARGO_LOAD(cargo, at + HEADER_SIZE, bad);
+    ARCH_USER_CLOSE;
+    *what = head;
+    if (UNLIKELY(count_and_flags != 0))
+        return false;
+    APART;
+    return LIKELY(size_of(head) <= FIPC_FAST_MAX);
+bad:
+    return false;
+}
+
+ALWAYS_INLINE bool store_packet(void __user *message, type_and_size what, const uint64_t *badge,
+                                uint64_t count_and_flags, const struct arch_cargo *cargo) {
+    uintptr_t at = (uintptr_t)message;
+    uint32_t size = size_of(what);
+    ARCH_USER_OPEN;
+    STORE(what, at, 0);
+    if (badge)
+        STORE(*badge, at, 8);
+    STORE(count_and_flags, at, 24);
+    if (LIKELY(size == 64))
+        ARCH_CARGO_STORE_64(cargo, at + HEADER_SIZE, bad);
+    else if (LIKELY(size == 32))
+        ARCH_CARGO_STORE_32(cargo, at + HEADER_SIZE, bad);
+    ARCH_USER_CLOSE;
+    if (LIKELY(size == 64) || LIKELY(size == 32) || size == 0)
+        return true;
+    uint64_t data[FIPC_FAST_MAX / 8];
+    arch_cargo_copy(cargo, data);
+    return copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, size) == 0;
 bad:
     return false;
 }

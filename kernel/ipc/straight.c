@@ -4,8 +4,9 @@
 // A thread that waits here for its answer, or for its next message, is *parked* (arch/thread.h): all that it would need
 // to go on is in its user frame and in its struct fipc_thread. So who hands the CPU to it need not go through its
 // stack. It looks up, reads, claims and accounts, as on the fast path; and then, in the other's address space already,
-// writes the message from its own stack straight into the other's user memory, and leaves for user mode with the
-// other's registers. There is one copy in, one copy out, and no return through anybody's calls.
+// writes the message straight into the other's user memory, and leaves for user mode with the other's registers. There
+// is no copy in between where the port has vector registers to carry it in (arch/switch.h: cargo), one where it has
+// not, and no return through anybody's calls.
 //
 //   client                            server
 //   fipc_call: read, claim server
@@ -18,7 +19,8 @@
 // `landing`, where the message goes, also tells that a thread is parked. It is the thread's own while that runs, and
 // the claimer's once it is claimed: nullptr means that it waits with a stack, or not for this; then the message goes to
 // its inbox, or the answer to its call, as on the fast path, and it goes on wherever it was. The same if its memory
-// does not take the message at once: the write is done with interrupts off, so no fault is waited for, and the thread
+// does not take the message at once: interrupts are off from before the message is read until user mode, so no fault is
+// waited for, neither at the read (then it is the slow path's) nor at the write, and the thread
 // repeats it, with its own faults, by its continuation. That is also where a parked thread goes on if anybody else
 // wakes it: a signal, a message by the slow path, the end of the server. It does there what the fast path does behind
 // its switch.
@@ -26,6 +28,8 @@
 // The receiver claims its caller first and looks at the call's state then, once more: TAKEN, the same generation. A
 // claimed thread does not run, and nobody but the two changes the state of a call that was taken. So there is no BUSY
 // here and no exchange. If the caller was about to give up, or had, it has been woken for nothing, which is allowed.
+//
+// The port's lock is tried, not waited for: whoever holds it may wait for this CPU to answer an interrupt.
 //
 // A handle is borrowed, for a task with one thread: nobody closes it while that sleeps, so the continuation finds it
 // again. Other tasks take the fast path, which keeps a reference.
@@ -44,21 +48,30 @@ ALWAYS_INLINE void prepare(struct thread *self) {
     atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
 }
 
+// It does not sleep after all. The cargo has been dropped.
+static NOINLINE void give_up(struct thread *thread) {
+    arch_cargo_drop(thread);
+    arch_irq_enable();
+    thread_cancel_block();
+}
+
 // ---------------------------------------------------------------- a call
 
-// A parked receiver, claimed; null: the slow path must be taken. Whoever is `parked` and asleep has a landing.
-ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct send_right *right,
-                                                struct fipc_call *call) {
+// A parked receiver, *claimed; null: the slow path must be taken. Whoever is `parked` and asleep has a landing.
+ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct send_right *right, struct fipc_call *call,
+                                                struct thread **claimed) {
     struct port *port = right->port;
     struct fipc_thread *taken = nullptr;
-    spin_lock(&port->lock);
+    if (UNLIKELY(!spin_try_lock(&port->lock)))
+        return nullptr;
     struct fipc_thread *receiver = port->parked;
     if (LIKELY(receiver != nullptr) && LIKELY(!right->once) &&
         LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0)) {
         struct thread *next = receiver->thread;
-        if (LIKELY(thread_take(next))) {
+        if (LIKELY(arch_cargo_suits(next)) && LIKELY(thread_take(next))) {
             // The point of no return.
             taken = receiver;
+            *claimed = next;
             port->parked = nullptr;
             begin_taken(call, &receiver->held);
             if (UNLIKELY(thread->level > next->level))
@@ -71,33 +84,49 @@ ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct se
 
 // Its memory did not take the message: it will see to that itself.
 [[noreturn]] static NOINLINE void leave_message(struct thread *thread, struct fipc_thread *receiver,
-                                                struct send_right *right, type_and_size what, const uint64_t *data) {
+                                                struct send_right *right, type_and_size what,
+                                                const struct arch_cargo *cargo) {
     receiver->inbox.right = right;
     receiver->inbox.badge = right->badge;
     receiver->inbox.what = what;
-    memcpy(receiver->inbox.data, data, FIPC_FAST_MAX);
+    arch_cargo_copy(cargo, receiver->inbox.data);
     receiver->thread->wake_status = 0;
+    arch_cargo_thread_load(thread, receiver->thread);
     arch_thread_resume(thread, receiver->thread);
 }
 
 // The current thread's call goes to a receiver. Comes back if the slow path must be taken.
 ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right, struct fipc_call *call,
-                                 type_and_size what, const uint64_t *data) {
+                                 type_and_size what, const struct arch_cargo *cargo) {
     prepare(thread);
-    struct fipc_thread *receiver = take_receiver(thread, right, call);
+    struct thread *next;
+    struct fipc_thread *receiver = take_receiver(thread, right, call, &next);
     if (UNLIKELY(!receiver)) {
         call->landing = nullptr;
-        thread_cancel_block();
+        give_up(thread);
         return;
     }
-    struct thread *next = receiver->thread;
     void __user *landing = receiver->landing;
     arch_thread_park(thread);
     handoff_choose(thread, next);
-    handoff_load_user(thread, next);
-    if (UNLIKELY(!write_small(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, data)))
-        leave_message(thread, receiver, right, what, data);
+    handoff_enter_aspace(thread, next);
+    if (UNLIKELY(!store_packet(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, cargo)))
+        leave_message(thread, receiver, right, what, cargo);
+    arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
+}
+
+// All over again, with the arguments from the frame: so nobody has to keep them until here.
+static unsigned long argument(unsigned i) {
+    return arch_frame_syscall_arg(arch_thread_frame(thread_current()), i);
+}
+[[noreturn]] static NOINLINE void call_generally(void) {
+    arch_syscall_return(fipc_call_general((int)argument(0), (const void __user *)argument(1),
+                                          (void __user *)argument(2), argument(3), (nsec_t)argument(4)));
+}
+[[noreturn]] static NOINLINE void reply_recv_generally(void) {
+    arch_syscall_return(fipc_reply_recv_general((const void __user *)argument(0), (int)argument(1),
+                                                (void __user *)argument(2), argument(3), (nsec_t)argument(4)));
 }
 
 // Another header than the message's: no handles may come back.
@@ -110,55 +139,63 @@ static NOINLINE bool wants_data_alone(const void __user *reply) {
 ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message, void __user *reply,
                                    size_t room, int64_t deadline) {
     struct thread *thread = thread_current();
-    uint64_t data[FIPC_FAST_MAX / 8];
+    struct arch_cargo cargo;
     type_and_size what;
     if (UNLIKELY(deadline != FIPC_FOREVER) || UNLIKELY(!packet_in_range(message)))
         goto slow;
     struct object *object = handle_borrow(handle, RIGHT_SEND, &send_right_ops);
-    struct fipc_thread *self = thread->fipc;
     if (UNLIKELY(!object))
         goto slow;
+    APART;
+    struct fipc_thread *self = thread->fipc;
     if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) ||
-        (UNLIKELY(reply != message) && !wants_data_alone(reply)) || UNLIKELY(!read_small(message, &what, data)))
+        (UNLIKELY(reply != message) && !wants_data_alone(reply)) || UNLIKELY(!arch_cargo_begin(thread)))
         goto slow;
+    if (UNLIKELY(!load_packet(message, &what, &cargo)))
+        goto drop;
     self->call.room = (uint32_t)(room - HEADER_SIZE);
     self->call.landing = reply;
-    call_straight(thread, right_of(object), &self->call, what, data);
+    call_straight(thread, right_of(object), &self->call, what, &cargo);
+    goto slow;
+drop:
+    arch_cargo_drop(thread);
+    arch_irq_enable();
 slow:
-    arch_syscall_return(fipc_call_general(handle, message, reply, room, deadline));
+    call_generally();
 }
 
 // ---------------------------------------------------------------- an answer, and the next message
 
-// The caller, claimed, whose call this thread has taken. It lies down to receive in its turn.
-ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_thread *self, struct port *port) {
+// The caller, *claimed, whose call this thread has taken. It lies down to receive in its turn.
+ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_thread *self, struct port *port,
+                                            struct thread **claimed) {
     struct fipc_call *taken = nullptr;
+    if (UNLIKELY(!spin_try_lock(&port->lock)))
+        return nullptr;
     rcu_read_lock(); // it may have given up and ended
-    spin_lock(&port->lock);
     struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_acquire);
     if (LIKELY((uintptr_t)call > (uintptr_t)SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
         LIKELY(!port->parked) && LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0) &&
-        LIKELY(thread_take(call->thread))) {
+        LIKELY(thread_take(*claimed = call->thread))) {
         if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == self->held.state)) {
             // The point of no return.
             taken = call;
             atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
-            self->inbox.right = nullptr;
             port->parked = self;
             if (UNLIKELY(thread->donated_level != 0))
                 server_work_locked(port, self, nullptr);
         } else {
-            thread_give_back(call->thread);
+            thread_give_back(*claimed);
         }
     }
-    spin_unlock(&port->lock);
     rcu_read_unlock();
+    spin_unlock(&port->lock);
     return taken;
 }
 
-// The caller waits with a stack, or there is no room for the answer, or its memory did not take it.
-[[noreturn]] static NOINLINE void leave_answer(struct thread *thread, struct fipc_call *call, type_and_size what,
-                                               const uint64_t *data) {
+static void note_answer(struct fipc_call *call, type_and_size what, const struct arch_cargo *cargo) {
+    uint64_t data[FIPC_FAST_MAX / 8];
+    arch_cargo_copy(cargo, data);
     call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
     call->what = what;
     call->handle_count = 0;
@@ -167,55 +204,74 @@ ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_t
     call->thread->wake_status = 0;
     uint64_t state = atomic_load_explicit(&call->state, memory_order_relaxed);
     atomic_store_explicit(&call->state, state - CALL_TAKEN + CALL_DONE, memory_order_release);
+}
+
+// Its memory did not take the answer.
+[[noreturn]] static NOINLINE void leave_answer(struct thread *thread, struct fipc_call *call, type_and_size what,
+                                               const struct arch_cargo *cargo) {
+    note_answer(call, what, cargo);
+    arch_cargo_thread_load(thread, call->thread);
     arch_thread_resume(thread, call->thread);
 }
+
+// It waits with a stack, or has too little room, or cannot be handed cargo.
 [[noreturn]] static NOINLINE void answer_elsewhere(struct thread *thread, struct fipc_call *call, type_and_size what,
-                                                   const uint64_t *data) {
+                                                   const struct arch_cargo *cargo) {
+    note_answer(call, what, cargo);
+    arch_cargo_drop(thread);
     handoff_choose(thread, call->thread);
     handoff_load(thread, call->thread);
-    leave_answer(thread, call, what, data);
+    arch_thread_resume(thread, call->thread);
 }
 
 // As call_straight, to the caller.
 ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *self, struct port *port,
-                                   type_and_size what, const uint64_t *data) {
+                                   type_and_size what, const struct arch_cargo *cargo) {
     prepare(thread);
-    struct fipc_call *call = take_caller(thread, self, port);
+    struct thread *next;
+    struct fipc_call *call = take_caller(thread, self, port, &next);
     if (UNLIKELY(!call)) {
         self->landing = nullptr;
-        thread_cancel_block();
+        give_up(thread);
         return;
     }
-    struct thread *next = call->thread;
     void __user *landing = call->landing;
     arch_thread_park(thread);
-    if (UNLIKELY(!landing) || UNLIKELY(size_of(what) > call->room))
-        answer_elsewhere(thread, call, what, data);
+    if (UNLIKELY(!landing) || UNLIKELY(size_of(what) > call->room) || UNLIKELY(!arch_cargo_suits(next)))
+        answer_elsewhere(thread, call, what, cargo);
     handoff_choose(thread, next);
-    handoff_load_user(thread, next);
-    if (UNLIKELY(!write_small(landing, what, nullptr, 0, data)))
-        leave_answer(thread, call, what, data);
+    handoff_enter_aspace(thread, next);
+    if (UNLIKELY(!store_packet(landing, what, nullptr, 0, cargo)))
+        leave_answer(thread, call, what, cargo);
+    arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
 }
 
 ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle, void __user *message,
                                          size_t room, int64_t deadline) {
     struct thread *thread = thread_current();
-    uint64_t data[FIPC_FAST_MAX / 8];
+    struct arch_cargo cargo;
     type_and_size what;
     if (UNLIKELY(deadline != FIPC_FOREVER) || UNLIKELY(!packet_in_range(reply)) || UNLIKELY(!packet_in_range(message)))
         goto slow;
     struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
-    struct fipc_thread *self = thread->fipc;
     if (UNLIKELY(!object))
         goto slow;
+    APART;
+    struct fipc_thread *self = thread->fipc;
     if (UNLIKELY(!self) || UNLIKELY(self->serves != port_of(object)) || UNLIKELY(room < HEADER_SIZE + FIPC_FAST_MAX) ||
-        UNLIKELY(!read_small(reply, &what, data)))
+        UNLIKELY(!arch_cargo_begin(thread)))
         goto slow;
+    if (UNLIKELY(!load_packet(reply, &what, &cargo)))
+        goto drop;
     self->landing = message;
-    answer_straight(thread, self, port_of(object), what, data);
+    answer_straight(thread, self, port_of(object), what, &cargo);
+    goto slow;
+drop:
+    arch_cargo_drop(thread);
+    arch_irq_enable();
 slow:
-    arch_syscall_return(fipc_reply_recv_general(reply, handle, message, room, deadline));
+    reply_recv_generally();
 }
 
 // ---------------------------------------------------------------- continuations

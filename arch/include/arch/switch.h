@@ -18,6 +18,22 @@ ALWAYS_INLINE void arch_aspace_exchange(struct arch_aspace *next);
 // the next entry from user mode begins. `next` is arch_current() from here on, though the stack still is that of
 // `prev`.
 ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next);
+// --- cargo: 64 bytes that change address spaces together with the CPU ---
+// A port may carry them in vector registers, which a switch exchanges anyway. Interrupts are off from `begin` on.
+// struct arch_cargo is the port's.
+//
+// The current thread wants to. False: it has to do without; nothing has happened.
+MUST_USE ALWAYS_INLINE bool arch_cargo_begin(struct thread *self);
+// #define ARCH_CARGO_LOAD(cargo, address, bad)   64 bytes of user memory, in an open window (arch/user_access.h)
+// #define ARCH_CARGO_STORE_64(cargo, address, bad), ARCH_CARGO_STORE_32   likewise, to it
+// Can this one be handed cargo?
+ALWAYS_INLINE bool arch_cargo_suits(const struct thread *next);
+ALWAYS_INLINE void arch_cargo_copy(const struct arch_cargo *cargo, uint64_t *words); // to kernel memory
+// Nothing comes of it: the registers are the thread's own again.
+ALWAYS_INLINE void arch_cargo_drop(struct thread *self);
+// Instead of arch_thread_load: the cargo is gone.
+ALWAYS_INLINE void arch_cargo_thread_load(struct thread *prev, struct thread *next);
+
 // Goes on where `next` was left, on its stack. Returns, when somebody switches back to the stack of `prev`, the thread
 // that ran just before. The compiler is told that every register is lost.
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next);

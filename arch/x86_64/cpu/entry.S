@@ -44,10 +44,9 @@ FUNCTION x86_syscall_entry
     movq %gs:x86_current(%rip), %rcx
     subq $8, %rsp
     sti
-    testl $WORK_TRACE, THREAD_WORK(%rcx)
-    jnz .Ltraced
-    cmpq $SYSCALL_COUNT, %rax
-    jae .Lout_of_range
+    cmpq THREAD_SYSCALL_LIMIT(%rcx), %rax
+    jae .Lslow_call
+.Lin_table:
     leaq syscall_table(%rip), %r11
     movq %r10, %rcx
     call *(%r11, %rax, 8)
@@ -69,15 +68,17 @@ FUNCTION x86_syscall_entry
     swapgs
     sysretq
 
-.Ltraced:
-    leaq 8(%rsp), %rdi
-    call syscall_traced
-    jmp .Lcalled
-
-// Linux looks at the low 32 bits only.
-.Lout_of_range:
+// Beyond the table, or every call is to be traced, or was until now. Linux looks at the low 32 bits only.
+.Lslow_call:
+    testl $WORK_TRACE, THREAD_WORK(%rcx)
+    jnz 1f
+    cmpq $SYSCALL_COUNT, %rax
+    jb .Lin_table
     movslq %eax, %rdi
     call syscall_unknown
+    jmp .Lcalled
+1:  leaq 8(%rsp), %rdi
+    call syscall_traced
     jmp .Lcalled
 
 .Lsyscall_work:

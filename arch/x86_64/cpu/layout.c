@@ -22,6 +22,7 @@ static_assert(offsetof(struct arch_frame, rflags) == FRAME_RFLAGS && offsetof(st
 static_assert(offsetof(struct arch_frame, ss) == FRAME_SS && sizeof(struct arch_frame) == FRAME_SIZE);
 static_assert(offsetof(struct arch_thread, stack_pointer) == THREAD_STACK_POINTER);
 static_assert(offsetof(struct arch_thread, stack_top) == THREAD_STACK_TOP);
+static_assert(offsetof(struct arch_thread, syscall_limit) == THREAD_SYSCALL_LIMIT);
 static_assert(sizeof(struct arch_thread) == THREAD_WORK);
 static_assert(USER_CS == CODE_USER && USER_DS == DATA_USER);
 static_assert(SYSCALL_COUNT == SYSCALL_TABLE_SIZE);

@@ -71,7 +71,8 @@ void x86_thread_load_slow(struct arch_thread *prev, struct arch_thread *next) {
 
 void arch_thread_init(struct thread *thread, void *stack) {
     struct arch_thread *arch = arch_of(thread);
-    *arch = (struct arch_thread){.stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1};
+    *arch = (struct arch_thread){
+        .stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1, .syscall_limit = SYSCALL_TABLE_SIZE};
     // Below the place of the user frame, so that the thread's own code never overwrites it.
     struct switch_frame *first = (struct switch_frame *)(arch->stack_top - sizeof(struct arch_frame) - 8) - 1;
     *first = (struct switch_frame){.rip = (uint64_t)x86_thread_first_code};
@@ -82,7 +83,8 @@ void arch_thread_init(struct thread *thread, void *stack) {
 }
 
 void arch_thread_adopt(struct thread *thread, void *stack) {
-    *arch_of(thread) = (struct arch_thread){.stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1};
+    *arch_of(thread) = (struct arch_thread){
+        .stack_top = (uintptr_t)stack + KERNEL_STACK_SIZE, .fpu_cpu = -1, .syscall_limit = SYSCALL_TABLE_SIZE};
     *arch_work_of(thread) = 0;
     this_cpu(x86_tss).rsp[0] = arch_of(thread)->stack_top;
     x86_gs_current = thread;

@@ -210,8 +210,11 @@ bool x86_exit_slow(struct arch_frame *frame) {
         // A traced thread keeps WORK_TRACE: it alone is no work.
         if ((atomic_load_explicit(work_of(self), memory_order_relaxed) & ~8u) != 0)
             user_return_work(frame);
-        if (*arch_work_of(self) == 0)
+        if (*arch_work_of(self) == 0) {
+            uint32_t trace = atomic_load_explicit(work_of(self), memory_order_relaxed) & 8u;
+            arch_of(self)->syscall_limit = trace ? 0 : SYSCALL_TABLE_SIZE;
             return all;
+        }
         *arch_work_of(self) = 0;
         all = true;
         if (UNLIKELY(frame->rip >= (1ul << 47) && frame->rip < -(1ul << 47))) {

@@ -92,3 +92,5 @@ ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct threa
                        "memory");
     return from;
 }
+
+#include <arch/cargo_words.h>

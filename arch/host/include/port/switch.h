@@ -20,3 +20,5 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next) {
     return host_stack_switch(prev, next);
 }
+
+#include <arch/cargo_words.h>

@@ -19,3 +19,5 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {}
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next) {
     return prev;
 }
+
+#include <arch/cargo_words.h>

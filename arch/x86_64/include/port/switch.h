@@ -4,6 +4,7 @@
 #pragma once
 
 #include <arch/percpu.h>
+#include <arch/user_fault.h>
 #include <port/mmu.h>
 #include <port/thread.h>
 
@@ -105,6 +106,72 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
     } else {
         x86_thread_load_slow(from, to);
     }
+    x86_gs_tss.rsp[0] = to->stack_top;
+    x86_gs_current = next;
+}
+
+// --- cargo: in xmm0-xmm3, while the state of the thread whose registers they are is in its area ---
+struct arch_cargo {};
+
+ALWAYS_INLINE bool arch_cargo_begin(struct thread *self) {
+    void *area = ((struct arch_thread *)(void *)self)->fpu;
+    if (UNLIKELY(!x86_has_short_switch) || UNLIKELY(!area))
+        return false;
+    __asm__ volatile("cli\n\txsaveopt64 (%0)" ::"r"(area), "a"(x86_vector_features), "d"(0) : "memory");
+    return true;
+}
+#define X86_CARGO_LOAD(at, address, register, bad)                                 \
+    __asm__ goto("1: movups %0, %%" register "\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                 :                                                                 \
+                 : "m"(*(const volatile char (*)[16])((address) + (at)))           \
+                 : "memory"                                                        \
+                 : bad)
+#define X86_CARGO_STORE(at, address, register, bad)                                \
+    __asm__ goto("1: movups %%" register ", %0\n\t" USER_FAULT(1b, "%l[" #bad "]") \
+                 :                                                                 \
+                 : "m"(*(volatile char (*)[16])((address) + (at)))                 \
+                 : "memory"                                                        \
+                 : bad)
+#define ARCH_CARGO_LOAD(cargo, address, bad)      \
+    do {                                          \
+        X86_CARGO_LOAD(0, address, "xmm0", bad);  \
+        X86_CARGO_LOAD(16, address, "xmm1", bad); \
+        X86_CARGO_LOAD(32, address, "xmm2", bad); \
+        X86_CARGO_LOAD(48, address, "xmm3", bad); \
+        (void)(cargo);                            \
+    } while (0)
+#define ARCH_CARGO_STORE_32(cargo, address, bad)   \
+    do {                                           \
+        X86_CARGO_STORE(0, address, "xmm0", bad);  \
+        X86_CARGO_STORE(16, address, "xmm1", bad); \
+        (void)(cargo);                             \
+    } while (0)
+#define ARCH_CARGO_STORE_64(cargo, address, bad)   \
+    do {                                           \
+        ARCH_CARGO_STORE_32(cargo, address, bad);  \
+        X86_CARGO_STORE(32, address, "xmm2", bad); \
+        X86_CARGO_STORE(48, address, "xmm3", bad); \
+    } while (0)
+ALWAYS_INLINE bool arch_cargo_suits(const struct thread *next) {
+    return ((const struct arch_thread *)(const void *)next)->fpu != nullptr;
+}
+ALWAYS_INLINE void arch_cargo_copy(const struct arch_cargo *cargo, uint64_t *words) {
+    (void)cargo;
+    __asm__ volatile(
+        "movups %%xmm0, (%0)\n\tmovups %%xmm1, 16(%0)\n\tmovups %%xmm2, 32(%0)\n\tmovups %%xmm3, 48(%0)" ::"r"(words)
+        : "memory");
+}
+ALWAYS_INLINE void x86_vector_load(const void *area) {
+    __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(x86_vector_features), "d"(0) : "memory");
+}
+ALWAYS_INLINE void arch_cargo_drop(struct thread *self) {
+    x86_vector_load(((struct arch_thread *)(void *)self)->fpu);
+}
+ALWAYS_INLINE void arch_cargo_thread_load(struct thread *prev, struct thread *next) {
+    struct arch_thread *from = (struct arch_thread *)(void *)prev, *to = (struct arch_thread *)(void *)next;
+    x86_segment_bases_switch(from, to);
+    x86_vector_load(to->fpu);
+    to->fpu_cpu = -1; // the saved copy is no longer what it has
     x86_gs_tss.rsp[0] = to->stack_top;
     x86_gs_current = next;
 }

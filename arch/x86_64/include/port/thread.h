@@ -30,8 +30,9 @@ struct arch_thread {
     uint64_t fault_address; // of the last page fault, exception number and error code: for signal frames
     uint32_t trap_number;
     uint32_t trap_error;
-    int32_t fpu_cpu; // whose registers hold `fpu`'s contents, or -1
-    uint32_t step;   // enum step_state
+    int32_t fpu_cpu;        // whose registers hold `fpu`'s contents, or -1
+    uint32_t step;          // enum step_state
+    uint64_t syscall_limit; // numbers below it are called at once; 0 while calls are traced
 };
 // Does a tracer single-step it, and whose is the trap flag in the frame then? cpu/regset.c.
 enum step_state { STEP_OFF, STEP_FLAG_IS_OURS, STEP_FLAG_IS_USERS };

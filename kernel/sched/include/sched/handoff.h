@@ -49,14 +49,14 @@ ALWAYS_INLINE void handoff_load(struct thread *prev, struct thread *next) {
     arch_thread_load(prev, next);
 }
 
-// The same between two threads that came from user mode: both have an address space.
-ALWAYS_INLINE void handoff_load_user(struct thread *prev, struct thread *next) {
+// The first half of it, between two threads that came from user mode: both have an address space. The second is
+// arch_cargo_thread_load.
+ALWAYS_INLINE void handoff_enter_aspace(const struct thread *prev, struct thread *next) {
     struct arch_aspace *aspace = next->aspace;
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
     if (LIKELY(aspace != prev->aspace))
         arch_aspace_exchange(aspace);
-    arch_thread_load(prev, next);
 }
 
 // Nothing of `prev`, which blocks and was not told to leave, is in use on this CPU any more: others may have it.
@@ -76,11 +76,10 @@ ALWAYS_INLINE void switch_end(struct thread *prev) {
 }
 
 // Blocks the current thread, which has been prepared to, and makes `next`, which has been claimed, the current one.
-// Interrupts are off from here on.
+// Interrupts are off.
 ALWAYS_INLINE void handoff_choose(struct thread *prev, struct thread *next) {
     lockdep_assert_none_held(prev);
     struct run_queue *rq = &this_cpu(run_queue);
-    arch_irq_disable();
     nsec_t now = arch_clock_now();
     spin_lock(&rq->lock);
     handoff_account(rq, prev, next, now);
@@ -89,6 +88,7 @@ ALWAYS_INLINE void handoff_choose(struct thread *prev, struct thread *next) {
 }
 
 ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
+    arch_irq_disable();
     handoff_choose(prev, next);
     handoff_load(prev, next);
     switch_end(arch_stack_switch(prev, next));
