@@ -4,7 +4,7 @@
 //
 // Numbers for the handles are reserved, data and numbers copied out, and only then the handles put at the numbers,
 // which cannot fail.
-#include "ipc_priv.h"
+#include "packet.h"
 
 #include <lib/string.h>
 
@@ -56,6 +56,9 @@ static status_t copy_out(const struct taken *taken, const void *data, void __use
     struct fipc_message __user *header = message;
     uint64_t type_and_size = taken->type | (uint64_t)taken->size << 32;
     uint64_t count_and_flags = taken->handle_count | (uint64_t)taken->flags << 32;
+    if (LIKELY(taken->size <= FIPC_FAST_MAX) &&
+        LIKELY(write_small(message, type_and_size, &taken->badge, count_and_flags, data)))
+        return 0;
     if (taken->size > 0 && copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, taken->size) != 0)
         return -EFAULT;
     if (put_user(type_and_size, (uint64_t __user *)&header->type) != 0 || put_user(taken->badge, &header->badge) != 0 ||

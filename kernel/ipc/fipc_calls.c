@@ -2,7 +2,7 @@
 // The calls of FIPC: fipc_send, fipc_recv, fipc_reply, fipc_reply_save, and the slow halves of fipc_call and
 // fipc_reply_recv, which begin in fast.c. docs/ipc.md has
 // their meaning. Buffers are a header and data behind it; `room` counts both.
-#include "ipc_priv.h"
+#include "packet.h"
 
 #include <abi/native.h>
 #include <abi/syscall_table.h>
@@ -68,20 +68,43 @@ static long send_message(struct send_right *right, const void __user *message, n
     return status;
 }
 
+static NOINLINE long general_send(struct object *object, const void __user *message, nsec_t deadline) {
+    long result;
+    object_get(object); // it may be among the handles that move
+    if (object->ops == &send_right_ops)
+        result = send_message(right_of(object), message, deadline);
+    else
+        result = object->ops == &reply_ops ? reply_object_send(object, message) : -EBADF;
+    object_put(object);
+    return result;
+}
+
+// One with little data and no handles.
+ALWAYS_INLINE long send_small(struct send_right *right, const void __user *message, nsec_t deadline) {
+    type_and_size what;
+    uint64_t data[FIPC_FAST_MAX / 8];
+    if (UNLIKELY(!read_small(message, &what, data)))
+        return NOT_FAST;
+    struct message *block = message_create_small(what, data);
+    if (UNLIKELY(!block))
+        return -ENOMEM;
+    status_t status = right_send(right, block, deadline);
+    if (UNLIKELY(status != 0))
+        message_end(block);
+    return status;
+}
+
 long sys_fipc_send(int handle, const void __user *message, int64_t deadline) {
     struct handle_ref ref;
     status_t status = handle_lookup(handle, RIGHT_SEND, &ref);
-    if (status != 0)
+    if (UNLIKELY(status != 0))
         return status;
     struct object *object = ref.object;
-    object_get(object); // it may be among the handles that move
-    if (object->ops == &send_right_ops)
-        status = (status_t)send_message(right_of(object), message, deadline);
-    else
-        status = object->ops == &reply_ops ? reply_object_send(object, message) : -EBADF;
-    object_put(object);
+    long result = LIKELY(object->ops == &send_right_ops) ? send_small(right_of(object), message, deadline) : NOT_FAST;
+    if (UNLIKELY(result == NOT_FAST))
+        result = general_send(object, message, deadline);
     handle_release(&ref);
-    return status;
+    return result;
 }
 
 // ---------------------------------------------------------------- calling

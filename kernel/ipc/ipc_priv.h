@@ -231,6 +231,8 @@ struct outgoing {
     uint32_t rights[FIPC_HANDLES_MAX]; // of moved ones, to be given back
 };
 MUST_USE status_t message_create(const struct fipc_message *header, const void __user *data, struct outgoing *out);
+// The same with up to FIPC_FAST_MAX bytes and no handles. nullptr: no memory.
+struct message *message_create_small(type_and_size what, const uint64_t *data);
 void message_sent(const struct outgoing *out, unsigned count); // moved handles are gone for good
 void message_return(struct outgoing *out);                     // it was not sent: handles go back, the block is freed
 void message_end(struct message *message);                     // frees the block alone

@@ -3,8 +3,9 @@
 //
 // Everything that may fail comes first. Moved handles leave the table but keep their numbers; when the message has been
 // queued the numbers are freed, and if it was not, the handles go back to them: all or nothing.
-#include "ipc_priv.h"
+#include "packet.h"
 
+#include <lib/string.h>
 #include <mm/slab.h>
 #include <object/rights.h>
 
@@ -134,6 +135,21 @@ status_t message_create(const struct fipc_message *header, const void __user *da
     if (status != 0)
         message_return(out);
     return status;
+}
+
+struct message *message_create_small(type_and_size what, const uint64_t *data) {
+    uint32_t size = size_of(what);
+    struct message *message = kmalloc(sizeof *message + size);
+    if (!message)
+        return nullptr;
+    *message = (struct message){.type = (uint32_t)what, .size = size, .handles = (void *)(message + 1)};
+    message->data = (uint8_t *)(message + 1);
+    list_init(&message->queued.node);
+    if (LIKELY(size == FIPC_FAST_MAX))
+        __builtin_memcpy_inline(message->data, data, FIPC_FAST_MAX);
+    else
+        memcpy(message->data, data, size);
+    return message;
 }
 
 void message_sent(const struct outgoing *out, unsigned count) {

@@ -44,7 +44,8 @@ static enum take_result take(struct port *port, struct fipc_thread *self, uint32
     port_take_locked(port, message);
     if (call)
         call_take_locked(call, &self->held);
-    server_work_locked(port, self, call);
+    if (call || UNLIKELY(self->thread->donated_level != 0)) // else nothing was lent, and nothing is
+        server_work_locked(port, self, call);
     port_lend_locked(port);
     return TAKE_OK;
 }
