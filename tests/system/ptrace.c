@@ -2,6 +2,7 @@
 // ptrace: who may trace whom, the stops for signals, group stops, and how it ends.
 #include "trace.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 static void for_ever(void) {
@@ -200,6 +201,28 @@ static void dead_tracer(void) {
     killed(wait_status(pid), SIGKILL, "takes it along");
 }
 
+// The tracer ends while its tracee is between two calls, and was to see the next one.
+static void dead_tracer_of_calls(void) {
+    volatile int *go = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pid = start_child({
+        (void)getppid();
+        while (!*go)
+            ;
+        _exit(syscall(SYS_getpid) > 0 && getppid() > 0 ? 0 : errno);
+    });
+    exited(in_child({
+               trace(PTRACE_SEIZE, pid, 0, 0);
+               trace(PTRACE_INTERRUPT, pid, 0, 0);
+               next_stop(pid);
+               trace(PTRACE_SYSCALL, pid, 0, 0);
+               sleep_ms(50); // so that it is in its loop again
+           }),
+           0, "a tracer waits for a call and ends");
+    *go = 1;
+    exited(wait_status(pid), 0, "its tracee's calls are made");
+    munmap((void *)go, 4096);
+}
+
 // A tracer that is not the parent sees the end first.
 static void natural_parent(void) {
     int gate[2], back[2];
@@ -236,6 +259,7 @@ int main(void) {
     group_stop();
     seized();
     dead_tracer();
+    dead_tracer_of_calls();
     natural_parent();
     return tap_done();
 }

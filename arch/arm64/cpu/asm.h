@@ -15,6 +15,7 @@
 // struct thread: arch_thread first, then `work` and `arch_work`
 #define THREAD_STACK_POINTER 0
 #define THREAD_STACK_TOP 8
+#define SYSCALL_COUNT 0x400
 #define THREAD_SYSCALL_LIMIT 16 // and the table behind it
 #define THREAD_KEYS_IA 56
 #define THREAD_KEYS_OFF 144

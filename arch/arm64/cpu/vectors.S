@@ -141,6 +141,7 @@
     ldp x10, x11, [x9, #THREAD_SYSCALL_LIMIT]
     cmp w8, w10
     b.hs .Lslow_call_\name
+.Lcall_\name:
     ldr x10, [x11, w8, uxtw #3]
     blr x10
 .Lcalled_\name:
@@ -152,10 +153,12 @@
     RESTORE_BUT_X0
     eret
 
-// Beyond the table, or every call is to be traced. As on Linux only the low half of x8 counts.
+// Beyond the table, or every call is, or was a moment ago, to be traced. As on Linux only the low half of x8 counts.
 .Lslow_call_\name:
     ldr w10, [x9, #THREAD_WORK]
     tbnz w10, #WORK_TRACE_BIT, 1f
+    cmp w8, #SYSCALL_COUNT
+    b.lo .Lcall_\name
     sxtw x0, w8
     bl syscall_unknown
     b .Lcalled_\name
