@@ -52,7 +52,7 @@ long fast_call(struct send_right *right, const void __user *message, void __user
     struct fipc_thread *self = thread->fipc;
     type_and_size what;
     uint32_t handle_room = 0;
-    if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) || UNLIKELY(!packet_in_range(message)) ||
+    if (UNLIKELY(!self) || UNLIKELY(room - HEADER_SIZE > self->call.capacity) ||
         UNLIKELY(!read_small(message, &what, (uint64_t *)(void *)self->call.data)))
         return NOT_FAST;
     if (reply != message &&
@@ -68,7 +68,6 @@ long fast_call(struct send_right *right, const void __user *message, void __user
     }
     status_t status = thread_switch_to(next);
     if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
-        LIKELY(packet_in_range(reply)) &&
         LIKELY(write_small(reply, call->what, nullptr, 0, (const uint64_t *)(const void *)call->reply)))
         return 0;
     return finish_call(right, call, status, reply);
@@ -122,7 +121,7 @@ static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port
 
 long finish_receive(struct fipc_thread *self, struct port *port, void __user *message, size_t room, status_t status) {
     struct inbox *inbox = &self->inbox;
-    if (LIKELY(inbox->right != nullptr) && LIKELY(packet_in_range(message)) &&
+    if (LIKELY(inbox->right != nullptr) &&
         LIKELY(write_small(message, inbox->what, &inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data))) {
         inbox->right = nullptr;
         return 0;
@@ -135,7 +134,7 @@ long fast_reply_recv(const void __user *reply, struct port *port, void __user *m
     struct fipc_thread *self = thread->fipc;
     type_and_size what;
     uint64_t data[FIPC_FAST_MAX / 8];
-    if (UNLIKELY(!self) || UNLIKELY(!packet_in_range(reply)) || UNLIKELY(!read_small(reply, &what, data)))
+    if (UNLIKELY(!self) || UNLIKELY(!read_small(reply, &what, data)))
         return NOT_FAST;
     self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
     self->landing = nullptr;

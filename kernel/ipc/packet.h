@@ -38,11 +38,13 @@ ALWAYS_INLINE bool packet_in_range(const void __user *message) {
     return !ARCH_USER_REFUSES((uintptr_t)message, PACKET_MAX);
 }
 
-// One that may go this way: no handles, no flags, little data. It is in range.
+// One that may go this way: no handles, no flags, little data.
 ALWAYS_INLINE bool read_small(const void __user *message, type_and_size *what, uint64_t *data) {
     uintptr_t at = (uintptr_t)message;
     type_and_size head;
     uint64_t count_and_flags;
+    if (UNLIKELY(!packet_in_range(message)))
+        return false;
     ARCH_USER_OPEN;
     LOAD(head, at, 0);
     LOAD(count_and_flags, at, 24);
@@ -64,11 +66,13 @@ bad:
     return false;
 }
 
-// badge: null: an answer, which has none. The message is in range.
+// badge: null: an answer, which has none.
 ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const uint64_t *badge,
                                uint64_t count_and_flags, const uint64_t *data) {
     uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
+    if (UNLIKELY(!packet_in_range(message)))
+        return false;
     ARCH_USER_OPEN;
     STORE(what, at, 0);
     if (badge)
@@ -89,7 +93,8 @@ bad:
     return false;
 }
 
-// The same with the data as cargo; the whole of a message's room is read. arch_cargo_begin has been called.
+// The same with the data as cargo; the whole of a message's room is read. The message is in range
+// (packet_in_range: who parks has looked), and arch_cargo_begin has been called.
 ALWAYS_INLINE bool load_packet(const void __user *message, type_and_size *what, struct arch_cargo *cargo) {
     uintptr_t at = (uintptr_t)message;
     type_and_size head;
