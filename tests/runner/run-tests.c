@@ -79,6 +79,26 @@ static void print_leaks(struct counters *before, struct counters *after) {
     }
 }
 
+static pid_t parent_of(const char *pid) {
+    char path[300], text[512];
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), parent = -1;
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    close(fd);
+    text[size > 0 ? size : 0] = '\0';
+    char *end = strrchr(text, ')'); // behind the name
+    return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : -1;
+}
+
+static void kill_children(void) {
+    DIR *dir = opendir("/proc");
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == getpid())
+            kill(atoi(entry->d_name), SIGKILL);
+    if (dir)
+        closedir(dir);
+}
+
 // What a test left running becomes our child (we are a subreaper): end it.
 static void end_descendants(void) {
     for (int round = 0; round < 200; round++) {
@@ -87,16 +107,7 @@ static void end_descendants(void) {
             ;
         if (pid < 0 && errno == ECHILD)
             return;
-        char path[64], text[4096];
-        snprintf(path, sizeof path, "/proc/%d/task/%d/children", getpid(), getpid());
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-        close(fd);
-        if (size > 0) {
-            text[size] = '\0';
-            for (char *p = text, *end; (pid = (pid_t)strtol(p, &end, 10)) > 0; p = end)
-                kill(pid, SIGKILL);
-        }
+        kill_children();
         nanosleep(&(struct timespec){.tv_nsec = 5'000'000}, NULL);
     }
 }
@@ -168,11 +179,12 @@ static bool run(const char *name) {
     return status == 0;
 }
 
-// The runner's own stack must not grow between the counts.
-static void grow_stack(void) {
+// The runner's own stack and heap must not grow between the counts.
+static void grow(void) {
     volatile char room[32768];
     for (size_t i = 0; i < sizeof room; i += 1024)
         room[i] = 0;
+    kill_children(); // there are none
 }
 
 static int compare(const void *a, const void *b) {
@@ -195,7 +207,7 @@ static void find_all(void) {
 }
 
 int main(int argc, char **argv) {
-    grow_stack();
+    grow();
     ssize_t size = readlink("/proc/self/exe", runner.folder, sizeof runner.folder - 1);
     char *slash = size < 0 ? NULL : strrchr(runner.folder, '/');
     strcpy(slash ? slash : runner.folder, slash ? "" : "/files");
