@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Past the page cache: O_DIRECT, discarding, zeroing. What the cache has of the stretch is written back before a read
 // and thrown out before a write, and the stretch is claimed while the disk is written to, so that no old page comes in.
+// A page that somebody holds (a reader, for a moment; a pipe, for as long as it likes) cannot be thrown out: then what
+// is written goes into the cache, too, and from there to the disk.
 //
 // The bytes go through pages of the kernel's: user memory may be changed, unmapped or shared while the disk works.
 #include "block_priv.h"
@@ -107,15 +109,30 @@ static ssize_t read_part(struct block_device *device, struct bounce *bounce, str
     return status != 0 ? status : (ssize_t)copy(bounce, uio, size);
 }
 
+static status_t write_through_cache(struct block_device *device, struct bounce *bounce, uint64_t position,
+                                    size_t size) {
+    for (size_t done = 0; done < size; done += PAGE_SIZE) {
+        struct uio uio;
+        size_t step = MIN(size - done, (size_t)PAGE_SIZE);
+        uio_init_kernel(&uio, page_to_virt(bounce->pages[done >> PAGE_SHIFT]), step);
+        ssize_t part = vmo_write(device->cache.vmo, position + done, &uio, step);
+        if (part < 0)
+            return (status_t)part;
+    }
+    return cache_sync(device, position, position + size, false);
+}
+
 static ssize_t write_part(struct block_device *device, struct bounce *bounce, struct uio *uio, uint64_t position) {
     size_t size = MIN(uio->resid, (size_t)bounce->count << PAGE_SHIFT);
     size_t copied = copy(bounce, uio, size) & ~(size_t)(device->info.limits.logical_size - 1);
     struct claim claim;
     status_t status = copied > 0 ? take_stretch(device, position, position + copied, &claim) : -EFAULT;
-    if (status != 0)
-        return status;
-    status = transfer(device, bounce, position, copied);
-    cache_release(&device->cache, &claim);
+    if (status == -EBUSY) {
+        status = write_through_cache(device, bounce, position, copied);
+    } else if (status == 0) {
+        status = transfer(device, bounce, position, copied);
+        cache_release(&device->cache, &claim);
+    }
     return status != 0 ? status : (ssize_t)copied;
 }
 
