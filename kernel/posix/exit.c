@@ -88,8 +88,11 @@ static void await_leavers(struct process *process) REQUIRES(&process->signal_loc
 
 bool process_is_alone(void) {
     struct process *process = process_current();
+    struct posix_thread *thread;
+    bool alone = true;
     spin_lock(&process->signal_lock);
-    bool alone = process->threads.next == process->threads.prev;
+    LIST_FOR_EACH(thread, &process->threads, process_node)
+    alone &= thread == posix_current() || atomic_load_explicit(&thread->ends, memory_order_relaxed);
     if (alone)
         await_leavers(process);
     spin_unlock(&process->signal_lock);
@@ -210,6 +213,8 @@ void posix_thread_exit(int status) {
     arch_irq_enable();
     if (UNLIKELY(self->trace != nullptr))
         trace_exit_event(status);
+    atomic_store_explicit(&self->ends, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); // who has joined this thread sees it
     futex_thread_exit(self);
     fipc_thread_leave();
     vfork_complete(self);

@@ -122,6 +122,7 @@ struct posix_thread {
     struct process *process;
     int tid;
     struct list_node process_node;
+    _Atomic bool ends;      // runs no user code any more; set before others can know by its cleared thread id
     bool exiting;           // left process->threads
     bool reset_on_fork;     // SCHED_RESET_ON_FORK: children begin with the normal policy
     uint64_t blocked;       // signal mask; written by the thread itself under signal_lock
