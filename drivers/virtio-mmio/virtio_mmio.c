@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Virtio devices in slots of memory: the transport of QEMU's microvm and, beside PCI, of Arm's `virt`. Version 2 of the
-// registers; devices of version 1 (QEMU makes
-// them so unless told otherwise) offer no VERSION_1, and are only listed.
+// registers; devices of version 1 (QEMU makes them so unless told otherwise) offer no VERSION_1, and are only listed.
 
 #include <arch/irq.h>
 #include <arch/platform.h>
@@ -13,7 +12,6 @@
 
 #define MAGIC 0x74726976u // "virt"
 #define SLOT_SIZE 0x200u
-#define RESET_TRIES 100'000u
 #define CAUSES_TRIES 16u
 
 enum {
@@ -56,24 +54,15 @@ static uint8_t get_status(struct virtio_device *device) {
 }
 static void set_status(struct virtio_device *device, uint8_t status) {
     arch_io_write32(io_of(device), REG_STATUS, status);
-    for (unsigned i = 0; status == 0 && get_status(device) != 0 && i < RESET_TRIES; i++)
-        ;
 }
 
-static uint64_t get_features(struct virtio_device *device) {
-    struct arch_io io = io_of(device);
-    arch_io_write32(io, REG_OFFERED_SELECT, 1);
-    uint64_t high = arch_io_read32(io, REG_OFFERED);
-    arch_io_write32(io, REG_OFFERED_SELECT, 0);
-    return high << 32 | arch_io_read32(io, REG_OFFERED);
+static uint32_t offered(struct virtio_device *device, unsigned word) {
+    arch_io_write32(io_of(device), REG_OFFERED_SELECT, word);
+    return arch_io_read32(io_of(device), REG_OFFERED);
 }
-
-static void set_features(struct virtio_device *device, uint64_t features) {
-    struct arch_io io = io_of(device);
-    arch_io_write32(io, REG_ACCEPTED_SELECT, 1);
-    arch_io_write32(io, REG_ACCEPTED, (uint32_t)(features >> 32));
-    arch_io_write32(io, REG_ACCEPTED_SELECT, 0);
-    arch_io_write32(io, REG_ACCEPTED, (uint32_t)features);
+static void accept(struct virtio_device *device, unsigned word, uint32_t features) {
+    arch_io_write32(io_of(device), REG_ACCEPTED_SELECT, word);
+    arch_io_write32(io_of(device), REG_ACCEPTED, features);
 }
 
 static bool read_config(struct virtio_device *device, unsigned offset, void *to, unsigned size) {
@@ -116,8 +105,8 @@ static void notify(struct virtio_device *device, unsigned index) {
 static const struct virtio_transport transport = {
     .set_status = set_status,
     .get_status = get_status,
-    .get_features = get_features,
-    .set_features = set_features,
+    .offered = offered,
+    .accept = accept,
     .read_config = read_config,
     .config_generation = config_generation,
     .queue_size = queue_size,

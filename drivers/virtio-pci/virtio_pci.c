@@ -17,7 +17,6 @@
 #define NO_VECTOR 0xffffu
 #define QUEUES_MAX 8u
 #define CAPABILITIES_MAX 48u
-#define RESET_TRIES 100'000u
 
 enum { CAPABILITY_VENDOR = 0x9 };
 enum { CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_MULTIPLIER = 16 };
@@ -68,24 +67,15 @@ static uint8_t get_status(struct virtio_device *device) {
 }
 static void set_status(struct virtio_device *device, uint8_t status) {
     arch_io_write8(common_of(device), REG_STATUS, status);
-    for (unsigned i = 0; status == 0 && get_status(device) != 0 && i < RESET_TRIES; i++)
-        ;
 }
 
-static uint64_t get_features(struct virtio_device *device) {
-    struct arch_io io = common_of(device);
-    arch_io_write32(io, REG_OFFERED_SELECT, 1);
-    uint64_t high = arch_io_read32(io, REG_OFFERED);
-    arch_io_write32(io, REG_OFFERED_SELECT, 0);
-    return high << 32 | arch_io_read32(io, REG_OFFERED);
+static uint32_t offered(struct virtio_device *device, unsigned word) {
+    arch_io_write32(common_of(device), REG_OFFERED_SELECT, word);
+    return arch_io_read32(common_of(device), REG_OFFERED);
 }
-
-static void set_features(struct virtio_device *device, uint64_t features) {
-    struct arch_io io = common_of(device);
-    arch_io_write32(io, REG_ACCEPTED_SELECT, 1);
-    arch_io_write32(io, REG_ACCEPTED, (uint32_t)(features >> 32));
-    arch_io_write32(io, REG_ACCEPTED_SELECT, 0);
-    arch_io_write32(io, REG_ACCEPTED, (uint32_t)features);
+static void accept(struct virtio_device *device, unsigned word, uint32_t features) {
+    arch_io_write32(common_of(device), REG_ACCEPTED_SELECT, word);
+    arch_io_write32(common_of(device), REG_ACCEPTED, features);
 }
 
 static bool read_config(struct virtio_device *device, unsigned offset, void *to, unsigned size) {
@@ -139,8 +129,8 @@ static void notify(struct virtio_device *device, unsigned index) {
 static const struct virtio_transport transport = {
     .set_status = set_status,
     .get_status = get_status,
-    .get_features = get_features,
-    .set_features = set_features,
+    .offered = offered,
+    .accept = accept,
     .read_config = read_config,
     .config_generation = config_generation,
     .queue_size = queue_size,

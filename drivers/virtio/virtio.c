@@ -8,25 +8,41 @@
 
 enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8, STATUS_FAILED = 128 };
 #define CONFIG_TRIES 100u
+#define RESET_TRIES 100'000u
 
 // The linker gathers all VIRTIO_DRIVERs here.
 extern const struct virtio_driver virtio_drivers_start[], virtio_drivers_end[];
 
 static unsigned device_count; // written by one thread at boot
 
+static void reset(struct virtio_device *device) {
+    device->transport->set_status(device, 0);
+    for (unsigned i = 0; device->transport->get_status(device) != 0 && i < RESET_TRIES; i++)
+        ;
+}
+
+static uint64_t offered(struct virtio_device *device) {
+    uint64_t high = device->transport->offered(device, 1);
+    return high << 32 | device->transport->offered(device, 0);
+}
+
+static void accept(struct virtio_device *device, uint64_t features) {
+    device->transport->accept(device, 1, (uint32_t)(features >> 32));
+    device->transport->accept(device, 0, (uint32_t)features);
+}
+
 static void add_status(struct virtio_device *device, uint8_t bit) {
     device->transport->set_status(device, device->transport->get_status(device) | bit);
 }
 
 status_t virtio_begin(struct virtio_device *device, uint64_t wanted) {
-    device->transport->set_status(device, 0);
+    reset(device);
     add_status(device, STATUS_ACKNOWLEDGE);
     add_status(device, STATUS_DRIVER);
-    uint64_t offered = device->transport->get_features(device);
-    if (!(offered >> VIRTIO_F_VERSION_1 & 1))
+    device->features = offered(device) & (wanted | 1ull << VIRTIO_F_VERSION_1);
+    if (!virtio_has(device, VIRTIO_F_VERSION_1))
         return -ENODEV;
-    device->features = offered & (wanted | 1ull << VIRTIO_F_VERSION_1);
-    device->transport->set_features(device, device->features);
+    accept(device, device->features);
     add_status(device, STATUS_FEATURES_OK);
     return device->transport->get_status(device) & STATUS_FEATURES_OK ? 0 : -ENODEV;
 }
@@ -49,7 +65,7 @@ void virtio_ready(struct virtio_device *device) {
 }
 
 void virtio_stop(struct virtio_device *device) {
-    device->transport->set_status(device, 0);
+    reset(device);
     device->transport->set_status(device, STATUS_FAILED);
 }
 

@@ -14,10 +14,11 @@ struct virtio_device;
 
 // What a transport does. Thread context at boot, but for notify.
 struct virtio_transport {
-    void (*set_status)(struct virtio_device *device, uint8_t status); // 0: reset, and it is by the return
+    void (*set_status)(struct virtio_device *device, uint8_t status); // 0 begins a reset
     uint8_t (*get_status)(struct virtio_device *device);
-    uint64_t (*get_features)(struct virtio_device *device);
-    void (*set_features)(struct virtio_device *device, uint64_t features);
+    // Features go by words of 32: word 0 has number 0 as its lowest bit.
+    uint32_t (*offered)(struct virtio_device *device, unsigned word);
+    void (*accept)(struct virtio_device *device, unsigned word, uint32_t features);
     // The device's configuration, bytes. False: it ends before that.
     bool (*read_config)(struct virtio_device *device, unsigned offset, void *to, unsigned size);
     uint32_t (*config_generation)(struct virtio_device *device);
