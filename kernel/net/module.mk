@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 name := net
 sources := socket.c socket_call.c socket_message.c socket_option.c control_parse.c control.c parcel.c packet.c \
-    unix.c unix_name.c unix_connect.c unix_end.c unix_send.c unix_receive.c unix_landing.c unix_datagram.c unix_gc.c unix_proc.c
+    stream_end.c stream_send.c stream_receive.c stream_landing.c \
+    unix.c unix_name.c unix_connect.c unix_stream.c unix_datagram.c unix_gc.c unix_proc.c
 deps := abi lib arch sched mm object vfs
 tests := control unix_socket

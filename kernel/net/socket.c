@@ -7,6 +7,7 @@
 #include <arch/uaccess.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
+#include <net/net.h>
 #include <object/stat.h>
 #include <object/task.h>
 #include <sched/timer.h>
@@ -190,4 +191,8 @@ status_t address_to_user(const struct address *address, void __user *to, int32_t
     if (copy_to_user(to, address->bytes, MIN((unsigned)room, address->size)) != 0)
         return -EFAULT;
     return put_user((int32_t)address->size, size);
+}
+
+void net_init(void) {
+    unix_init();
 }

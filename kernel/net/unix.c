@@ -28,7 +28,7 @@ struct unix_socket *unix_alloc(int type, struct memory_account *payer) {
     wait_queue_init(&socket->senders);
     wait_queue_init(&socket->writers);
     // An unconnected stream socket is writable and hung up, as Linux's poll has it.
-    object_signal(&socket->socket.object, 0, datagram ? UNIX_WRITABLE : UNIX_WRITABLE | SIGNAL_HANGUP);
+    object_signal(&socket->socket.object, 0, datagram ? SOCKET_WRITABLE : SOCKET_WRITABLE | SIGNAL_HANGUP);
     socket->scope = job_scope_current();
     charge_init(&socket->memory, payer);
     flight_init(&socket->flight, &socket->socket.object, &unix_flight_ops);
@@ -58,6 +58,12 @@ static status_t unix_pair(struct socket *a, struct socket *b) {
     return unix_is_datagram(first) ? unix_datagram_pair(first, second) : unix_stream_pair(first, second);
 }
 
+static void close_connection(struct unix_socket *socket) {
+    struct stream *connection = unix_connection_of(socket);
+    if (connection)
+        (void)stream_close(connection, socket->side, false);
+}
+
 static void unix_closed(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
     unix_name_release(socket);
@@ -70,7 +76,7 @@ static void unix_closed(struct socket *base) {
     if (unix_is_datagram(socket))
         unix_datagram_close(socket);
     else
-        unix_stream_close(socket);
+        close_connection(socket);
     flight_collect(nullptr);
 }
 
@@ -86,16 +92,12 @@ static struct flight *unix_flight(struct socket *socket) {
 
 static void unix_destroy(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection = unix_connection_of(socket);
+    struct stream *connection = unix_connection_of(socket);
     flight_remove(&socket->flight);
     if (connection) {
         if (!connection->end[socket->side].closed) // it connected while it was being closed
-            unix_stream_close(socket);
-        spin_lock(&connection->lock);
-        connection->end[socket->side].socket = nullptr;
-        spin_unlock(&connection->lock);
-        if (refcount_down(&connection->ref))
-            unix_connection_free(connection);
+            (void)stream_close(connection, socket->side, false);
+        stream_leave(connection, socket->side);
     }
     charge_fini(&socket->memory);
     if (socket->name)
@@ -107,14 +109,9 @@ static void unix_destroy(struct socket *base) {
 
 static void unix_options_changed(struct socket *base) {
     struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection = unix_connection_of(socket);
-    if (!connection)
-        return;
-    spin_lock(&connection->lock);
-    connection->end[!socket->side].limit = atomic_load_explicit(&base->send_buffer, memory_order_relaxed);
-    wait_queue_wake_all(&connection->end[!socket->side].writers);
-    unix_end_update_locked(connection, socket->side);
-    spin_unlock(&connection->lock);
+    struct stream *connection = unix_connection_of(socket);
+    if (connection)
+        stream_sizes_changed(connection);
 }
 
 static status_t unix_get_option(struct socket *base, int level, int name, void *value, size_t *size) {
@@ -142,34 +139,19 @@ static status_t unix_get_option(struct socket *base, int level, int name, void *
 }
 
 static uint32_t unread_bytes(struct unix_socket *socket) {
-    struct unix_connection *connection = unix_connection_of(socket);
-    struct packet *packet;
-    uint32_t total = 0;
-    if (connection) {
-        spin_lock(&connection->lock);
-        LIST_FOR_EACH(packet, &connection->end[socket->side].packets, node) {
-            total += packet->size - packet->start;
-            if (socket->socket.type == SOCK_SEQPACKET)
-                break;
-        }
-        spin_unlock(&connection->lock);
-    } else {
-        spin_lock(&socket->lock);
-        if (!list_is_empty(&socket->packets))
-            total = LIST_FIRST(&socket->packets, struct packet, node)->size;
-        spin_unlock(&socket->lock);
-    }
-    return total;
+    struct stream *connection = unix_connection_of(socket);
+    if (connection)
+        return stream_unread(connection, socket->side, socket->socket.type == SOCK_SEQPACKET);
+    spin_lock(&socket->lock);
+    uint32_t size = list_is_empty(&socket->packets) ? 0 : LIST_FIRST(&socket->packets, struct packet, node)->size;
+    spin_unlock(&socket->lock);
+    return size;
 }
 
 static uint32_t unsent_bytes(struct unix_socket *socket) {
-    struct unix_connection *connection = unix_connection_of(socket);
-    if (!connection)
-        return atomic_load_explicit(&socket->sent, memory_order_relaxed);
-    spin_lock(&connection->lock);
-    uint32_t total = connection->end[!socket->side].bytes;
-    spin_unlock(&connection->lock);
-    return total;
+    struct stream *connection = unix_connection_of(socket);
+    return connection ? stream_unsent(connection, socket->side)
+                      : atomic_load_explicit(&socket->sent, memory_order_relaxed);
 }
 
 static long unix_ioctl(struct socket *base, unsigned command, unsigned long argument) {
@@ -187,14 +169,6 @@ static long unix_ioctl(struct socket *base, unsigned command, unsigned long argu
     }
 }
 
-static ssize_t connected_send(struct socket *socket, struct message *message) {
-    return socket->type == SOCK_STREAM ? unix_stream_send(socket, message) : unix_seqpacket_send(socket, message);
-}
-
-static ssize_t connected_receive(struct socket *socket, struct message *message) {
-    return socket->type == SOCK_STREAM ? unix_stream_receive(socket, message) : unix_seqpacket_receive(socket, message);
-}
-
 const struct socket_ops unix_stream_ops = {
     .bind = unix_bind,
     .connect = unix_stream_connect,
@@ -202,8 +176,8 @@ const struct socket_ops unix_stream_ops = {
     .accept = unix_accept,
     .get_name = unix_get_name,
     .shutdown = unix_stream_shutdown,
-    .send = connected_send,
-    .receive = connected_receive,
+    .send = unix_stream_send,
+    .receive = unix_stream_receive,
     .get_option = unix_get_option,
     .ioctl = unix_ioctl,
     .options_changed = unix_options_changed,
@@ -230,7 +204,7 @@ const struct socket_ops unix_datagram_ops = {
 
 static const struct socket_family unix_family = {.number = AF_UNIX, .create = unix_create, .pair = unix_pair};
 
-void net_init(void) {
+void unix_init(void) {
     socket_family_register(&unix_family);
     unix_proc_init();
 }

@@ -8,45 +8,25 @@
 #include <mm/charged.h>
 #include <mm/slab.h>
 
-static void init_end(struct unix_end *end, struct unix_socket *socket, struct unix_socket *other) {
-    list_init(&end->packets);
-    wait_queue_init(&end->readers);
-    wait_queue_init(&end->writers);
-    end->socket = socket;
-    charge_init(&end->memory, other->memory.account);
-    end->limit = atomic_load_explicit(&other->socket.send_buffer, memory_order_relaxed);
-}
-
-struct unix_connection *unix_connection_create(struct unix_socket *a, struct unix_socket *b) {
-    struct unix_connection *connection = kzalloc_charged(sizeof(*connection));
-    if (!connection)
-        return nullptr;
-    refcount_init(&connection->ref, 2);
-    init_end(&connection->end[0], a, b);
-    init_end(&connection->end[1], b, a);
-    return connection;
-}
-
-void unix_connection_free(struct unix_connection *connection) {
-    charge_fini(&connection->end[0].memory);
-    charge_fini(&connection->end[1].memory);
-    kfree(connection);
+static struct stream *make_connection(struct unix_socket *a, struct unix_socket *b) {
+    return stream_create((struct stream_party){&a->socket, a->memory.account},
+                         (struct stream_party){&b->socket, b->memory.account}, false);
 }
 
 // The socket has its connection: data may flow.
-static void attach(struct unix_socket *socket, struct unix_connection *connection, unsigned side) {
+static void attach(struct unix_socket *socket, struct stream *connection, unsigned side) {
     socket->side = (uint8_t)side;
     atomic_store_explicit(&socket->connection, connection, memory_order_release);
     spin_lock(&socket->lock);
     socket->state = UNIX_CONNECTED;
     spin_unlock(&socket->lock);
     spin_lock(&connection->lock);
-    unix_end_update_locked(connection, side);
+    stream_end_update_locked(connection, side);
     spin_unlock(&connection->lock);
 }
 
 status_t unix_stream_pair(struct unix_socket *a, struct unix_socket *b) {
-    struct unix_connection *connection = unix_connection_create(a, b);
+    struct stream *connection = make_connection(a, b);
     if (!connection)
         return -ENOMEM;
     attach(a, connection, 0);
@@ -73,7 +53,7 @@ status_t unix_listen(struct socket *base, int backlog) {
         socket->peer_credentials = mine;
         socket->has_peer_credentials = true;
         uint32_t readable = list_is_empty(&socket->backlog) ? 0 : SIGNALS_READ;
-        object_signal(&base->object, UNIX_SIGNALS & ~readable, readable);
+        object_signal(&base->object, SOCKET_SIGNALS & ~readable, readable);
     }
     spin_unlock(&socket->lock);
     return status;
@@ -128,13 +108,13 @@ void unix_listener_close(struct unix_socket *listener) {
         flight_lock();
         orphan->flight.host = nullptr;
         flight_unlock();
-        struct unix_connection *connection = unix_connection_of(orphan);
+        struct stream *connection = unix_connection_of(orphan);
         spin_lock(&connection->lock);
-        struct unix_socket *client = connection->end[!orphan->side].socket;
+        struct socket *client = connection->end[!orphan->side].socket;
         if (client)
-            atomic_store_explicit(&client->socket.error, ECONNRESET, memory_order_relaxed);
+            atomic_store_explicit(&client->error, ECONNRESET, memory_order_relaxed);
         spin_unlock(&connection->lock);
-        unix_stream_close(orphan);
+        (void)stream_close(connection, orphan->side, false);
         unix_put(orphan);
     }
 }
@@ -194,11 +174,11 @@ static void fail_connect(struct unix_socket *socket) {
 
 // The other side's socket, connected to `client` but not yet queued anywhere.
 static status_t make_server_side(struct unix_socket *client, const struct unix_socket *listener,
-                                 struct unix_socket **out, struct unix_connection **connection) {
+                                 struct unix_socket **out, struct stream **connection) {
     struct unix_socket *server = unix_alloc(client->socket.type, listener->memory.account);
     if (!server)
         return -ENOMEM;
-    *connection = unix_connection_create(client, server);
+    *connection = make_connection(client, server);
     if (!*connection) {
         unix_put(server);
         return -ENOMEM;
@@ -212,7 +192,7 @@ static status_t make_server_side(struct unix_socket *client, const struct unix_s
 
 status_t unix_stream_connect(struct socket *base, const struct address *address, bool nonblock) {
     struct unix_socket *client = to_unix(base), *listener, *server;
-    struct unix_connection *connection;
+    struct stream *connection;
     status_t status = 0;
     if (socket_option(base, SO_PASSCRED) && (status = unix_autobind(client)) != 0)
         return status;
@@ -224,10 +204,7 @@ status_t unix_stream_connect(struct socket *base, const struct address *address,
         goto out_state;
     if ((status = enqueue(listener, client, server, nonblock)) != 0) {
         // The client keeps no part of it.
-        spin_lock(&connection->lock);
-        connection->end[0].socket = nullptr;
-        spin_unlock(&connection->lock);
-        (void)refcount_down(&connection->ref);
+        stream_leave(connection, 0);
         unix_put(server);
         goto out_state;
     }
@@ -239,4 +216,13 @@ out_state:
 out_listener:
     unix_put(listener);
     return status;
+}
+
+status_t unix_stream_shutdown(struct socket *base, bool read, bool write) {
+    struct unix_socket *socket = to_unix(base);
+    struct stream *connection = unix_connection_of(socket);
+    if (!connection) // Linux lets it pass, and remembers
+        return unix_datagram_shutdown(base, read, write);
+    stream_shutdown(connection, socket->side, read, write);
+    return 0;
 }

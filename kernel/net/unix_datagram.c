@@ -16,13 +16,13 @@ static bool has_room(struct unix_socket *socket) {
 
 void unix_sender_release(struct unix_socket *sender, uint32_t charge) {
     uint32_t left = atomic_fetch_sub_explicit(&sender->sent, charge, memory_order_relaxed) - charge;
-    charge_trim(&sender->memory, unix_pages(left));
+    charge_trim(&sender->memory, stream_pages(left));
     if (has_room(sender)) {
         spin_lock(&sender->lock);
         wait_queue_wake_all(&sender->writers);
         if (!atomic_load_explicit(&sender->is_blocked, memory_order_relaxed) &&
             !(object_signals(&sender->socket.object) & SIGNAL_WRITABLE))
-            object_signal(&sender->socket.object, 0, UNIX_WRITABLE);
+            object_signal(&sender->socket.object, 0, SOCKET_WRITABLE);
         spin_unlock(&sender->lock);
     }
     unix_put(sender);
@@ -32,7 +32,7 @@ void unix_sender_release(struct unix_socket *sender, uint32_t charge) {
 // the sender's job cannot pay.
 static status_t charge_sender(struct unix_socket *socket, uint32_t charge) {
     uint32_t sent = atomic_fetch_add_explicit(&socket->sent, charge, memory_order_relaxed) + charge;
-    if (UNLIKELY(!charge_cover(&socket->memory, unix_pages(sent)))) {
+    if (UNLIKELY(!charge_cover(&socket->memory, stream_pages(sent)))) {
         atomic_fetch_sub_explicit(&socket->sent, charge, memory_order_relaxed);
         return -ENOMEM;
     }
@@ -40,7 +40,7 @@ static status_t charge_sender(struct unix_socket *socket, uint32_t charge) {
         return 0;
     spin_lock(&socket->lock);
     if (!has_room(socket))
-        object_signal(&socket->socket.object, UNIX_WRITABLE, 0);
+        object_signal(&socket->socket.object, SOCKET_WRITABLE, 0);
     spin_unlock(&socket->lock);
     return 0;
 }
@@ -54,7 +54,7 @@ static void block_sender_locked(struct unix_socket *receiver, struct unix_socket
         return;
     unix_get(sender);
     list_push_back(&receiver->blocked, &sender->blocked_node);
-    object_signal(&sender->socket.object, UNIX_WRITABLE, 0);
+    object_signal(&sender->socket.object, SOCKET_WRITABLE, 0);
 }
 
 // Tells senders that were refused that there is room. No lock is held: dropping a reference may destroy a socket.
@@ -63,7 +63,7 @@ static void unblock_senders(struct list_node *senders) {
     while ((node = list_pop_front(senders))) {
         struct unix_socket *sender = LIST_ENTRY(node, struct unix_socket, blocked_node);
         atomic_store_explicit(&sender->is_blocked, false, memory_order_release); // the node is free again
-        object_signal(&sender->socket.object, 0, UNIX_WRITABLE);
+        object_signal(&sender->socket.object, 0, SOCKET_WRITABLE);
         unix_put(sender);
     }
 }
@@ -299,7 +299,7 @@ ssize_t unix_datagram_receive(struct socket *base, struct message *message) {
     if (status != 0)
         return status == -ESHUTDOWN ? 0 : socket_interrupted(status, timeout);
     size_t full = packet->size, size = MIN(full, message->data->resid);
-    unix_take_ancillary(packet, message, peek);
+    packet_take_ancillary(packet, message, peek);
     if (message->address) {
         message->address->size = 0;
         if (packet->from)

@@ -31,7 +31,7 @@ static struct unix_socket *of_flight(struct flight *flight) {
 
 static bool visit_queues(struct flight *flight, flight_visit *visit) {
     struct unix_socket *socket = of_flight(flight);
-    struct unix_connection *connection = unix_connection_of(socket);
+    struct stream *connection = unix_connection_of(socket);
     bool changed;
     if (connection) {
         spin_lock(&connection->lock);
@@ -49,13 +49,13 @@ static struct list_node dead = LIST_INIT(dead); // packets of garbage; the colle
 
 static void sweep(struct flight *flight) {
     struct unix_socket *socket = of_flight(flight);
-    struct unix_connection *connection = unix_connection_of(socket);
+    struct stream *connection = unix_connection_of(socket);
     if (connection) {
-        struct unix_end *end = &connection->end[socket->side];
+        struct stream_end *end = &connection->end[socket->side];
         spin_lock(&connection->lock);
         if (!end->reading) {
             list_splice_back(&dead, &end->packets);
-            unix_queue_emptied_locked(end);
+            stream_queue_emptied_locked(end);
         }
         spin_unlock(&connection->lock);
     } else {

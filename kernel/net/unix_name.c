@@ -253,12 +253,12 @@ void unix_name_to_address(const struct unix_name *name, struct address *out) {
 // The other side's socket, referenced, or null.
 static struct unix_socket *peer_of(struct unix_socket *socket) {
     struct unix_socket *peer = nullptr;
-    struct unix_connection *connection = unix_connection_of(socket);
+    struct stream *connection = unix_connection_of(socket);
     if (connection) {
         spin_lock(&connection->lock);
-        struct unix_socket *other = connection->end[!socket->side].socket;
-        if (other && refcount_try_up(&other->socket.object.ref))
-            peer = other;
+        struct socket *other = connection->end[!socket->side].socket;
+        if (other && refcount_try_up(&other->object.ref))
+            peer = to_unix(other);
         spin_unlock(&connection->lock);
         return peer;
     }

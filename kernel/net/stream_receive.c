@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// Receiving on AF_UNIX connections.
+// Receiving on streams.
 //
 // A reader that wants a whole packet takes it out of the queue in the same locked section that finds it. One that
 // wants only part of it (or peeks) leaves it in, sets end->reading, copies, and comes back: while `reading` is set
@@ -10,9 +10,11 @@
 //   copies, unlocked           waits for !reading      closed = true, leaves the packets
 //   start += n
 //   reading = false, wakes B                           (A frees the packets on its way out)
-#include "unix_priv.h"
+#include "stream.h"
 
-void unix_take_ancillary(struct packet *packet, struct message *message, bool peek) {
+#include <object/flight.h>
+
+void packet_take_ancillary(struct packet *packet, struct message *message, bool peek) {
     if (!message->ancillary)
         return;
     message->ancillary->credentials = packet->credentials;
@@ -35,25 +37,24 @@ struct grip {
     bool whole; // it is out of the queue and ours; else end->reading is set
 };
 
-static void uncharge(struct unix_connection *connection, unsigned side, uint32_t charge) REQUIRES(&connection->lock) {
-    struct unix_end *mine = &connection->end[side];
-    bool was_drained = unix_has_drained(mine);
+static void uncharge(struct stream *stream, unsigned side, uint32_t charge) REQUIRES(&stream->lock) {
+    struct stream_end *mine = &stream->end[side];
+    bool was_drained = stream_has_drained(mine);
     mine->bytes -= charge;
-    if (UNLIKELY(mine->paid > mine->bytes + UNIX_PAID_AHEAD))
-        unix_pay_less(mine);
-    if (UNLIKELY(!was_drained && unix_has_drained(mine))) {
+    if (UNLIKELY(mine->paid > mine->bytes + STREAM_PAID_AHEAD))
+        stream_pay_less(mine);
+    if (UNLIKELY(!was_drained && stream_has_drained(mine))) {
         wait_queue_wake_all(&mine->writers);
-        unix_end_update_locked(connection, !side);
+        stream_end_update_locked(stream, !side);
     }
 }
 
-static void remove_first(struct unix_connection *connection, unsigned side, struct packet *packet)
-    REQUIRES(&connection->lock) {
-    struct unix_end *mine = &connection->end[side];
+static void remove_first(struct stream *stream, unsigned side, struct packet *packet) REQUIRES(&stream->lock) {
+    struct stream_end *mine = &stream->end[side];
     list_remove(&packet->node);
-    uncharge(connection, side, packet->charge);
+    uncharge(stream, side, packet->charge);
     if (list_is_empty(&mine->packets))
-        unix_end_update_locked(connection, side);
+        stream_end_update_locked(stream, side);
     else
         wait_queue_wake_one(&mine->readers);
 }
@@ -62,28 +63,38 @@ static void remove_first(struct unix_connection *connection, unsigned side, stru
 struct patience {
     bool may_wait; // else -EAGAIN
     nsec_t deadline;
-    struct unix_landing *landing; // null: the data comes through the queue
+    struct stream_landing *landing; // null: the data comes through the queue
 };
 
+// A TCP socket that is told so late that the other end takes nothing (EPIPE) has read the end of the stream before.
+static status_t take_error(struct stream *stream, unsigned side) REQUIRES(&stream->lock) {
+    struct socket *socket = stream->end[side].socket;
+    if (LIKELY(!socket || atomic_load_explicit(&socket->error, memory_order_relaxed) == 0))
+        return 0;
+    if (stream->tcp && atomic_load_explicit(&socket->error, memory_order_relaxed) == EPIPE)
+        return 0;
+    return socket_take_error(socket);
+}
+
 // Waits until there is a packet, or data in the landing. 1: there is. 0: the end of the stream.
-static int wait_for_packet(struct unix_connection *connection, unsigned side, const struct patience *patience)
-    REQUIRES(&connection->lock) {
-    struct unix_end *mine = &connection->end[side];
+static int wait_for_packet(struct stream *stream, unsigned side, const struct patience *patience)
+    REQUIRES(&stream->lock) {
+    struct stream_end *mine = &stream->end[side];
     while (list_is_empty(&mine->packets) || UNLIKELY(mine->reading)) {
         if (!mine->reading) {
-            status_t error = mine->socket ? socket_take_error(&mine->socket->socket) : 0;
+            status_t error = take_error(stream, side);
             if (UNLIKELY(error != 0)) {
-                unix_end_update_locked(connection, side);
+                stream_end_update_locked(stream, side);
                 return error;
             }
-            if (UNLIKELY(unix_receive_is_shut(mine, &connection->end[!side])))
+            if (UNLIKELY(stream_receive_is_shut(stream, side)))
                 return 0;
         }
         if (!patience->may_wait)
             return -EAGAIN;
-        status_t status = patience->landing ? unix_landing_wait(connection, side, patience->landing, patience->deadline)
-                                            : wait_queue_sleep(&mine->readers, &connection->lock, WAIT_INTERRUPTIBLE,
-                                                               patience->deadline);
+        status_t status = patience->landing
+                              ? stream_landing_wait(stream, side, patience->landing, patience->deadline)
+                              : wait_queue_sleep(&mine->readers, &stream->lock, WAIT_INTERRUPTIBLE, patience->deadline);
         if (patience->landing && patience->landing->filled > 0)
             return 1;
         if (UNLIKELY(status != 0))
@@ -94,108 +105,107 @@ static int wait_for_packet(struct unix_connection *connection, unsigned side, co
 
 // Gets hold of the first packet. `wanted`: bytes; if that is all of it, and it carries no handles, it is taken out
 // at once.
-static int get_grip(struct unix_connection *connection, unsigned side, struct message *message, size_t wanted,
-                    struct grip *grip) REQUIRES(&connection->lock) {
-    struct unix_end *mine = &connection->end[side];
+static int get_grip(struct stream *stream, unsigned side, struct message *message, size_t wanted, struct grip *grip)
+    REQUIRES(&stream->lock) {
+    struct stream_end *mine = &stream->end[side];
     struct packet *packet = LIST_FIRST(&mine->packets, struct packet, node);
     grip->packet = packet;
     grip->whole = !(message->flags & MSG_PEEK) && packet->size - packet->start <= wanted && !packet->rights;
     if (LIKELY(grip->whole))
-        remove_first(connection, side, packet);
+        remove_first(stream, side, packet);
     else
         mine->reading = true;
     return 1;
 }
 
 // Gives back what get_grip left in the queue. `consumed`: bytes read of it; `drop`: all of it (seqpacket).
-static void release_grip(struct unix_connection *connection, unsigned side, struct grip *grip, size_t consumed,
-                         bool drop) {
-    struct unix_end *mine = &connection->end[side];
+static void release_grip(struct stream *stream, unsigned side, struct grip *grip, size_t consumed, bool drop) {
+    struct stream_end *mine = &stream->end[side];
     struct packet *packet = grip->packet;
     struct list_node dead = LIST_INIT(dead);
     // What is left of its handles leaves the queue with it.
     bool rights = packet->rights != nullptr;
     if (rights)
         flight_lock();
-    spin_lock(&connection->lock);
+    spin_lock(&stream->lock);
     packet->start += (uint32_t)consumed;
     mine->reading = false;
     if (drop || packet->start == packet->size) {
-        remove_first(connection, side, packet);
+        remove_first(stream, side, packet);
         list_push_back(&dead, &packet->node);
     }
     if (UNLIKELY(mine->closed))
         list_splice_back(&dead, &mine->packets);
     wait_queue_wake_one(&mine->readers);
-    spin_unlock(&connection->lock);
+    spin_unlock(&stream->lock);
     if (rights)
         flight_unlock();
     packet_destroy_all(&dead);
 }
 
 // Puts a packet that was taken out whole back: its reader's memory faulted.
-static void return_packet(struct unix_connection *connection, unsigned side, struct packet *packet, size_t consumed) {
-    struct unix_end *mine = &connection->end[side];
-    spin_lock(&connection->lock);
+static void return_packet(struct stream *stream, unsigned side, struct packet *packet, size_t consumed) {
+    struct stream_end *mine = &stream->end[side];
+    spin_lock(&stream->lock);
     packet->start += (uint32_t)consumed;
     bool closed = mine->closed;
     if (!closed) {
         list_push_front(&mine->packets, &packet->node);
         mine->bytes += packet->charge;
-        unix_end_update_locked(connection, side);
+        stream_end_update_locked(stream, side);
         wait_queue_wake_one(&mine->readers);
     }
-    spin_unlock(&connection->lock);
+    spin_unlock(&stream->lock);
     if (closed)
         packet_destroy(packet);
 }
 
 struct reading {
-    struct unix_connection *connection;
+    struct stream *stream;
     unsigned side;
     size_t done, target;
     nsec_t deadline;
     bool check_credentials; // a stream read does not mix senders if they are asked for
     bool stop;
-    struct unix_landing landing; // room 0: none
+    struct stream_landing landing; // room 0: none
 };
 
 // The next packet of a stream read; 1; 2: data has landed; 0: the read ends here; or an error.
 static int next_packet(struct reading *read, struct message *message, struct grip *grip) {
-    struct unix_connection *connection = read->connection;
-    spin_lock(&connection->lock);
-    struct unix_landing *landing = read->landing.room > 0 ? &read->landing : nullptr;
+    struct stream *stream = read->stream;
+    spin_lock(&stream->lock);
+    struct stream_landing *landing = read->landing.room > 0 ? &read->landing : nullptr;
     struct patience patience = {!(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing};
-    int result = wait_for_packet(connection, read->side, &patience);
+    int result = wait_for_packet(stream, read->side, &patience);
     if (landing && landing->filled > 0) {
-        spin_unlock(&connection->lock);
+        spin_unlock(&stream->lock);
         return 2;
     }
     if (LIKELY(result > 0) && UNLIKELY(read->done > 0)) {
-        struct packet *first = LIST_FIRST(&connection->end[read->side].packets, struct packet, node);
+        struct packet *first = LIST_FIRST(&stream->end[read->side].packets, struct packet, node);
         const struct abi_ucred *before = message->ancillary ? &message->ancillary->credentials : nullptr;
         if (read->check_credentials && before &&
             (before->pid != first->credentials.pid || before->uid != first->credentials.uid))
             result = 0;
     }
     if (LIKELY(result > 0))
-        result = get_grip(connection, read->side, message, message->data->resid, grip);
-    spin_unlock(&connection->lock);
+        result = get_grip(stream, read->side, message, message->data->resid, grip);
+    spin_unlock(&stream->lock);
     return result;
 }
 
 // The packet behind `packet` in our queue, or null. While `reading` is set packets are only added.
-static struct packet *following(struct unix_connection *connection, unsigned side, struct packet *packet) {
-    spin_lock(&connection->lock);
+static struct packet *following(struct stream *stream, unsigned side, struct packet *packet) {
+    spin_lock(&stream->lock);
     struct list_node *next = packet->node.next;
-    bool last = next == &connection->end[side].packets;
-    spin_unlock(&connection->lock);
+    bool last = next == &stream->end[side].packets;
+    spin_unlock(&stream->lock);
     return last ? nullptr : LIST_ENTRY(next, struct packet, node);
 }
 
 // MSG_PEEK goes on from the first packet to those behind it, up to one with handles.
 static void peek_further(struct reading *read, struct message *message, struct packet *packet) {
-    while (message->data->resid > 0 && (packet = following(read->connection, read->side, packet)) && !packet->rights) {
+    while (message->data->resid > 0 && (packet = following(read->stream, read->side, packet)) && !packet->rights) {
         size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
         size_t copied = packet_copy(packet, packet->start, message->data, size);
         read->done += copied;
@@ -210,28 +220,18 @@ static ssize_t read_packet(struct reading *read, struct message *message, struct
     size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
     bool had_rights = packet->rights != nullptr;
     if (UNLIKELY(message->ancillary != nullptr) && (read->done == 0 || had_rights))
-        unix_take_ancillary(packet, message, message->flags & MSG_PEEK);
+        packet_take_ancillary(packet, message, message->flags & MSG_PEEK);
     size_t copied = packet_copy(packet, packet->start, message->data, size);
     read->stop = had_rights || copied < size || (message->flags & MSG_PEEK);
     if (UNLIKELY(message->flags & MSG_PEEK) && !had_rights && copied == size)
         peek_further(read, message, packet);
     if (!grip->whole)
-        release_grip(read->connection, read->side, grip, message->flags & MSG_PEEK ? 0 : copied, false);
+        release_grip(read->stream, read->side, grip, message->flags & MSG_PEEK ? 0 : copied, false);
     else if (LIKELY(copied == size))
         packet_destroy(packet);
     else
-        return_packet(read->connection, read->side, packet, copied);
+        return_packet(read->stream, read->side, packet, copied);
     return copied > 0 || size == 0 ? (ssize_t)copied : -EFAULT;
-}
-
-// The name of whom the connection leads to, for recvfrom and recvmsg.
-static void sender_address(struct unix_connection *connection, unsigned side, struct address *out) {
-    out->size = 0;
-    spin_lock(&connection->lock);
-    struct unix_socket *other = connection->end[!side].socket;
-    if (other && other->name)
-        unix_name_to_address(other->name, out);
-    spin_unlock(&connection->lock);
 }
 
 // The sender has filled our buffer: move on behind it.
@@ -244,24 +244,18 @@ static ssize_t take_landed(struct reading *read, struct message *message) {
     return (ssize_t)filled;
 }
 
-ssize_t unix_stream_receive(struct socket *base, struct message *message) {
-    struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection = unix_connection_of(socket);
-    if (UNLIKELY(!connection))
-        return -EINVAL;
-    if (UNLIKELY(message->flags & (MSG_OOB | MSG_ERRQUEUE)))
-        return message->flags & MSG_OOB ? -EINVAL : -EAGAIN;
-    nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
-    size_t wanted = message->data->resid, low = atomic_load_explicit(&base->receive_low_water, memory_order_relaxed);
-    struct reading read = {.connection = connection,
-                           .side = socket->side,
+ssize_t stream_receive(struct stream *stream, unsigned side, struct socket *socket, struct message *message) {
+    nsec_t timeout = atomic_load_explicit(&socket->receive_timeout, memory_order_relaxed);
+    size_t wanted = message->data->resid, low = atomic_load_explicit(&socket->receive_low_water, memory_order_relaxed);
+    struct reading read = {.stream = stream,
+                           .side = side,
                            .target = message->flags & MSG_WAITALL ? wanted : MIN(low, wanted),
                            .deadline = socket_deadline(timeout),
-                           .check_credentials = socket_option(base, SO_PASSCRED)};
+                           .check_credentials = socket_option(socket, SO_PASSCRED)};
     int result = 0;
     while (message->data->resid > 0 && !read.stop) {
         struct grip grip;
-        if (!unix_landing_offer(base, message, &read.landing))
+        if (!stream_landing_offer(message, &read.landing))
             read.landing.room = 0;
         result = next_packet(&read, message, &grip);
         if (result <= 0)
@@ -273,41 +267,31 @@ ssize_t unix_stream_receive(struct socket *base, struct message *message) {
         }
         read.done += (size_t)copied;
     }
-    if (UNLIKELY(message->address != nullptr))
-        sender_address(connection, socket->side, message->address);
     if (LIKELY(read.done > 0))
         return (ssize_t)read.done;
     return result < 0 ? socket_interrupted(result, timeout) : 0;
 }
 
-ssize_t unix_seqpacket_receive(struct socket *base, struct message *message) {
-    struct unix_socket *socket = to_unix(base);
-    struct unix_connection *connection = unix_connection_of(socket);
-    if (!connection)
-        return -ENOTCONN;
-    if (message->flags & MSG_OOB)
-        return -EOPNOTSUPP;
-    nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
+ssize_t stream_receive_whole(struct stream *stream, unsigned side, struct socket *socket, struct message *message) {
+    nsec_t timeout = atomic_load_explicit(&socket->receive_timeout, memory_order_relaxed);
     struct grip grip;
     struct patience patience = {!(message->flags & MSG_DONTWAIT), socket_deadline(timeout), nullptr};
-    spin_lock(&connection->lock);
-    int result = wait_for_packet(connection, socket->side, &patience);
+    spin_lock(&stream->lock);
+    int result = wait_for_packet(stream, side, &patience);
     if (result > 0)
-        result = get_grip(connection, socket->side, message, SIZE_MAX, &grip);
-    spin_unlock(&connection->lock);
+        result = get_grip(stream, side, message, SIZE_MAX, &grip);
+    spin_unlock(&stream->lock);
     if (result <= 0)
         return result < 0 ? socket_interrupted(result, timeout) : 0;
     struct packet *packet = grip.packet;
     bool peek = message->flags & MSG_PEEK;
     size_t full = packet->size, size = MIN(full, message->data->resid);
-    unix_take_ancillary(packet, message, peek);
+    packet_take_ancillary(packet, message, peek);
     size_t copied = packet_copy(packet, 0, message->data, size);
     if (grip.whole)
         packet_destroy(packet);
     else
-        release_grip(connection, socket->side, &grip, 0, !peek);
-    if (message->address)
-        sender_address(connection, socket->side, message->address);
+        release_grip(stream, side, &grip, 0, !peek);
     if (copied < size)
         return -EFAULT;
     if (full > size)
