@@ -9,6 +9,7 @@
 #include "legacy.h"
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "sysv_shm.h"
 #include "trace_priv.h"
 #include <abi/syscall_table.h>
 #include <abi/wait.h>
@@ -198,11 +199,13 @@ static void end_process(struct process *process, int status) {
     spin_lock(&process_tree_lock);
     bool reaped = become_zombie(process, status);
     legacy_task_ends(process->task.job);
+    shm_task_ends(process->task.job);
     job_remove_task(process->task.job);
     struct signal_actions *actions = process->actions;
     process->actions = nullptr; // nobody looks: there are no threads to signal and no children to be told of
     spin_unlock(&process_tree_lock);
     signal_actions_put(actions);
+    shm_bury();
     if (reaped)
         process_put(process);
 }

@@ -6,6 +6,7 @@
 #include "proc_priv.h"
 #include "process_priv.h"
 #include "signal_priv.h"
+#include "sysv_shm.h"
 #include <abi/resource.h>
 #include <abi/signal.h>
 #include <ipc/port.h>
@@ -134,5 +135,6 @@ void posix_init(void) {
     proc_system_init();
     proc_sys_init();
     proc_tessera_init();
+    shm_proc_init();
     proc_jobs_init();
 }

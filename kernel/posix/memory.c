@@ -14,8 +14,12 @@
 
 void region_file_get(struct object *file) {
     object_get(file);
+    if (UNLIKELY(file->ops->mapped != nullptr))
+        file->ops->mapped(file, 1);
 }
 void region_file_put(struct object *file) {
+    if (UNLIKELY(file->ops->mapped != nullptr))
+        file->ops->mapped(file, -1);
     object_put(file);
 }
 

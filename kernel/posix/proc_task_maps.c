@@ -8,6 +8,7 @@
 #include <mm/aspace.h>
 #include <mm/slab.h>
 #include <mm/uio.h>
+#include <object/stat.h>
 #include <vfs/namespace.h>
 
 struct maps {
@@ -46,6 +47,12 @@ static void line(struct maps *m, const struct region *r) {
     if (vnode) {
         device = vnode->super ? vnode->super->device : 0;
         inode = vnode->inode;
+    } else if (r->file && r->file->ops->mapped) { // System V shared memory
+        struct stat_info info;
+        if (r->file->ops->stat(r->file, &info) == 0) {
+            device = info.device;
+            inode = info.inode;
+        }
     }
     if (r->vmo && !(r->flags & REGION_SPECIAL))
         offset = r->offset;

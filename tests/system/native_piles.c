@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -149,6 +150,12 @@ static bool posix_timer(int i) {
     made[i][0] = id;
     return good;
 }
+static bool segment(int i) {
+    return one(i, shmget(IPC_PRIVATE, 1, 0600));
+}
+static void remove_segment(int i) {
+    shmctl(made[i][0], IPC_RMID, NULL);
+}
 static void delete_timer(int i) {
     syscall(SYS_timer_delete, made[i][0]);
 }
@@ -195,6 +202,7 @@ static const struct kind {
     {"attributes", attribute, remove_attributes, ENOMEM},
     {"locks", lock, unlock, ENOLCK},
     {"timers of POSIX", posix_timer, delete_timer, EAGAIN},
+    {"segments", segment, remove_segment, ENOMEM},
     {"zombies", zombie, bury, ENOMEM},
 };
 
@@ -220,6 +228,13 @@ static struct outcome pile(const struct kind *kind, bool undo) {
     return o;
 }
 
+static bool set_segments_max(const char *count) {
+    int file = open("/proc/sys/kernel/shmmni", O_WRONLY);
+    bool good = write(file, count, strlen(count)) > 0;
+    close(file);
+    return good;
+}
+
 static void prepare(const struct kind *kind) {
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){MOST + 1000, MOST + 1000});
     setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){MOST + 1000, MOST + 1000});
@@ -239,6 +254,10 @@ static void clean(void) {
     if (folder_of_names)
         closedir(folder_of_names);
     rmdir(FOLDER);
+    struct shmid_ds state;
+    for (int i = 0; i < MOST; i++)
+        if (shmctl(i, SHM_STAT, &state) >= 0 && state.shm_perm.__key == IPC_PRIVATE && state.shm_nattch == 0)
+            shmctl(shmctl(i, SHM_STAT, &state), IPC_RMID, NULL);
 }
 
 static void pile_up(const struct kind *kind) {
@@ -279,7 +298,9 @@ int main(void) {
     needs_native();
     sanitizing = access("/proc/tessera/alloc_fail", F_OK) == 0;
     clean();
+    ok(set_segments_max("32768"), "as many segments as memory allows");
     for (size_t i = 0; i < COUNT(kinds); i++)
         pile_up(&kinds[i]);
+    set_segments_max("4096");
     return tap_done();
 }

@@ -99,6 +99,9 @@ struct map_request {
 // *address gets where it is. -ENOMEM, -EINVAL, -EEXIST, -EPERM (below mmap_min_addr).
 MUST_USE status_t aspace_map(struct aspace *aspace, const struct map_request *request, vaddr_t *address);
 MUST_USE status_t aspace_unmap(struct aspace *aspace, vaddr_t start, size_t size);
+// Unmaps what is left of a mapping of an object's beginning that was made at `start`, whose file is one of those that
+// `is` says (System V shared memory). -EINVAL: there is none.
+MUST_USE status_t aspace_detach(struct aspace *aspace, vaddr_t start, bool (*is)(const struct object *file));
 // `prot`: REGION_READ, WRITE, EXEC and GUARDED.
 MUST_USE status_t aspace_protect(struct aspace *aspace, vaddr_t start, size_t size, uint32_t prot);
 // Linux's mremap.

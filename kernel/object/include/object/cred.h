@@ -42,6 +42,7 @@ enum {
     CAP_SETUID = 7,
     CAP_SETPCAP = 8,
     CAP_IPC_LOCK = 14,
+    CAP_IPC_OWNER = 15,
     CAP_SYS_CHROOT = 18,
     CAP_SYS_PTRACE = 19,
     CAP_SYS_ADMIN = 21,

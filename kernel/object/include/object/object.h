@@ -51,6 +51,8 @@ struct object_ops {
     uint32_t (*ioctl_rights)(struct object *object, unsigned command); // that the handle must have for it. None
     // Fills request->vmo/offset/flags or maps itself; rights were checked. -ENODEV
     status_t (*map)(struct object *object, struct map_request *request);
+    // A region that maps it has come (1) or goes (-1). Not blocking: perhaps under aspace.lock.
+    void (*mapped)(struct object *object, int by);
     status_t (*stat)(struct object *object, struct stat_info *out); // an anonymous inode
     status_t (*sync)(struct object *object, bool data_only);        // -EINVAL
     status_t (*truncate)(struct object *object, uint64_t size);     // -EINVAL
