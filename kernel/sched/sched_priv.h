@@ -92,12 +92,10 @@ ALWAYS_INLINE void policy_learn_slice(struct thread *thread) {
 }
 
 // --- share.c: shares of the CPU, tested on the host ---
-// Has it (with `more` that is not accounted for yet) used up its part of this round?
-bool share_is_over(const struct run_queue *rq, struct thread *thread, nsec_t more) REQUIRES(&rq->lock);
 // Sets `held`, and the queued level if it is.
 void share_place(const struct run_queue *rq, struct thread *thread) REQUIRES(&rq->lock);
-// The next round begins because time is up.
-void share_round(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
+// While a thread runs: the next round begins if time is up. Shall the thread make room, its part being used up?
+bool share_tick(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 // Only the lowest level has threads. If those with shares wait there, so many rounds pass that one may run.
 void share_nobody_else(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock);
 

@@ -36,22 +36,24 @@ static nsec_t *used_now(const struct run_queue *rq, struct cpu_share *share) {
 void share_account(struct run_queue *rq, struct thread *thread, nsec_t ran) {
     struct cpu_share *share = effective(thread->share);
     if (share)
-        *used_now(rq, share) += ran;
+        *used_now(rq, share) += ran - rq->share_charged;
+    rq->share_charged = 0;
 }
 
 // How many rounds must begin until the thread may run; 0: it may.
-static uint64_t rounds_to_wait(const struct run_queue *rq, struct thread *thread, nsec_t more) {
+static uint64_t rounds_to_wait(const struct run_queue *rq, struct thread *thread) {
     struct cpu_share *share =
         thread->policy == SCHED_POLICY_FIFO || thread->policy == SCHED_POLICY_RR ? nullptr : effective(thread->share);
-    return share ? (uint64_t)((*used_now(rq, share) + more) / part_of(share)) : 0;
+    return share ? (uint64_t)(*used_now(rq, share) / part_of(share)) : 0;
 }
 
-bool share_is_over(const struct run_queue *rq, struct thread *thread, nsec_t more) {
-    return rounds_to_wait(rq, thread, more) > 0;
+// Has it used up its part of this round?
+static bool is_over(const struct run_queue *rq, struct thread *thread) {
+    return rounds_to_wait(rq, thread) > 0;
 }
 
 void share_place(const struct run_queue *rq, struct thread *thread) {
-    thread->held = share_is_over(rq, thread, 0);
+    thread->held = is_over(rq, thread);
     if (thread->held)
         thread->queued_level = LEVEL_IDLE;
 }
@@ -59,7 +61,7 @@ void share_place(const struct run_queue *rq, struct thread *thread) {
 static void release(struct run_queue *rq) REQUIRES(&rq->lock) {
     struct thread *thread, *next;
     LIST_FOR_EACH_SAFE(thread, next, &rq->levels[LEVEL_IDLE], run_node) {
-        if (!thread->held || share_is_over(rq, thread, 0))
+        if (!thread->held || is_over(rq, thread))
             continue;
         run_queue_remove(rq, thread);
         thread->held = false;
@@ -68,10 +70,20 @@ static void release(struct run_queue *rq) REQUIRES(&rq->lock) {
     }
 }
 
-void share_round(struct run_queue *rq, nsec_t now) {
-    rq->round++;
-    rq->round_end = now + CPU_SHARE_ROUND;
-    release(rq);
+// The current thread's time is charged before a round ends, so that this round pays for it.
+bool share_tick(struct run_queue *rq, nsec_t now) {
+    struct thread *current = rq->current;
+    if (current->share != nullptr) {
+        nsec_t ran = now - current->run_start;
+        share_account(rq, current, ran);
+        rq->share_charged = ran;
+    }
+    if (now >= rq->round_end) {
+        rq->round++;
+        rq->round_end = now + CPU_SHARE_ROUND;
+        release(rq);
+    }
+    return current->share != nullptr && rq->ready > 0 && is_over(rq, current);
 }
 
 void share_nobody_else(struct run_queue *rq, nsec_t now) {
@@ -81,7 +93,7 @@ void share_nobody_else(struct run_queue *rq, nsec_t now) {
     uint64_t wait = UINT64_MAX;
     LIST_FOR_EACH(thread, &rq->levels[LEVEL_IDLE], run_node) {
         if (thread->held)
-            wait = MIN(wait, rounds_to_wait(rq, thread, 0));
+            wait = MIN(wait, rounds_to_wait(rq, thread));
     }
     rq->round += wait;
     rq->round_end = now + CPU_SHARE_ROUND;

@@ -83,10 +83,7 @@ static void check_slice(struct run_queue *rq, nsec_t now) {
     spin_lock(&rq->lock);
     rq->clock = now;
     run_queue_age(rq, now);
-    if (now >= rq->round_end)
-        share_round(rq, now);
-    if (UNLIKELY(rq->current->share != nullptr) && rq->ready > 0 &&
-        share_is_over(rq, rq->current, now - rq->current->run_start))
+    if (share_tick(rq, now))
         run_queue_kick(rq);
     int top = run_queue_top(rq);
     if (rq->current != rq->idle &&

@@ -6,10 +6,12 @@
 #include <tap.h> // last: libc's errno macros and our enumeration
 
 #define SLICE 4000000ll
+#define STALL 200000000ll
 
 static struct thread idle;
 static struct run_queue rq;
 static nsec_t now;
+static unsigned stall_each; // one slice in about so many is longer by a STALL; 0: none
 
 static struct cpu_share *group(uint32_t weight, struct cpu_share *above) {
     static struct cpu_share groups[16];
@@ -34,21 +36,29 @@ static void place(struct thread *thread) {
     run_queue_add(&rq, thread, false);
 }
 
-// Lets the best run for a slice, `slices` times.
+static nsec_t slice_length(void) {
+    static uint32_t random = 1;
+    random = random * 1664525 + 1013904223;
+    return SLICE + (stall_each != 0 && (random >> 8) % stall_each == 0 ? STALL : 0);
+}
+
+// Lets the best run for a slice, `slices` times. The tick comes at the end of each.
 static void run(struct thread *threads, unsigned count, unsigned slices) {
     run_queue_init(&rq, 0, &idle);
     for (unsigned i = 0; i < count; i++)
         place(&threads[i]);
     for (unsigned i = 0; i < slices; i++) {
-        if (now >= rq.round_end)
-            share_round(&rq, now);
         if (rq.bitmap == 1u << LEVEL_IDLE)
             share_nobody_else(&rq, now);
         struct thread *next = run_queue_pick(&rq);
-        now += SLICE;
-        next->run_time += SLICE;
+        nsec_t ran = slice_length();
+        rq.current = next;
+        next->run_start = now;
+        now += ran;
+        share_tick(&rq, now);
+        next->run_time += ran;
         if (next->share)
-            share_account(&rq, next, SLICE);
+            share_account(&rq, next, ran);
         place(next);
     }
 }
@@ -62,6 +72,12 @@ int main(void) {
     struct thread two[2] = {thread_of(group(7500, nullptr)), thread_of(group(2500, nullptr))};
     run(two, 2, 10000);
     ok(about(two[0].run_time, 75, 10000) && about(two[1].run_time, 25, 10000), "7500 and 2500: three to one");
+    stall_each = 30;
+    struct thread stalled[2] = {thread_of(group(7500, nullptr)), thread_of(group(2500, nullptr))};
+    run(stalled, 2, 10000);
+    long long ratio = stalled[0].run_time * 100 / stalled[1].run_time;
+    ok(ratio > 280 && ratio < 320, "who runs when the CPU stands still pays for it (%lld : 100)", ratio);
+    stall_each = 0;
     struct thread small[2] = {thread_of(group(30, nullptr)), thread_of(group(10, nullptr))};
     run(small, 2, 10000);
     ok(about(small[0].run_time, 75, 10000), "in proportion if nobody else is there, however small");

@@ -28,8 +28,9 @@ struct run_queue {
     nsec_t slice_end;         // of the current thread, if others want the CPU
     nsec_t next_ageing;
     nsec_t next_balance;
-    uint64_t round;   // of shares of the CPU (share.c) …
-    nsec_t round_end; // … and when the next one begins at the latest
+    uint64_t round;       // of shares of the CPU (share.c) …
+    nsec_t round_end;     // … and when the next one begins at the latest
+    nsec_t share_charged; // of the current thread's time since it got the CPU
     unsigned cpu;
     uint64_t switches;
 };
