@@ -102,7 +102,7 @@ ALWAYS_INLINE bool load_packet(const void __user *message, type_and_size *what, 
     ARCH_USER_OPEN;
     LOAD(head, at, 0);
     LOAD(count_and_flags, at, 24);
-    ARCH_CARGO_LOAD(cargo, at + HEADER_SIZE, bad);
+    ARCH_CARGO_LOAD(cargo, at, HEADER_SIZE, bad);
     ARCH_USER_CLOSE;
     *what = head;
     if (UNLIKELY(count_and_flags != 0))
@@ -123,9 +123,9 @@ ALWAYS_INLINE bool store_packet(void __user *message, type_and_size what, const 
         STORE(*badge, at, 8);
     STORE(count_and_flags, at, 24);
     if (LIKELY(size == 64))
-        ARCH_CARGO_STORE_64(cargo, at + HEADER_SIZE, bad);
+        ARCH_CARGO_STORE_64(cargo, at, HEADER_SIZE, bad);
     else if (LIKELY(size == 32))
-        ARCH_CARGO_STORE_32(cargo, at + HEADER_SIZE, bad);
+        ARCH_CARGO_STORE_32(cargo, at, HEADER_SIZE, bad);
     ARCH_USER_CLOSE;
     if (LIKELY(size == 64) || LIKELY(size == 32) || size == 0)
         return true;

@@ -45,7 +45,7 @@
 // As thread_prepare_block. The status is written by who wakes it.
 ALWAYS_INLINE void prepare(struct thread *self) {
     self->wait_mode = WAIT_INTERRUPTIBLE;
-    atomic_exchange_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
+    atomic_store_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
 }
 
 // It does not sleep after all. The cargo has been dropped.
@@ -68,7 +68,7 @@ ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct se
     if (LIKELY(receiver != nullptr) && LIKELY(!right->once) &&
         LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0)) {
         struct thread *next = receiver->thread;
-        if (LIKELY(arch_cargo_suits(next)) && LIKELY(thread_take(next))) {
+        if (LIKELY(arch_cargo_suits(next)) && LIKELY(thread_take(thread, next))) {
             // The point of no return.
             taken = receiver;
             *claimed = next;
@@ -84,12 +84,11 @@ ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct se
 
 // Its memory did not take the message: it will see to that itself.
 [[noreturn]] static NOINLINE void leave_message(struct thread *thread, struct fipc_thread *receiver,
-                                                struct send_right *right, type_and_size what,
-                                                const struct arch_cargo *cargo) {
+                                                struct send_right *right, type_and_size what, struct arch_cargo cargo) {
     receiver->inbox.right = right;
     receiver->inbox.badge = right->badge;
     receiver->inbox.what = what;
-    arch_cargo_copy(cargo, receiver->inbox.data);
+    arch_cargo_copy(&cargo, receiver->inbox.data);
     receiver->thread->wake_status = 0;
     arch_cargo_thread_load(thread, receiver->thread);
     arch_thread_resume(thread, receiver->thread);
@@ -111,7 +110,7 @@ ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right
     handoff_choose(thread, next);
     handoff_enter_aspace(thread, next);
     if (UNLIKELY(!store_packet(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, cargo)))
-        leave_message(thread, receiver, right, what, cargo);
+        leave_message(thread, receiver, right, what, *cargo);
     arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
 }
@@ -176,7 +175,7 @@ ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_t
     struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_acquire);
     if (LIKELY((uintptr_t)call > (uintptr_t)SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
         LIKELY(!port->parked) && LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0) &&
-        LIKELY(thread_take(*claimed = call->thread))) {
+        LIKELY(thread_take(thread, *claimed = call->thread))) {
         if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == self->held.state)) {
             // The point of no return.
             taken = call;
@@ -193,9 +192,15 @@ ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_t
     return taken;
 }
 
-static void note_answer(struct fipc_call *call, type_and_size what, const struct arch_cargo *cargo) {
+// May it receive from `port`, which is or was one, by this handle? False may mean: ask handle_lookup.
+ALWAYS_INLINE bool may_receive(int handle, const struct port *port) {
+    uint64_t entry = handle_near(handle);
+    return LIKELY(entry_allows(entry, RIGHT_RECEIVE)) && LIKELY(entry_object(entry) == (const struct object *)port);
+}
+
+static void note_answer(struct fipc_call *call, type_and_size what, struct arch_cargo cargo) {
     uint64_t data[FIPC_FAST_MAX / 8];
-    arch_cargo_copy(cargo, data);
+    arch_cargo_copy(&cargo, data);
     call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
     call->what = what;
     call->handle_count = 0;
@@ -208,7 +213,7 @@ static void note_answer(struct fipc_call *call, type_and_size what, const struct
 
 // Its memory did not take the answer.
 [[noreturn]] static NOINLINE void leave_answer(struct thread *thread, struct fipc_call *call, type_and_size what,
-                                               const struct arch_cargo *cargo) {
+                                               struct arch_cargo cargo) {
     note_answer(call, what, cargo);
     arch_cargo_thread_load(thread, call->thread);
     arch_thread_resume(thread, call->thread);
@@ -216,7 +221,7 @@ static void note_answer(struct fipc_call *call, type_and_size what, const struct
 
 // It waits with a stack, or has too little room, or cannot be handed cargo.
 [[noreturn]] static NOINLINE void answer_elsewhere(struct thread *thread, struct fipc_call *call, type_and_size what,
-                                                   const struct arch_cargo *cargo) {
+                                                   struct arch_cargo cargo) {
     note_answer(call, what, cargo);
     arch_cargo_drop(thread);
     handoff_choose(thread, call->thread);
@@ -238,11 +243,11 @@ ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *se
     void __user *landing = call->landing;
     arch_thread_park(thread);
     if (UNLIKELY(!landing) || UNLIKELY(size_of(what) > call->room) || UNLIKELY(!arch_cargo_suits(next)))
-        answer_elsewhere(thread, call, what, cargo);
+        answer_elsewhere(thread, call, what, *cargo);
     handoff_choose(thread, next);
     handoff_enter_aspace(thread, next);
     if (UNLIKELY(!store_packet(landing, what, nullptr, 0, cargo)))
-        leave_answer(thread, call, what, cargo);
+        leave_answer(thread, call, what, *cargo);
     arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
 }
@@ -254,18 +259,14 @@ ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *rep
     type_and_size what;
     if (UNLIKELY(deadline != FIPC_FOREVER) || UNLIKELY(!packet_in_range(reply)) || UNLIKELY(!packet_in_range(message)))
         goto slow;
-    struct object *object = handle_borrow(handle, RIGHT_RECEIVE, &port_ops);
-    if (UNLIKELY(!object))
-        goto slow;
-    APART;
     struct fipc_thread *self = thread->fipc;
-    if (UNLIKELY(!self) || UNLIKELY(self->serves != port_of(object)) || UNLIKELY(room < HEADER_SIZE + FIPC_FAST_MAX) ||
-        UNLIKELY(!arch_cargo_begin(thread)))
+    if (UNLIKELY(!self) || UNLIKELY(!may_receive(handle, self->serves)) ||
+        UNLIKELY(room < HEADER_SIZE + FIPC_FAST_MAX) || UNLIKELY(!arch_cargo_begin(thread)))
         goto slow;
     if (UNLIKELY(!load_packet(reply, &what, &cargo)))
         goto drop;
     self->landing = message;
-    answer_straight(thread, self, port_of(object), what, &cargo);
+    answer_straight(thread, self, self->serves, what, &cargo);
     goto slow;
 drop:
     arch_cargo_drop(thread);

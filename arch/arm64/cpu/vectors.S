@@ -231,9 +231,8 @@ arm64_leave_slow_\name:
 
 // To the code of this CPU's table. x11 is lost.
 .macro BY_PAUTH label
-    adrp x11, arm64_features
-    add x11, x11, :lo12:arm64_features
-    ldrb w11, [x11, #FEATURES_PAUTH]
+    adrp x11, arm64_features + FEATURES_PAUTH
+    ldrb w11, [x11, #:lo12:arm64_features + FEATURES_PAUTH]
     cbz w11, \label\()arm64_vectors
     b \label\()arm64_vectors_pauth
 .endm
@@ -279,14 +278,13 @@ END __wrap_\call
 STRAIGHT sys_fipc_call, fipc_call_straight
 STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
 
-// arch_thread_resume_user(struct thread *next, bool *left)
-FUNCTION arch_thread_resume_user
-    mov x9, x0
-    ldr x10, [x0, #THREAD_STACK_TOP]
-    sub sp, x10, #FRAME_SIZE
-    stlrb wzr, [x1]
+// Of arch_thread_resume_user: x9 is the thread, x10 where to say that the stack was left.
+FUNCTION arm64_resume_user
+    ldr x11, [x9, #THREAD_STACK_TOP]
+    sub sp, x11, #FRAME_SIZE
+    stlrb wzr, [x10]
     BY_PAUTH .Lresume_
-END arch_thread_resume_user
+END arm64_resume_user
 
 // Where a parked thread goes on: x0 is the previous thread, x29 is 0, the end of backtraces.
 FUNCTION arm64_thread_parked_code

@@ -15,7 +15,7 @@ struct arm64_loaded {
     _Atomic uint64_t asid;            // as arch_aspace.asid; ASID 0: the empty table; or ARM64_ASID_TAKEN
     uint64_t keys_id;                 // whose authentication keys (cpu/pauth.c); 0: nobody's
     struct arch_thread *vector_owner; // whose state was in the vector unit last (cpu/vector.c)
-    bool vector_off;                  // user mode would trap
+    uint32_t vector_off;              // user mode would trap: a word, which tests in one instruction
 };
 extern struct arm64_loaded arm64_loaded ARM64_HIDDEN; // PER_CPU; cpu/aspace.c
 

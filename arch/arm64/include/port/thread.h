@@ -9,8 +9,13 @@ struct thread;
 // preserve_none would give up D8-D15 too: callers would store and load them around the switch, kernel or not, and so
 // overwrite half of the vector registers of the thread they return to.
 #define SAVES_NOTHING
-#define ARCH_PARKS
-#define ARCH_PARKS_FIRST
+// What never returns has no such callers. The convention's first nine parameters are in x20-x28, the others as
+// anywhere.
+#define ARCH_PARKS __attribute__((preserve_none))
+#define ARCH_PARKS_FIRST                                                                                   \
+    [[maybe_unused]] long parks_x20, [[maybe_unused]] long parks_x21, [[maybe_unused]] long parks_x22,     \
+        [[maybe_unused]] long parks_x23, [[maybe_unused]] long parks_x24, [[maybe_unused]] long parks_x25, \
+        [[maybe_unused]] long parks_x26, [[maybe_unused]] long parks_x27, [[maybe_unused]] long parks_x28,
 
 // The user registers at the top of the kernel stack. All but the last two is Linux's user_pt_regs, so that ptrace and
 // core dumps get a copy.
@@ -58,6 +63,14 @@ ALWAYS_INLINE struct thread *arch_current(void) {
 extern struct switch_frame arm64_parked_frame; // cpu/thread.c
 ALWAYS_INLINE void arch_thread_park(struct thread *self) {
     ((struct arch_thread *)(void *)self)->stack_pointer = (uint64_t)&arm64_parked_frame;
+}
+
+// cpu/vectors.S
+[[noreturn]] ALWAYS_INLINE void arch_thread_resume_user(struct thread *next, _Atomic bool *left) {
+    register struct thread *x9 __asm__("x9") = next;
+    register _Atomic bool *x10 __asm__("x10") = left;
+    __asm__ volatile("b arm64_resume_user" ::"r"(x9), "r"(x10) : "memory");
+    __builtin_unreachable();
 }
 
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {

@@ -132,25 +132,25 @@ ALWAYS_INLINE bool arch_cargo_begin(struct thread *self) {
                  : "m"(*(volatile char (*)[16])((address) + (at)))                 \
                  : "memory"                                                        \
                  : bad)
-#define ARCH_CARGO_LOAD(cargo, address, bad)      \
-    do {                                          \
-        X86_CARGO_LOAD(0, address, "xmm0", bad);  \
-        X86_CARGO_LOAD(16, address, "xmm1", bad); \
-        X86_CARGO_LOAD(32, address, "xmm2", bad); \
-        X86_CARGO_LOAD(48, address, "xmm3", bad); \
-        (void)(cargo);                            \
+#define ARCH_CARGO_LOAD(cargo, address, at, bad)         \
+    do {                                                 \
+        X86_CARGO_LOAD((at) + 0, address, "xmm0", bad);  \
+        X86_CARGO_LOAD((at) + 16, address, "xmm1", bad); \
+        X86_CARGO_LOAD((at) + 32, address, "xmm2", bad); \
+        X86_CARGO_LOAD((at) + 48, address, "xmm3", bad); \
+        (void)(cargo);                                   \
     } while (0)
-#define ARCH_CARGO_STORE_32(cargo, address, bad)   \
-    do {                                           \
-        X86_CARGO_STORE(0, address, "xmm0", bad);  \
-        X86_CARGO_STORE(16, address, "xmm1", bad); \
-        (void)(cargo);                             \
+#define ARCH_CARGO_STORE_32(cargo, address, at, bad)      \
+    do {                                                  \
+        X86_CARGO_STORE((at) + 0, address, "xmm0", bad);  \
+        X86_CARGO_STORE((at) + 16, address, "xmm1", bad); \
+        (void)(cargo);                                    \
     } while (0)
-#define ARCH_CARGO_STORE_64(cargo, address, bad)   \
-    do {                                           \
-        ARCH_CARGO_STORE_32(cargo, address, bad);  \
-        X86_CARGO_STORE(32, address, "xmm2", bad); \
-        X86_CARGO_STORE(48, address, "xmm3", bad); \
+#define ARCH_CARGO_STORE_64(cargo, address, at, bad)      \
+    do {                                                  \
+        ARCH_CARGO_STORE_32(cargo, address, at, bad);     \
+        X86_CARGO_STORE((at) + 32, address, "xmm2", bad); \
+        X86_CARGO_STORE((at) + 48, address, "xmm3", bad); \
     } while (0)
 ALWAYS_INLINE bool arch_cargo_suits(const struct thread *next) {
     return ((const struct arch_thread *)(const void *)next)->fpu != nullptr;

@@ -14,12 +14,12 @@
 // The time of `prev` ends now, and what is left of its slice is that of `next`, at its level.
 ALWAYS_INLINE void handoff_account(struct run_queue *rq, struct thread *prev, struct thread *next, nsec_t now)
     REQUIRES(&rq->lock) {
-    nsec_t ran = now - prev->run_start;
+    nsec_t ran = now - prev->run_start, left = prev->slice_left - ran;
     prev->run_time += ran;
+    next->run_start = now;
+    next->slice_left = left;
     if (UNLIKELY(prev->share != nullptr))
         share_account(rq, prev, ran);
-    next->run_start = now;
-    next->slice_left = prev->slice_left - ran;
     next->queued_level = MAX(next->level, prev->queued_level);
     prev->switches_voluntary++;
     rq->switches++;

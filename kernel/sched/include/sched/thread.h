@@ -183,9 +183,9 @@ MUST_USE status_t thread_handoff(struct thread *next, nsec_t deadline);
 // second.
 bool thread_take_slow(struct thread *next);
 bool thread_taken_elsewhere(struct thread *next);
-// Without a look at the work of the current thread, and without a status for the wake-up.
-MUST_USE ALWAYS_INLINE bool thread_take(struct thread *next) {
-    uint32_t here = arch_cpu_id(), state = THREAD_BLOCKED;
+// Without a look at the work of the current thread, `self`, and without a status for the wake-up.
+MUST_USE ALWAYS_INLINE bool thread_take(const struct thread *self, struct thread *next) {
+    uint32_t here = self->cpu, state = THREAD_BLOCKED;
     if (UNLIKELY(atomic_load_explicit(&next->place, memory_order_relaxed) != here))
         return thread_take_slow(next);
     if (UNLIKELY(!atomic_compare_exchange_strong_explicit(&next->state, &state, THREAD_READY, memory_order_acq_rel,
@@ -196,7 +196,8 @@ MUST_USE ALWAYS_INLINE bool thread_take(struct thread *next) {
 }
 MUST_USE ALWAYS_INLINE bool thread_claim(struct thread *next) {
     // A better thread in this CPU's queue shows as work of the current one, as does a deferred procedure.
-    if (UNLIKELY(atomic_load_explicit(&arch_current()->work, memory_order_relaxed) != 0) || !thread_take(next))
+    struct thread *self = arch_current();
+    if (UNLIKELY(atomic_load_explicit(&self->work, memory_order_relaxed) != 0) || !thread_take(self, next))
         return false;
     next->wake_status = 0;
     return true;
