@@ -57,7 +57,7 @@ static status_t copy_out(const struct taken *taken, const void *data, void __use
     uint64_t type_and_size = taken->type | (uint64_t)taken->size << 32;
     uint64_t count_and_flags = taken->handle_count | (uint64_t)taken->flags << 32;
     if (LIKELY(taken->size <= FIPC_FAST_MAX) &&
-        LIKELY(write_small(message, type_and_size, &taken->badge, count_and_flags, data)))
+        LIKELY(write_small(message, type_and_size, taken->badge, count_and_flags, data)))
         return 0;
     if (taken->size > 0 && copy_to_user((uint8_t __user *)message + HEADER_SIZE, data, taken->size) != 0)
         return -EFAULT;

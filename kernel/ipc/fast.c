@@ -68,7 +68,7 @@ long fast_call(struct send_right *right, const void __user *message, void __user
     }
     status_t status = thread_switch_to(next);
     if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
-        LIKELY(write_small(reply, call->what, nullptr, 0, (const uint64_t *)(const void *)call->reply)))
+        LIKELY(write_small(reply, call->what, 0, 0, (const uint64_t *)(const void *)call->reply)))
         return 0;
     return finish_call(right, call, status, reply);
 }
@@ -122,7 +122,7 @@ static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port
 long finish_receive(struct fipc_thread *self, struct port *port, void __user *message, size_t room, status_t status) {
     struct inbox *inbox = &self->inbox;
     if (LIKELY(inbox->right != nullptr) &&
-        LIKELY(write_small(message, inbox->what, &inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data))) {
+        LIKELY(write_small(message, inbox->what, inbox->badge, (uint64_t)FIPC_CALL << 32, inbox->data))) {
         inbox->right = nullptr;
         return 0;
     }

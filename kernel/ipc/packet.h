@@ -66,17 +66,16 @@ bad:
     return false;
 }
 
-// badge: null: an answer, which has none.
-ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, const uint64_t *badge,
-                               uint64_t count_and_flags, const uint64_t *data) {
+// badge: 0: an answer, which has none.
+ALWAYS_INLINE bool write_small(void __user *message, type_and_size what, uint64_t badge, uint64_t count_and_flags,
+                               const uint64_t *data) {
     uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
     if (UNLIKELY(!packet_in_range(message)))
         return false;
     ARCH_USER_OPEN;
     STORE(what, at, 0);
-    if (badge)
-        STORE(*badge, at, 8);
+    STORE(badge, at, 8);
     STORE(count_and_flags, at, 24);
     if (LIKELY(size == 64)) {
         WORDS_8(STORE);
@@ -113,14 +112,13 @@ bad:
     return false;
 }
 
-ALWAYS_INLINE bool store_packet(void __user *message, type_and_size what, const uint64_t *badge,
-                                uint64_t count_and_flags, const struct arch_cargo *cargo) {
+ALWAYS_INLINE bool store_packet(void __user *message, type_and_size what, uint64_t badge, uint64_t count_and_flags,
+                                const struct arch_cargo *cargo) {
     uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
     ARCH_USER_OPEN;
     STORE(what, at, 0);
-    if (badge)
-        STORE(*badge, at, 8);
+    STORE(badge, at, 8);
     STORE(count_and_flags, at, 24);
     if (LIKELY(size == 64))
         ARCH_CARGO_STORE_64(cargo, at, HEADER_SIZE, bad);

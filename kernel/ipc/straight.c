@@ -109,7 +109,7 @@ ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right
     arch_thread_park(thread);
     handoff_choose(thread, next);
     handoff_enter_aspace(thread, next);
-    if (UNLIKELY(!store_packet(landing, what, &right->badge, (uint64_t)FIPC_CALL << 32, cargo)))
+    if (UNLIKELY(!store_packet(landing, what, right->badge, (uint64_t)FIPC_CALL << 32, cargo)))
         leave_message(thread, receiver, right, what, *cargo);
     arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
@@ -246,7 +246,7 @@ ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *se
         answer_elsewhere(thread, call, what, *cargo);
     handoff_choose(thread, next);
     handoff_enter_aspace(thread, next);
-    if (UNLIKELY(!store_packet(landing, what, nullptr, 0, cargo)))
+    if (UNLIKELY(!store_packet(landing, what, 0, 0, cargo)))
         leave_answer(thread, call, what, *cargo);
     arch_cargo_thread_load(thread, next);
     arch_thread_resume_user(next, &thread->on_cpu);
@@ -283,7 +283,7 @@ static long call_continue(struct fipc_call *call, int handle, void __user *reply
     call->landing = nullptr; // from here on it has a stack
     status_t status = call->thread->wake_status;
     if (LIKELY(call_phase(call) == CALL_DONE) && LIKELY((call->status | (int)call->handle_count) == 0) &&
-        LIKELY(write_small(reply, call->what, nullptr, 0, (const uint64_t *)(const void *)call->reply)))
+        LIKELY(write_small(reply, call->what, 0, 0, (const uint64_t *)(const void *)call->reply)))
         return 0;
     if (right_lookup(handle, &ref, &right) != 0)
         panic("ipc: the right of a parked call is gone");
