@@ -76,6 +76,20 @@ static uint32_t mode_after(const struct vnode *vnode, const struct attributes *a
     return mode;
 }
 
+void vnode_apply(struct vnode *vnode, const struct attributes *set) {
+    if (set->valid & ATTR_MODE)
+        vnode->mode = set->mode;
+    if (set->valid & ATTR_UID)
+        vnode->uid = set->uid;
+    if (set->valid & ATTR_GID)
+        vnode->gid = set->gid;
+    if (set->valid & ATTR_ACCESSED)
+        vnode->accessed = set->accessed;
+    if (set->valid & ATTR_MODIFIED)
+        vnode->modified = set->modified;
+    vnode_changed(vnode);
+}
+
 status_t vfs_set_attributes(const struct path *path, const struct attributes *attributes, bool now) {
     struct vnode *vnode = path_vnode(path);
     if (!vnode)
@@ -95,16 +109,7 @@ status_t vfs_set_attributes(const struct path *path, const struct attributes *at
         status = vnode->ops->set_attributes(vnode, &set);
         goto unlock;
     }
-    vnode->mode = set.mode;
-    if (set.valid & ATTR_UID)
-        vnode->uid = set.uid;
-    if (set.valid & ATTR_GID)
-        vnode->gid = set.gid;
-    if (set.valid & ATTR_ACCESSED)
-        vnode->accessed = set.accessed;
-    if (set.valid & ATTR_MODIFIED)
-        vnode->modified = set.modified;
-    vnode_changed(vnode);
+    vnode_apply(vnode, &set);
 unlock:
     rwlock_write_unlock(&vnode->lock);
     if (status == 0)
@@ -194,7 +199,9 @@ status_t vfs_truncate(const struct path *path, uint64_t size) {
         status = vnode_get_writer(vnode);
     if (status != 0)
         return status;
-    status = vnode_resize(vnode, size);
+    status = vnode_prepare_write(vnode, size);
+    if (status == 0)
+        status = vnode_resize(vnode, size);
     if (status == 0)
         notify_path(path, NOTIFY_MODIFY);
     vnode_put_writer(vnode);

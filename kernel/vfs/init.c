@@ -16,6 +16,7 @@ static void make_console(void) {
 status_t vfs_init(void) {
     entry_cache_init();
     tmpfs_register();
+    overlay_register_type();
     sysfs_init();
     procfs_init();
     status_t status = mount_root_create("rootfs");

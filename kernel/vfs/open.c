@@ -62,7 +62,10 @@ static status_t open_vnode(const struct path *path, uint32_t flags, bool created
     bool regular = S_ISTYPE(vnode->mode, S_IFREG), writer = regular && wanted_access(flags) & W_OK;
     if (writer && (status = vnode_get_writer(vnode)) != 0)
         return status;
-    if (regular && flags & O_TRUNC && !created && vnode->data) {
+    bool truncates = regular && flags & O_TRUNC && !created && vnode->data;
+    if (writer && (status = vnode_prepare_write(vnode, truncates ? 0 : UINT64_MAX)) != 0)
+        goto put_writer;
+    if (truncates) {
         status = vnode_resize(vnode, 0);
         if (status != 0)
             goto put_writer;

@@ -205,6 +205,12 @@ void vnode_put_writer(struct vnode *vnode);
 MUST_USE status_t vnode_may_delete(struct vnode *dir, struct vnode *victim, const struct cred *cred);
 
 MUST_USE status_t vnode_resize(struct vnode *vnode, uint64_t size); // ftruncate, O_TRUNC: limits, times
+// The contents are about to be written (vnode_ops.prepare_write).
+MUST_USE ALWAYS_INLINE status_t vnode_prepare_write(struct vnode *vnode, uint64_t keep) {
+    return UNLIKELY(vnode->ops->prepare_write != nullptr) ? vnode->ops->prepare_write(vnode, keep) : 0;
+}
+// Sets fields that were asked for, and `changed`. The vnode's lock is held for writing.
+void vnode_apply(struct vnode *vnode, const struct attributes *set);
 
 // ---------------------------------------------------------------- files (file.c, file_text.c)
 
@@ -237,6 +243,7 @@ void xattr_free_all(struct vnode *vnode);
 
 // ---------------------------------------------------------------- built-in file systems
 void tmpfs_register(void);
+void overlay_register_type(void);
 void devfs_init(void);
 void procfs_init(void);
 void sysfs_init(void);

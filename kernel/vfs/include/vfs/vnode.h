@@ -70,6 +70,9 @@ struct vnode_ops {
     ssize_t (*read)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
     ssize_t (*write)(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position);
     status_t (*sync)(struct vnode *vnode);
+    // The contents are to be written; `keep` bytes of what they are now are wanted. `data` may be another one after
+    // that. No lock is held. Null: nothing to do.
+    status_t (*prepare_write)(struct vnode *vnode, uint64_t keep);
     // Last reference gone: free what the file system holds (fs_private). The vnode itself, its `data` and its
     // `link_target` are freed by the vfs, after the readers of the capability cache are through. Does not block. May be
     // null.
@@ -82,12 +85,13 @@ struct vnode_ops {
 };
 
 enum vnode_flags {
-    VNODE_DYNAMIC = 1,     // directory whose names come and go by themselves (/proc/PID): never cached
+    VNODE_DYNAMIC = 1,     // directory whose names come and go by themselves (/proc/PID, an overlay's): never cached
     VNODE_DEAD = 2,        // removed directory: nothing can be made in it
     VNODE_NO_TIMES = 4,    // reads do not touch the access time
     VNODE_STATIC_LINK = 8, // link_target is not on the heap
     VNODE_WATCHED = 16,    // inotify watches it
     VNODE_NAMELESS = 32,   // made by O_TMPFILE: linkat may still give it a name
+    VNODE_OVERLAID = 64,   // upper or work directory of an overlay that is mounted
 };
 
 struct vnode {
@@ -96,9 +100,9 @@ struct vnode {
     const struct vnode_ops *ops;
     struct super *super;
     uint64_t inode;
-    uint64_t device;    // of a device node
-    struct vmo *data;   // contents of a regular file (the page cache)
-    struct rwlock lock; // directory entries, attributes, size
+    uint64_t device;          // of a device node
+    struct vmo *_Atomic data; // contents of a regular file (the page cache)
+    struct rwlock lock;       // directory entries, attributes, size
     uint32_t uid, gid, links;
     struct time_spec accessed, modified, changed, born;
     struct file_locks *_Atomic locks; // POSIX, OFD and flock locks; null until used
