@@ -172,10 +172,10 @@ ALWAYS_INLINE void switch_away(enum switch_kind kind, struct thread *direct) {
         next = choose(rq, now);
     }
     rq->current = next;
+    next->run_start = now;
     pass_work(prev, next);
     spin_unlock(&rq->lock);
 
-    next->run_start = now;
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
     if (next != rq->idle) {
         if (UNLIKELY(next->slice_left <= 0))

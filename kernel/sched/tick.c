@@ -141,10 +141,14 @@ void sched_timer_interrupt(bool from_user) {
     dpc_raise(&tick->dpc);
 }
 
-nsec_t sched_run_time(struct thread *thread) {
+nsec_t sched_run_time(struct thread *thread) NO_THREAD_SAFETY {
+    if (thread == thread_current())
+        return thread->run_time + (clock_now() - thread->run_start);
+    struct run_queue *rq = thread_lock_queue(thread);
     nsec_t time = thread->run_time;
-    if (atomic_load_explicit(&thread->state, memory_order_relaxed) == THREAD_RUNNING)
+    if (rq->current == thread)
         time += MAX(clock_now() - thread->run_start, (nsec_t)0);
+    spin_unlock(&rq->lock);
     return time;
 }
 

@@ -40,7 +40,9 @@ void sched_set_aspace(struct arch_aspace *aspace);
 // full memory barrier, and fetches the instructions that were in memory before. Interrupts on.
 void sched_barrier(const struct arch_aspace *aspace);
 
-nsec_t sched_run_time(struct thread *thread); // up to now
+// Time on a CPU up to now, exact for any thread: whatever it was charged with, and what it runs at this moment. No run
+// queue locked.
+nsec_t sched_run_time(struct thread *thread);
 // run_time split by the timer's samples, as times and getrusage report it.
 void sched_thread_times(struct thread *thread, nsec_t *user, nsec_t *system);
 // Called at each sample (at most 100 a second and CPU, only while a thread runs) with the current thread and the
