@@ -469,7 +469,8 @@ static void leftovers(void) {
                (const char *[]){"--job", "threads=40", "--grant", "/bin/busybox:r", "/bin/busybox", "sh", "-c",
                                 "b() { b | b & }; b; (busybox sleep 1000 &) & exit 3", NULL}),
            3, "a fork bomb in a sandbox");
-    ok(eventually(leak("processes ") == processes && leak("mount ") == mounts && leak("handles ") == handles),
+    // Fewer, if one of those that were out of memory before was not quite gone yet.
+    ok(eventually(leak("processes ") <= processes && leak("mount ") <= mounts && leak("handles ") <= handles),
        "leaves nothing (%u %u %u, was %u %u %u)", leak("processes "), leak("mount "), leak("handles "), processes,
        mounts, handles);
 }
