@@ -7,6 +7,7 @@
 #include "exception.h"
 #include "futex_priv.h"
 #include "legacy.h"
+#include "mqueue.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "sysv_shm.h"
@@ -206,6 +207,7 @@ static void end_process(struct process *process, int status) {
     spin_unlock(&process_tree_lock);
     signal_actions_put(actions);
     shm_bury();
+    mqueue_task_ended(process->task.job);
     if (reaped)
         process_put(process);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // What lower layers ask of processes, and the module's start.
 #include "exec_priv.h"
+#include "mqueue.h"
 #include "pidfd_priv.h"
 #include "posix_init.h"
 #include "proc_priv.h"
@@ -136,5 +137,6 @@ void posix_init(void) {
     proc_sys_init();
     proc_tessera_init();
     shm_proc_init();
+    mqueue_init();
     proc_jobs_init();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// What one user (by real uid) uses in all: threads (RLIMIT_NPROC) and queued signals (RLIMIT_SIGPENDING).
+// What one user (by real uid) uses in all: threads (RLIMIT_NPROC), queued signals
+// (RLIMIT_SIGPENDING) and message queues (RLIMIT_MSGQUEUE).
 #pragma once
 
 #include <lib/list.h>
@@ -10,7 +11,7 @@ struct user_account {
     struct list_node node; // hash chain
     struct refcount ref;
     uint32_t uid;
-    _Atomic uint64_t threads, signals;
+    _Atomic uint64_t threads, signals, queue_bytes;
 };
 
 // Referenced; nullptr: no memory.

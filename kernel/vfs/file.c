@@ -78,7 +78,7 @@ static ssize_t write_contents(struct file *file, struct uio *uio, loff_t *positi
     return done;
 }
 
-static ssize_t file_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
+ssize_t file_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct file *file = to_file(object);
     if (S_ISTYPE(file->vnode->mode, S_IFDIR))
         return -EISDIR;

@@ -10,7 +10,7 @@ ALWAYS_INLINE struct object *inner_of(struct object *object) {
 
 static ssize_t node_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {
     struct object *inner = inner_of(object);
-    return inner->ops->read ? inner->ops->read(inner, uio, pos, flags) : -EINVAL;
+    return inner->ops->read ? inner->ops->read(inner, uio, pos, flags) : file_read(object, uio, pos, flags);
 }
 
 static ssize_t node_write(struct object *object, struct uio *uio, loff_t *pos, unsigned flags) {

@@ -102,6 +102,17 @@ status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **
     return open_vnode(path, flags, false, out);
 }
 
+status_t vfs_open_vnode(const struct path *dir, const char *text, struct vnode *vnode, uint32_t flags,
+                        struct object **out) {
+    struct name name = name_make(text, strlen(text));
+    struct path path = {dir->mount, entry_create(dir->entry, &name, vnode), 0};
+    if (!path.entry)
+        return -ENOMEM;
+    status_t status = open_vnode(&path, flags, true, out);
+    entry_put(path.entry);
+    return status;
+}
+
 static bool may_ask(uint32_t flags, uint32_t withheld) {
     unsigned access = flags & O_PATH ? 0 : wanted_access(flags);
     return !(withheld & ((access & R_OK ? RIGHT_READ : 0u) | (access & W_OK ? RIGHT_WRITE : 0u)));

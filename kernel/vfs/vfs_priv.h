@@ -141,7 +141,6 @@ struct mount_space {
 void mount_space_put(struct mount_space *space);
 void mount_init(void);
 MUST_USE status_t mount_root_create(const char *type);
-MUST_USE status_t mount_hidden(const char *type, struct path *out);
 void mount_describe_all(struct text_buffer *text, bool mountinfo); // mount_show.c
 // All mounts that the current task's root is in one tree with, in order of mounting. The mutex of mounts is held.
 void mounts_visit(void (*visit)(struct mount *mount, void *context), void *context);
@@ -218,6 +217,8 @@ MUST_USE status_t file_create(const struct path *path, uint32_t flags, struct ob
 ALWAYS_INLINE struct file *to_file(struct object *object) {
     return CONTAINER_OF(object, struct file, object);
 }
+// What the vnode itself says. -EINVAL: it has no contents.
+ssize_t file_read(struct object *object, struct uio *uio, loff_t *pos, unsigned flags);
 status_t file_stat(struct object *object, struct stat_info *out);
 int file_link_text(struct object *object, char *to, size_t size);
 void file_handle_closed(struct object *object, struct task *task);

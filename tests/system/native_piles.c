@@ -4,6 +4,7 @@
 #include "jobs.h"
 
 #include <dirent.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -156,6 +157,18 @@ static bool segment(int i) {
 static void remove_segment(int i) {
     shmctl(made[i][0], IPC_RMID, NULL);
 }
+static char *queue_name(int i) {
+    static char name[64];
+    snprintf(name, sizeof name, "/native-piles-%d", i);
+    return name;
+}
+static bool queue(int i) {
+    struct mq_attr attr = {.mq_maxmsg = 1, .mq_msgsize = 1};
+    return one(i, mq_open(queue_name(i), O_CREAT | O_EXCL | O_RDWR, 0600, &attr)) && close(made[i][0]) == 0;
+}
+static void remove_queue(int i) {
+    mq_unlink(queue_name(i));
+}
 static void delete_timer(int i) {
     syscall(SYS_timer_delete, made[i][0]);
 }
@@ -203,6 +216,7 @@ static const struct kind {
     {"locks", lock, unlock, ENOLCK},
     {"timers of POSIX", posix_timer, delete_timer, EAGAIN},
     {"segments", segment, remove_segment, ENOMEM},
+    {"queues of messages", queue, remove_queue, ENOMEM},
     {"zombies", zombie, bury, ENOMEM},
 };
 
@@ -238,6 +252,7 @@ static bool set_segments_max(const char *count) {
 static void prepare(const struct kind *kind) {
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){MOST + 1000, MOST + 1000});
     setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){MOST + 1000, MOST + 1000});
+    setrlimit(RLIMIT_MSGQUEUE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
     base = kind->make == right   ? (int)port_create(NULL)
            : kind->make == watch ? inotify_init1(0)
                                  : open(FOLDER "/base", O_RDWR | O_CREAT, 0600);
@@ -254,6 +269,8 @@ static void clean(void) {
     if (folder_of_names)
         closedir(folder_of_names);
     rmdir(FOLDER);
+    for (int i = 0; i < MOST && mq_unlink(queue_name(i)) == 0; i++)
+        ;
     struct shmid_ds state;
     for (int i = 0; i < MOST; i++)
         if (shmctl(i, SHM_STAT, &state) >= 0 && state.shm_perm.__key == IPC_PRIVATE && state.shm_nattch == 0)

@@ -17,6 +17,9 @@ MUST_USE status_t vfs_open_at(const struct path *at, const char *text, const str
 // A new file that has no place in the tree (memfd). *out: one reference.
 MUST_USE status_t vfs_make_memory_file(const char *name, uint32_t flags, struct object **out);
 MUST_USE status_t vfs_open_path(const struct path *path, uint32_t flags, struct object **out);
+// Opens what the caller has found or made in the directory by itself, and may open. Takes over its reference.
+MUST_USE status_t vfs_open_vnode(const struct path *dir, const char *name, struct vnode *vnode, uint32_t flags,
+                                 struct object **out);
 
 MUST_USE status_t vfs_mkdir(const struct path *at, const char *text, uint32_t mode);
 MUST_USE status_t vfs_mknod(const struct path *at, const char *text, uint32_t mode, uint64_t device);
@@ -48,6 +51,8 @@ ssize_t vfs_readlink(const struct path *path, char *to, size_t size);
 MUST_USE status_t path_check_writable(const struct path *path);
 
 // --- mounts ---
+// A file system that is nowhere in the tree, for the kernel to use. *out: its root, referenced.
+MUST_USE status_t mount_hidden(const char *type, struct path *out);
 struct mount_request {
     const char *source, *type, *options; // may be null
     const struct path *target;
