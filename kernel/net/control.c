@@ -38,23 +38,26 @@ static status_t take_credentials(const struct control_message *message, struct a
     return 0;
 }
 
-static status_t take_all(const uint8_t *buffer, size_t size, struct ancillary *out) {
+static status_t take_all(struct socket *socket, const uint8_t *buffer, size_t size, struct ancillary *out) {
     size_t offset = 0;
     struct control_message message;
     int found;
     while ((found = control_next(buffer, size, &offset, &message)) > 0) {
+        status_t status = 0;
         if (message.level != SOL_SOCKET)
-            continue;
-        status_t status = message.type == SCM_RIGHTS        ? take_rights(&message, out)
-                          : message.type == SCM_CREDENTIALS ? take_credentials(&message, out)
-                                                            : -EINVAL;
+            status = socket->ops->take_control ? socket->ops->take_control(socket, &message, out) : 0;
+        else
+            status = message.type == SCM_RIGHTS        ? take_rights(&message, out)
+                     : message.type == SCM_CREDENTIALS ? take_credentials(&message, out)
+                                                       : -EINVAL;
         if (status != 0)
             return status;
     }
     return found;
 }
 
-status_t control_from_user(const void __user *control, size_t size, struct ancillary *out) {
+status_t control_from_user(struct socket *socket, const void __user *control, size_t size, struct ancillary *out) {
+    out->hops = out->class = -1;
     if (size > CONTROL_MAX)
         return -ENOBUFS;
     uint8_t *buffer = kmalloc_charged(size);
@@ -62,7 +65,7 @@ status_t control_from_user(const void __user *control, size_t size, struct ancil
         return -ENOMEM;
     status_t status = copy_from_user(buffer, control, size);
     if (status == 0)
-        status = take_all(buffer, size, out);
+        status = take_all(socket, buffer, size, out);
     kfree(buffer);
     return status;
 }
@@ -99,10 +102,39 @@ static size_t put_rights(const struct control_space *space, size_t used, struct 
     return MIN(control_align(header.size), space->size - used);
 }
 
+void control_add(struct ancillary *to, int level, int type, const void *data, size_t size) {
+    struct abi_cmsghdr header = {sizeof(header) + size, level, type};
+    if (control_align(header.size) > sizeof(to->records) - to->record_size)
+        return;
+    uint8_t *record = to->records + to->record_size;
+    memset(record, 0, control_align(header.size));
+    memcpy(record, &header, sizeof(header));
+    memcpy(record + sizeof(header), data, size);
+    to->record_size += (unsigned)control_align(header.size);
+}
+
+// Those records that fit wholly but for the padding of the last.
+static size_t put_records(const struct control_space *space, size_t used, const struct ancillary *from,
+                          uint32_t *flags) {
+    size_t offset = 0, put = 0;
+    struct control_message message;
+    while (control_next(from->records, from->record_size, &offset, &message) > 0) {
+        size_t size = sizeof(struct abi_cmsghdr) + message.size, room = space->size - used - put;
+        const uint8_t *record = message.data - sizeof(struct abi_cmsghdr);
+        if (size > room || copy_to_user((uint8_t __user *)space->buffer + used + put, record, size) != 0) {
+            *flags |= MSG_CTRUNC;
+            break;
+        }
+        put += MIN(control_align(size), room);
+    }
+    return put;
+}
+
 size_t control_to_user(const struct control_space *space, struct ancillary *from, uint32_t *flags) {
     size_t used = 0;
     if (space->credentials && from->has_credentials)
         used = put_credentials(space, from, flags);
+    used += put_records(space, used, from, flags);
     if (from->rights)
         used += put_rights(space, used, from->rights, flags);
     parcel_destroy(from->rights);

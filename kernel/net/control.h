@@ -26,8 +26,10 @@ ALWAYS_INLINE unsigned control_rights_room(size_t room) {
 }
 
 struct ancillary;
+struct socket;
 // sendmsg: reads the user's buffer. The parcel in *out is the caller's to destroy (0 or an error).
-MUST_USE status_t control_from_user(const void __user *control, size_t size, struct ancillary *out);
+MUST_USE status_t control_from_user(struct socket *socket, const void __user *control, size_t size,
+                                    struct ancillary *out);
 // recvmsg: writes what came. Consumes out->rights. Returns the bytes used; *flags gets MSG_CTRUNC if all did not fit.
 struct control_space {
     void __user *buffer;
@@ -35,4 +37,6 @@ struct control_space {
     bool credentials;   // SO_PASSCRED
     bool close_on_exec; // MSG_CMSG_CLOEXEC
 };
+// A family adds one to what is received; more than fits in `to` is left out.
+void control_add(struct ancillary *to, int level, int type, const void *data, size_t size);
 size_t control_to_user(const struct control_space *space, struct ancillary *from, uint32_t *flags);

@@ -21,3 +21,4 @@ const struct socket_family *socket_family_find(int number);
 #define SOCKET_WRITABLE (SIGNALS_WRITE | SIGNAL_WRITE_BAND)
 
 void unix_init(void);
+void inet_init(void);

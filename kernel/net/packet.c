@@ -22,7 +22,7 @@ static void free_pages(struct packet *packet) {
     if (packet->heap_list)
         kfree(packet->list);
     packet->page_count = 0;
-    packet->heap_list = 0;
+    packet->heap_list = false;
 }
 
 static status_t alloc_list(struct packet *packet, size_t count) {
@@ -62,7 +62,8 @@ status_t packet_create(struct uio *data, size_t size, struct packet **out) {
     struct packet *packet = &memory->packet;
     packet->size = (uint32_t)size;
     packet->start = 0;
-    packet->page_count = packet->heap_list = 0;
+    packet->page_count = 0;
+    packet->heap_list = packet->routed = false;
     packet->rights = nullptr;
     packet->from = nullptr;
     packet->sender = nullptr;
@@ -100,11 +101,13 @@ size_t packet_copy(const struct packet *packet, size_t offset, struct uio *to, s
 }
 
 void packet_destroy(struct packet *packet) {
-    parcel_destroy(packet->rights);
-    if (packet->from)
-        unix_name_put(packet->from);
-    if (packet->sender)
-        unix_sender_release(packet->sender, packet->charge);
+    if (LIKELY(!packet->routed)) {
+        parcel_destroy(packet->rights);
+        if (packet->from)
+            unix_name_put(packet->from);
+        if (packet->sender)
+            unix_sender_release(packet->sender, packet->charge);
+    }
     if (packet->page_count > 0)
         free_pages(packet);
     slab_free(&packet_slab, packet);

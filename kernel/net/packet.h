@@ -15,20 +15,34 @@ struct unix_socket;
 #define PACKET_SIZE 512u                  // of the struct
 #define PACKET_STREAM_MAX (8 * PAGE_SIZE) // a stream is cut into packets of at most this
 
+// How a datagram of the Internet families came.
+struct packet_route {
+    uint8_t from[16], to[16]; // struct inet_address
+    uint16_t port;            // it came from
+    uint8_t hops, class;
+    nsec_t time; // wall clock
+};
+
 // Small data lies in the packet itself; larger data in pages, whose list lies in the packet or, if it is long, on the
 // heap.
 struct packet {
     struct list_node node;
-    uint32_t size;                // bytes of data
-    uint32_t start;               // of them read already (streams)
-    uint32_t charge;              // counted against the sender's buffer
-    uint16_t page_count;          // 0: `bytes`
-    uint16_t heap_list;           // `list` is on the heap
-    struct abi_ucred credentials; // of the sender
-    struct parcel *rights;        // null: none
-    struct unix_name *from;       // datagrams: the sender's name, one reference; null: none
-    struct unix_socket *sender;   // datagrams: whose buffer is charged, one reference
-    struct page **list;           // page_count pages
+    uint32_t size;       // bytes of data
+    uint32_t start;      // of them read already (streams)
+    uint32_t charge;     // counted against the sender's buffer
+    uint16_t page_count; // 0: `bytes`
+    bool heap_list;      // `list` is on the heap
+    bool routed;         // has `route`, and holds nothing but data
+    union {
+        struct {
+            struct parcel *rights;        // null: none
+            struct unix_name *from;       // datagrams: the sender's name, one reference; null: none
+            struct unix_socket *sender;   // datagrams: whose buffer is charged, one reference
+            struct abi_ucred credentials; // of the sender
+        };
+        struct packet_route route;
+    };
+    struct page **list; // page_count pages
     union {
         struct page *few[0];
         uint8_t bytes[0];

@@ -80,12 +80,13 @@ static void socket_closed(struct object *object) {
 
 static void socket_handle_closed(struct object *object, struct task *task) {
     struct socket *socket = to_socket(object);
-    socket->ops->handle_closed(socket);
+    if (socket->ops->handle_closed)
+        socket->ops->handle_closed(socket);
 }
 
 static struct flight *socket_flight(struct object *object) {
     struct socket *socket = to_socket(object);
-    return socket->ops->flight(socket);
+    return socket->ops->flight ? socket->ops->flight(socket) : nullptr;
 }
 
 static void socket_destroy(struct object *object) {
@@ -148,6 +149,7 @@ int socket_install(struct socket *socket, int type) {
 status_t socket_take_error(struct socket *socket) {
     if (LIKELY(atomic_load_explicit(&socket->error, memory_order_relaxed) == 0))
         return 0;
+    object_signal(&socket->object, SIGNAL_ERROR, 0);
     return -atomic_exchange_explicit(&socket->error, 0, memory_order_relaxed);
 }
 
@@ -195,4 +197,5 @@ status_t address_to_user(const struct address *address, void __user *to, int32_t
 
 void net_init(void) {
     unix_init();
+    inet_init();
 }

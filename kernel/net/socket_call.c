@@ -129,7 +129,7 @@ static long accept_on(struct socket *socket, void __user *user_address, int32_t 
         goto fail_accept;
     if ((__force uintptr_t)user_address != 0) {
         struct address address;
-        status = accepted->ops->get_name(accepted, true, &address);
+        status = accepted->ops->get_name(accepted, NAME_ACCEPTED, &address);
         if (status == -ENOTCONN)
             status = -ECONNABORTED;
         if (status == 0)
@@ -166,14 +166,14 @@ long sys_accept(int fd, void __user *address, int __user *size) {
     return sys_accept4(fd, address, size, 0);
 }
 
-static long get_name(int fd, bool peer, void __user *to, int32_t __user *size) {
+static long get_name(int fd, enum socket_name name, void __user *to, int32_t __user *size) {
     struct handle_ref ref;
     struct socket *socket;
     struct address address;
     status_t status = socket_lookup(fd, 0, &ref, &socket);
     if (status != 0)
         return status;
-    status = socket->ops->get_name(socket, peer, &address);
+    status = socket->ops->get_name(socket, name, &address);
     if (status == 0)
         status = address_to_user(&address, to, size);
     handle_release(&ref);
@@ -181,10 +181,10 @@ static long get_name(int fd, bool peer, void __user *to, int32_t __user *size) {
 }
 
 long sys_getsockname(int fd, void __user *address, int __user *size) {
-    return get_name(fd, false, address, size);
+    return get_name(fd, NAME_OWN, address, size);
 }
 long sys_getpeername(int fd, void __user *address, int __user *size) {
-    return get_name(fd, true, address, size);
+    return get_name(fd, NAME_PEER, address, size);
 }
 
 long sys_shutdown(int fd, int how) {

@@ -99,11 +99,16 @@ static void pieces_free(struct pieces *pieces) {
         kfree(pieces->vec);
 }
 
+static void ancillary_init(struct ancillary *ancillary) {
+    memset(ancillary, 0, offsetof(struct ancillary, records)); // those are counted
+}
+
 static ssize_t send_one(struct socket *socket, const struct abi_msghdr __user *user_header, uint32_t flags) {
     struct abi_msghdr header;
     struct pieces pieces;
     struct address address;
-    struct ancillary ancillary = {};
+    struct ancillary ancillary;
+    ancillary_init(&ancillary);
     struct message message = {.data = &pieces.uio, .flags = with_nonblock(socket, flags)};
     if (copy_from_user(&header, user_header, sizeof(header)) != 0)
         return -EFAULT;
@@ -121,7 +126,7 @@ static ssize_t send_one(struct socket *socket, const struct abi_msghdr __user *u
         return result;
     if (header.control_size > 0) {
         message.ancillary = &ancillary;
-        result = control_from_user((const void __user *)header.control, header.control_size, &ancillary);
+        result = control_from_user(socket, (const void __user *)header.control, header.control_size, &ancillary);
     }
     if (result == 0)
         result = socket->ops->send(socket, &message);
@@ -157,7 +162,8 @@ static ssize_t receive_one(struct socket *socket, struct abi_msghdr __user *user
     struct abi_msghdr header;
     struct pieces pieces;
     struct address address;
-    struct ancillary ancillary = {};
+    struct ancillary ancillary;
+    ancillary_init(&ancillary);
     address.size = 0;
     if (copy_from_user(&header, user_header, sizeof(header)) != 0)
         return -EFAULT;

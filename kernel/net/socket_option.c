@@ -11,7 +11,6 @@
 #define BUFFER_MAX 212992u // wmem_max, rmem_max
 #define SEND_MIN 4608u
 #define RECEIVE_MIN 2304u
-#define CAP_NET_ADMIN 12
 
 // Options that are one bit each, kept by number.
 static bool is_flag(int name) {
@@ -37,10 +36,13 @@ static void set_buffer(struct socket *socket, int name, int32_t value, bool forc
     if (!force)
         wanted = MIN(wanted, BUFFER_MAX);
     wanted = MIN(wanted, 0x3fffffffu) * 2;
-    if (name == SO_SNDBUF || name == SO_SNDBUFFORCE)
+    if (name == SO_SNDBUF || name == SO_SNDBUFFORCE) {
+        socket->send_buffer_set = true;
         atomic_store_explicit(&socket->send_buffer, MAX(wanted, SEND_MIN), memory_order_relaxed);
-    else
+    } else {
+        socket->receive_buffer_set = true;
         atomic_store_explicit(&socket->receive_buffer, MAX(wanted, RECEIVE_MIN), memory_order_relaxed);
+    }
     if (socket->ops->options_changed)
         socket->ops->options_changed(socket);
 }

@@ -35,6 +35,7 @@ struct stream_end {
     bool closed;                 // the socket is closed
     bool shut_read, shut_write;
     bool reset;                     // TCP: the other end refuses what is sent
+    bool finished_first;            // it was the first to say that it sends no more
     struct stream_landing *landing; // of a reader that sleeps; null: none
     struct socket *socket;          // weak: cleared when the socket is destroyed
     struct wait_queue readers;      // of this end
@@ -90,9 +91,11 @@ struct stream *stream_create(struct stream_party a, struct stream_party b, bool 
 // The end's socket is destroyed: drops its reference.
 void stream_leave(struct stream *stream, unsigned side);
 void stream_shutdown(struct stream *stream, unsigned side, bool read, bool write);
-// The last handle of the end's socket is gone. `reset`: TCP with SO_LINGER 0. Returns whether the other end was told in
-// order (TCP: FIN, not RST).
-bool stream_close(struct stream *stream, unsigned side, bool reset);
+// How a stream has ended for an end that closes: not in order (or long ago), or in order: it closes while the other may
+// still send, or both have finished, it first or last.
+enum stream_close { STREAM_ABORTED, STREAM_HALF, STREAM_FINISHED_FIRST, STREAM_FINISHED_LAST };
+// The last handle of the end's socket is gone. `reset`: TCP with SO_LINGER 0.
+enum stream_close stream_close(struct stream *stream, unsigned side, bool reset);
 // TCP: the end on this side gets `error` and is done.
 void stream_reset_locked(struct stream *stream, unsigned side, int error) REQUIRES(&stream->lock);
 // The buffers' sizes have changed.

@@ -95,10 +95,20 @@ static void wake_all_locked(struct stream *stream) REQUIRES(&stream->lock) {
     }
 }
 
+static bool has_finished(const struct stream_end *end) {
+    return end->shut_write || end->closed;
+}
+
+static void finish_locked(struct stream *stream, unsigned side) REQUIRES(&stream->lock) {
+    stream->end[side].finished_first |= !has_finished(&stream->end[!side]);
+    stream->end[side].shut_write = true;
+}
+
 void stream_shutdown(struct stream *stream, unsigned side, bool read, bool write) {
     spin_lock(&stream->lock);
     stream->end[side].shut_read |= read;
-    stream->end[side].shut_write |= write;
+    if (write)
+        finish_locked(stream, side);
     wake_all_locked(stream);
     stream_end_update_locked(stream, 0);
     stream_end_update_locked(stream, 1);
@@ -114,13 +124,19 @@ void stream_reset_locked(struct stream *stream, unsigned side, int error) {
     stream_end_update_locked(stream, side);
 }
 
-bool stream_close(struct stream *stream, unsigned side, bool reset) {
+enum stream_close stream_close(struct stream *stream, unsigned side, bool reset) {
     struct list_node dead = LIST_INIT(dead);
     flight_lock();
     spin_lock(&stream->lock);
     struct stream_end *mine = &stream->end[side], *other = &stream->end[!side];
     bool orderly = list_is_empty(&mine->packets) && !reset && !mine->reset;
     bool had_finished = mine->shut_write;
+    enum stream_close result = !orderly               ? STREAM_ABORTED
+                               : !has_finished(other) ? STREAM_HALF
+                               : mine->finished_first ? STREAM_FINISHED_FIRST
+                                                      : STREAM_FINISHED_LAST;
+    if (orderly)
+        finish_locked(stream, side);
     mine->closed = true;
     if (!mine->reading) {
         list_splice_back(&dead, &mine->packets);
@@ -135,7 +151,7 @@ bool stream_close(struct stream *stream, unsigned side, bool reset) {
     spin_unlock(&stream->lock);
     flight_unlock();
     packet_destroy_all(&dead);
-    return orderly;
+    return result;
 }
 
 void stream_sizes_changed(struct stream *stream) {

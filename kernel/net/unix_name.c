@@ -270,7 +270,8 @@ static struct unix_socket *peer_of(struct unix_socket *socket) {
     return peer;
 }
 
-status_t unix_get_name(struct socket *base, bool peer, struct address *out) {
+status_t unix_get_name(struct socket *base, enum socket_name name, struct address *out) {
+    bool peer = name != NAME_OWN;
     struct unix_socket *socket = to_unix(base);
     if (peer) {
         socket = peer_of(socket);

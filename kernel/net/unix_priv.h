@@ -93,7 +93,7 @@ status_t unix_bind(struct socket *socket, const struct address *address);
 MUST_USE status_t unix_autobind(struct unix_socket *socket);
 // The open socket bound to an address, referenced. -ECONNREFUSED, -EACCES, -ENOENT …; -EPROTOTYPE: another type.
 MUST_USE status_t unix_find(const struct address *address, int type, struct unix_socket **out);
-status_t unix_get_name(struct socket *socket, bool peer, struct address *out);
+status_t unix_get_name(struct socket *socket, enum socket_name name, struct address *out);
 void unix_name_to_address(const struct unix_name *name, struct address *out);
 // The socket closes: nobody finds it by its name any more.
 void unix_name_release(struct unix_socket *socket);

@@ -14,11 +14,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -206,8 +209,22 @@ static void find_all(void) {
     qsort(runner.names, runner.count, sizeof *runner.names, compare);
 }
 
+// Linux begins with the loopback interface down.
+static void raise_loopback(void) {
+    struct ifreq request = {.ifr_name = "lo"};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && !(request.ifr_flags & IFF_UP)) {
+        request.ifr_flags |= IFF_UP;
+        ioctl(fd, SIOCSIFFLAGS, &request);
+    }
+    close(fd);
+}
+
 int main(int argc, char **argv) {
     grow();
+    raise_loopback();
     ssize_t size = readlink("/proc/self/exe", runner.folder, sizeof runner.folder - 1);
     char *slash = size < 0 ? NULL : strrchr(runner.folder, '/');
     strcpy(slash ? slash : runner.folder, slash ? "" : "/files");

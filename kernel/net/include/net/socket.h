@@ -3,26 +3,39 @@
 // for all families, and come here; AF_UNIX is the first family.
 #pragma once
 
+#include <abi/inet.h>
 #include <abi/socket.h>
 #include <object/object.h>
 
 struct socket;
 struct parcel; // handles in flight
+struct control_message;
 
 struct address {
     unsigned size; // bytes of what follows that count
     union {
         uint16_t family;
         struct abi_sockaddr_un un;
+        struct abi_sockaddr_in in;
+        struct abi_sockaddr_in6 in6;
         uint8_t bytes[ABI_SOCKADDR_MAX];
     };
 };
+
+#define ANCILLARY_RECORDS 256u
 
 // What goes with a message beside its data.
 struct ancillary {
     struct parcel *rights; // sending: owned until the family takes it. Receiving: handed over. Null: none
     struct abi_ucred credentials;
     bool has_credentials;
+    // Internet families. Sending: from which address, with how many hops, in which class, if that is asked for.
+    bool has_source;
+    uint8_t source[16];
+    int16_t hops, class; // -1: as the socket says
+    // Receiving: control messages as they go to the user, each ALIGN_UP(size, 8) bytes.
+    unsigned record_size;
+    alignas(8) uint8_t records[ANCILLARY_RECORDS];
 };
 
 // One send or receive. The common paths (read, write, send, recv) leave address and ancillary null.
@@ -34,6 +47,9 @@ struct message {
     uint32_t result;             // receive: MSG_TRUNC, MSG_EOR …
 };
 
+// Whose name: the socket's own, its peer's (-ENOTCONN), or the peer's of one that was just accepted, which may be gone.
+enum socket_name { NAME_OWN, NAME_PEER, NAME_ACCEPTED };
+
 // Context: thread, no lock held, may block. Null: -EOPNOTSUPP.
 struct socket_ops {
     status_t (*bind)(struct socket *socket, const struct address *address);
@@ -41,17 +57,20 @@ struct socket_ops {
     status_t (*listen)(struct socket *socket, int backlog);
     // *out: one reference, no handle yet.
     status_t (*accept)(struct socket *socket, bool nonblock, struct socket **out);
-    status_t (*get_name)(struct socket *socket, bool peer, struct address *out);
+    status_t (*get_name)(struct socket *socket, enum socket_name name, struct address *out);
     status_t (*shutdown)(struct socket *socket, bool read, bool write);
     ssize_t (*send)(struct socket *socket, struct message *message);
     ssize_t (*receive)(struct socket *socket, struct message *message);
     // Options that the common code does not know; kernel memory. -ENOPROTOOPT.
     status_t (*set_option)(struct socket *socket, int level, int name, const void *value, size_t size);
     status_t (*get_option)(struct socket *socket, int level, int name, void *value, size_t *size);
+    // A control message of sendmsg that is not SOL_SOCKET's. Null: ignored.
+    status_t (*take_control)(struct socket *socket, const struct control_message *control, struct ancillary *out);
     long (*ioctl)(struct socket *socket, unsigned command, unsigned long argument);
     void (*options_changed)(struct socket *socket); // buffer sizes
     void (*closed)(struct socket *socket);          // the last handle is gone
-    void (*handle_closed)(struct socket *socket);   // a handle to it is about to go
+    // Both may be null: handles do not travel over it.
+    void (*handle_closed)(struct socket *socket); // a handle to it is about to go
     struct flight *(*flight)(struct socket *socket);
     void (*destroy)(struct socket *socket); // the last reference is gone: free it
 };
@@ -70,6 +89,7 @@ struct socket {
     _Atomic int error;            // SO_ERROR: reported once
     struct abi_linger linger;
     int priority;
+    bool send_buffer_set, receive_buffer_set; // by the program: the family leaves them as they are
 };
 
 struct socket_family {

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MPL-2.0
+// /proc/net: tcp, tcp6, udp, udp6 and what tells of lo, as Linux prints them.
+#include "inet_priv.h"
+
+#include <lib/log.h>
+#include <lib/string.h>
+#include <vfs/path.h>
+
+struct table {
+    struct text_buffer *text;
+    int protocol;
+    bool v6;
+    unsigned line, listed[2];
+};
+
+static uint32_t word(const uint8_t *bytes) {
+    uint32_t value; // as it lies in memory
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+static void print_endpoint(struct text_buffer *text, const struct inet_endpoint *endpoint, bool v6) {
+    const uint8_t *bytes = endpoint->address.bytes;
+    for (unsigned i = v6 ? 0 : 12; i < 16; i += 4)
+        text_printf(text, "%08X", word(bytes + i));
+    text_printf(text, ":%04X", endpoint->port);
+}
+
+static unsigned shown_state(const struct inet_claim *claim) {
+    struct tcp_socket *tcp =
+        claim->socket && claim->state == TCP_ESTABLISHED && claim->socket->socket.type == SOCK_STREAM
+            ? to_tcp(&claim->socket->socket)
+            : nullptr;
+    struct stream *stream = tcp ? tcp_stream(tcp) : nullptr;
+    if (!stream)
+        return claim->state;
+    spin_lock(&stream->lock);
+    const struct stream_end *mine = &stream->end[tcp->side], *other = &stream->end[!tcp->side];
+    bool heard = other->shut_write || other->closed;
+    unsigned state = mine->reset || (mine->shut_write && heard) ? TCP_CLOSE
+                     : mine->shut_write                         ? TCP_FIN_WAIT2
+                     : heard                                    ? TCP_CLOSE_WAIT
+                                                                : TCP_ESTABLISHED;
+    spin_unlock(&stream->lock);
+    return state;
+}
+
+static uint32_t unread(const struct inet_claim *claim) {
+    if (!claim->socket)
+        return 0;
+    if (claim->socket->socket.type != SOCK_STREAM)
+        return to_udp(&claim->socket->socket)->bytes;
+    struct tcp_socket *tcp = to_tcp(&claim->socket->socket);
+    struct stream *stream = tcp_stream(tcp);
+    return stream ? stream_unread(stream, tcp->side, false) : tcp->backlog_length;
+}
+
+static void show_claim(const struct inet_claim *claim, void *context) {
+    struct table *table = context;
+    struct text_buffer *text = table->text;
+    bool v6 = claim->socket ? !inet_is_v4(claim->socket) : !inet_address_is_v4(&claim->local.address);
+    if (v6 != table->v6)
+        return;
+    bool udp = table->protocol == IPPROTO_UDP;
+    struct inet_endpoint remote = claim->remote;
+    if (!v6 && remote.port == 0)
+        remote.address = inet_address_any(true);
+    text_printf(text, udp ? "%5u: " : "%4u: ", table->line++);
+    print_endpoint(text, &claim->local, v6);
+    text_printf(text, " ");
+    print_endpoint(text, &remote, v6);
+    uint64_t id = claim->socket ? claim->socket->socket.object.id : 0;
+    unsigned references = claim->socket ? (unsigned)refcount_value(&claim->socket->socket.object.ref) : 3;
+    text_printf(text, " %02X %08X:%08X %02X:%08X %08X %5u %8d %llu %u %016llx", shown_state(claim), 0, unread(claim),
+                claim->socket ? 0 : 3, 0, 0, claim->socket ? claim->uid : 0, 0, (unsigned long long)id, references,
+                0ull);
+    text_printf(text,
+                udp             ? " %u\n"
+                : claim->socket ? " 100 0 0 10 0\n"
+                                : "\n",
+                udp ? to_udp(&claim->socket->socket)->drops : 0);
+}
+
+static void show_table(struct text_buffer *text, void *context) {
+    uintptr_t which = (uintptr_t)context; // bit 0: IPv6, bit 1: UDP
+    struct table table = {.text = text, .protocol = which & 2 ? IPPROTO_UDP : IPPROTO_TCP, .v6 = which & 1};
+    const char *local = table.v6 ? "local_address                         " : "local_address ";
+    const char *remote = table.v6 ? "remote_address                        " : "rem_address   ";
+    text_printf(text, "  sl  %s%sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode%s\n", local, remote,
+                which & 2 ? " ref pointer drops" : "");
+    spin_lock(&inet_lock);
+    inet_port_for_each_locked(table.protocol, show_claim, &table);
+    spin_unlock(&inet_lock);
+}
+
+static void count_claim(const struct inet_claim *claim, void *context) {
+    ((unsigned *)context)[claim->socket ? 0 : 1]++;
+}
+
+static void show_sockstat(struct text_buffer *text, void *context) {
+    unsigned tcp[2] = {}, udp[2] = {};
+    spin_lock(&inet_lock);
+    inet_port_for_each_locked(IPPROTO_TCP, count_claim, tcp);
+    inet_port_for_each_locked(IPPROTO_UDP, count_claim, udp);
+    spin_unlock(&inet_lock);
+    text_printf(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem 0\n", tcp[0] + udp[0], tcp[0],
+                tcp[1], tcp[0]);
+    text_printf(text, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n", udp[0]);
+}
+
+// Nothing is counted on lo: there are no packets.
+static void show_dev(struct text_buffer *text, void *context) {
+    text_printf(text,
+                "Inter-|   Receive                                                |  Transmit\n"
+                " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
+                "fifo colls carrier compressed\n"
+                "    lo: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u %7u %10u\n",
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+static void show_route(struct text_buffer *text, void *context) {
+    text_printf(text, "%-127s\n",
+                "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+}
+
+static void show_if_inet6(struct text_buffer *text, void *context) {
+    text_printf(text, "00000000000000000000000000000001 01 80 10 80       lo\n");
+}
+
+void inet_proc_init(void) {
+    static const struct {
+        const char *path;
+        text_fn *show;
+        uintptr_t context;
+    } files[] = {
+        {"net/tcp", show_table, 0},   {"net/tcp6", show_table, 1},        {"net/udp", show_table, 2},
+        {"net/udp6", show_table, 3},  {"net/sockstat", show_sockstat, 0}, {"net/dev", show_dev, 0},
+        {"net/route", show_route, 0}, {"net/if_inet6", show_if_inet6, 0},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
+        status_t status = procfs_add(files[i].path, 0444, files[i].show, nullptr, (void *)files[i].context);
+        if (status != 0)
+            klog(LOG_ERROR, "/proc/%s: error %d", files[i].path, -status);
+    }
+}
