@@ -12,13 +12,19 @@
 
 #define CONTROL_MAX (64 * 1024) // bytes of control messages in one call
 
-static status_t take_rights(const struct control_message *message, struct ancillary *out) {
-    unsigned count = (unsigned)(message->size / sizeof(int32_t));
-    if (count > SCM_MAX_FD || out->rights)
-        return -EINVAL;
+// Handles that a message carries: its SCM_RIGHTS may come in several pieces, which arrive as one.
+struct handle_list {
+    unsigned count;
     int32_t handles[SCM_MAX_FD];
-    memcpy(handles, message->data, count * sizeof(int32_t));
-    return parcel_pack(handles, count, &out->rights);
+};
+
+static status_t take_rights(const struct control_message *message, struct handle_list *list) {
+    size_t count = message->size / sizeof(int32_t);
+    if (count > SCM_MAX_FD - list->count)
+        return -EINVAL;
+    memcpy(list->handles + list->count, message->data, count * sizeof(int32_t));
+    list->count += (unsigned)count;
+    return 0;
 }
 
 // A process may name itself, by any of its ids; an administrator may name others.
@@ -41,19 +47,20 @@ static status_t take_credentials(const struct control_message *message, struct a
 static status_t take_all(struct socket *socket, const uint8_t *buffer, size_t size, struct ancillary *out) {
     size_t offset = 0;
     struct control_message message;
+    struct handle_list list = {};
     int found;
     while ((found = control_next(buffer, size, &offset, &message)) > 0) {
         status_t status = 0;
         if (message.level != SOL_SOCKET)
             status = socket->ops->take_control ? socket->ops->take_control(socket, &message, out) : 0;
         else
-            status = message.type == SCM_RIGHTS        ? take_rights(&message, out)
+            status = message.type == SCM_RIGHTS        ? take_rights(&message, &list)
                      : message.type == SCM_CREDENTIALS ? take_credentials(&message, out)
                                                        : -EINVAL;
         if (status != 0)
             return status;
     }
-    return found;
+    return found < 0 ? found : parcel_pack(list.handles, list.count, &out->rights);
 }
 
 status_t control_from_user(struct socket *socket, const void __user *control, size_t size, struct ancillary *out) {

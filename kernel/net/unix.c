@@ -97,11 +97,14 @@ static void unix_destroy(struct socket *base) {
     if (connection) {
         if (!connection->end[socket->side].closed) // it connected while it was being closed
             (void)stream_close(connection, socket->side, false);
+        unix_name_leave(socket, connection);
         stream_leave(connection, socket->side);
     }
     charge_fini(&socket->memory);
     if (socket->name)
         unix_name_put(socket->name);
+    if (socket->peer_name)
+        unix_name_put(socket->peer_name);
     charged_free(&unix_slab, socket);
 }
 

@@ -14,7 +14,6 @@
 #include <object/task.h>
 
 #define BUCKETS 64
-#define FAMILY_SIZE offsetof(struct abi_sockaddr_un, path)
 
 static struct {
     struct spinlock lock;
@@ -250,18 +249,9 @@ void unix_name_to_address(const struct unix_name *name, struct address *out) {
     }
 }
 
-// The other side's socket, referenced, or null.
+// Whom a socket of datagrams is connected to, referenced, or null.
 static struct unix_socket *peer_of(struct unix_socket *socket) {
-    struct unix_socket *peer = nullptr;
-    struct stream *connection = unix_connection_of(socket);
-    if (connection) {
-        spin_lock(&connection->lock);
-        struct socket *other = connection->end[!socket->side].socket;
-        if (other && refcount_try_up(&other->object.ref))
-            peer = to_unix(other);
-        spin_unlock(&connection->lock);
-        return peer;
-    }
+    struct unix_socket *peer;
     spin_lock(&socket->lock);
     peer = socket->peer;
     if (peer)
@@ -270,9 +260,31 @@ static struct unix_socket *peer_of(struct unix_socket *socket) {
     return peer;
 }
 
+void unix_peer_name(struct stream *connection, unsigned side, struct unix_socket *socket, struct address *out) {
+    spin_lock(&connection->lock);
+    struct socket *other = connection->end[!side].socket;
+    unix_name_to_address(other ? to_unix(other)->name : socket->peer_name, out);
+    spin_unlock(&connection->lock);
+}
+
+void unix_name_leave(struct unix_socket *socket, struct stream *connection) {
+    spin_lock(&connection->lock);
+    struct socket *other = connection->end[!socket->side].socket;
+    if (other && socket->name) {
+        refcount_up(&socket->name->ref);
+        to_unix(other)->peer_name = socket->name;
+    }
+    spin_unlock(&connection->lock);
+}
+
 status_t unix_get_name(struct socket *base, enum socket_name name, struct address *out) {
     bool peer = name != NAME_OWN;
     struct unix_socket *socket = to_unix(base);
+    struct stream *connection = peer ? unix_connection_of(socket) : nullptr;
+    if (connection) {
+        unix_peer_name(connection, socket->side, socket, out);
+        return 0;
+    }
     if (peer) {
         socket = peer_of(socket);
         if (!socket)

@@ -15,6 +15,9 @@
 #include <object/flight.h>
 #include <vfs/path.h>
 
+// The size of the address of a socket without a name.
+#define FAMILY_SIZE offsetof(struct abi_sockaddr_un, path)
+
 // A bound name; constant once made.
 struct unix_name {
     struct refcount ref;
@@ -42,6 +45,7 @@ struct unix_socket {
     struct spinlock lock; // protects the rest
     enum unix_state state;
     struct unix_name *name;                             // bound to; null: none. One reference. Set once
+    struct unix_name *peer_name;                        // of a connection's other side that is gone; one reference
     bool binding;                                       // a bind is under way
     struct abi_ucred own_credentials, peer_credentials; // as of listen, connect, socketpair
     bool has_peer_credentials;
@@ -95,6 +99,10 @@ MUST_USE status_t unix_autobind(struct unix_socket *socket);
 MUST_USE status_t unix_find(const struct address *address, int type, struct unix_socket **out);
 status_t unix_get_name(struct socket *socket, enum socket_name name, struct address *out);
 void unix_name_to_address(const struct unix_name *name, struct address *out);
+// The name of whom the connection leads to from `socket`, its end on this side, also when that one is gone.
+void unix_peer_name(struct stream *connection, unsigned side, struct unix_socket *socket, struct address *out);
+// The socket is about to leave its connection: the other side keeps its name.
+void unix_name_leave(struct unix_socket *socket, struct stream *connection);
 // The socket closes: nobody finds it by its name any more.
 void unix_name_release(struct unix_socket *socket);
 

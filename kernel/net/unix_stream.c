@@ -17,14 +17,11 @@ ssize_t unix_stream_send(struct socket *base, struct message *message) {
                           : stream_send_whole(connection, socket->side, base, message);
 }
 
-// The name of whom the connection leads to, for recvfrom and recvmsg.
-static void sender_address(struct stream *connection, unsigned side, struct address *out) {
-    out->size = 0;
-    spin_lock(&connection->lock);
-    struct socket *other = connection->end[!side].socket;
-    if (other && to_unix(other)->name)
-        unix_name_to_address(to_unix(other)->name, out);
-    spin_unlock(&connection->lock);
+// The name of whom the connection leads to, for recvfrom and recvmsg; nothing if it has none.
+static void sender_address(struct stream *connection, struct unix_socket *socket, struct address *out) {
+    unix_peer_name(connection, socket->side, socket, out);
+    if (out->size == FAMILY_SIZE)
+        out->size = 0;
 }
 
 ssize_t unix_stream_receive(struct socket *base, struct message *message) {
@@ -40,6 +37,6 @@ ssize_t unix_stream_receive(struct socket *base, struct message *message) {
     ssize_t result = LIKELY(!whole) ? stream_receive(connection, socket->side, base, message)
                                     : stream_receive_whole(connection, socket->side, base, message);
     if (UNLIKELY(message->address != nullptr))
-        sender_address(connection, socket->side, message->address);
+        sender_address(connection, socket, message->address);
     return result;
 }

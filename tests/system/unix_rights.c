@@ -348,11 +348,41 @@ static void hostile(void) {
     close_pair();
 }
 
+// SCM_RIGHTS in two pieces arrives as one.
+static void pieces(void) {
+    make_pair(SOCK_STREAM);
+    struct iovec iov = {"x", 1};
+    union {
+        char bytes[2 * CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    int ends[2], fds[3];
+    pipe(ends);
+    struct cmsghdr *c;
+    for (int i = 0; i < 2; i++) {
+        c = (struct cmsghdr *)(control.bytes + (size_t)i * CMSG_SPACE(sizeof(int)));
+        c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &ends[i], sizeof(int));
+    }
+    is(send_message(pair[0], &message, 0), 1, "two SCM_RIGHTS in a message");
+    is(receive_fds(pair[1], fds, 3, 0, NULL), 2, "both descriptors arrive, in one");
+    char c0 = 0;
+    ok(write(fds[1], "p", 1) == 1 && read(fds[0], &c0, 1) == 1 && c0 == 'p', "in order");
+    int bad = 999;
+    memcpy(CMSG_DATA(c), &bad, sizeof bad);
+    fails(send_message(pair[0], &message, 0), EBADF, "one that is not open");
+    close(fds[0]), close(fds[1]), close(ends[0]), close(ends[1]);
+    close_pair();
+}
+
 int main(void) {
     alarm(100);
     enter_temp_dir();
     passing();
     several();
+    pieces();
     unreceived();
     cycles();
     int length = access("/proc/tessera/alloc_fail", F_OK) == 0 ? 1000 : 10000; // a sanitizing kernel is slow

@@ -154,6 +154,34 @@ static void streams(void) {
     close(client);
 }
 
+// A client that has come and gone before it is accepted: what it sent is there, and its name.
+static void gone_clients(void) {
+    struct sockaddr_un peer;
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+    bind_to(server, "short-visits");
+    listen(server, 5);
+    for (int named = 0; named < 2; named++) {
+        int client = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (named)
+            is(bind_to(client, "visitor"), 0, "a client with a name");
+        is(connect_to(client, "short-visits"), 0, "connect");
+        is(write(client, "bye", 3), 3, "write");
+        close(client);
+        socklen_t length = sizeof peer, wanted = named ? sizeof(sa_family_t) + sizeof "visitor" : sizeof(sa_family_t);
+        int conn = accept(server, (struct sockaddr *)&peer, &length);
+        ok(conn >= 0 && length == wanted, "accept after it has closed (%s)", strerror(conn < 0 ? errno : 0));
+        ok(!named || same_text(peer.sun_path, "visitor"), "its name");
+        length = sizeof peer;
+        ok(getpeername(conn, (struct sockaddr *)&peer, &length) == 0 && length == wanted, "getpeername");
+        length = sizeof peer;
+        is(recvfrom(conn, buffer, 10, 0, (struct sockaddr *)&peer, &length), 3, "what it sent");
+        is(length, named ? wanted : 0, "and from whom");
+        is(read(conn, buffer, 10), 0, "then the end");
+        close(conn);
+    }
+    close(server);
+}
+
 static void datagrams(void) {
     int a = socket(AF_UNIX, SOCK_DGRAM, 0), b = socket(AF_UNIX, SOCK_DGRAM, 0);
     bind_to(a, "dg-a"), bind_to(b, "dg-b");
@@ -311,6 +339,7 @@ int main(void) {
     enter_temp_dir();
     pairs();
     streams();
+    gone_clients();
     datagrams();
     descriptors();
     credentials();
