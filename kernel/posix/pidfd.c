@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// pidfds: handles of tasks.
+// pidfds: handles of tasks. Signals can be sent to an open /proc/PID, too.
 
 #include "pidfd_priv.h"
 
@@ -7,6 +7,8 @@
 #include <abi/syscall_table.h>
 #include <lib/status.h>
 #include <posix/process.h>
+#include <vfs/path.h>
+#include <vfs/procfs.h>
 
 #define PIDFD_RIGHTS (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_SIGNAL)
 
@@ -47,6 +49,21 @@ static status_t lookup(int fd, uint32_t rights, struct handle_ref *ref, struct p
     return 0;
 }
 
+// For signals, an open /proc/PID is as good.
+static status_t lookup_target(int fd, struct handle_ref *ref, struct process **process) {
+    status_t status = lookup(fd, RIGHT_SIGNAL, ref, process);
+    if (status != -EBADF || handle_lookup(fd, 0, ref) != 0)
+        return status;
+    struct vnode *vnode = object_vnode(ref->object);
+    struct task *task = vnode ? procfs_task(vnode) : nullptr;
+    if (!task) {
+        handle_release(ref);
+        return -EBADF;
+    }
+    *process = task_process(task);
+    return 0;
+}
+
 // What a sender may claim about himself: to others only what cannot pass for the kernel's or for kill's.
 static status_t info_for(struct process *process, int signal, const void __user *user, struct signal_info *info) {
     if (!user) {
@@ -68,7 +85,7 @@ long sys_pidfd_send_signal(int fd, int signal, const void __user *user, unsigned
     struct signal_info info;
     if (flags != 0)
         return -EINVAL;
-    status_t status = lookup(fd, RIGHT_SIGNAL, &ref, &process);
+    status_t status = lookup_target(fd, &ref, &process);
     if (status != 0)
         return status;
     if (signal < 0 || signal > SIGNAL_COUNT)

@@ -35,6 +35,7 @@ struct proc_file {
 void proc_add_all(const struct proc_file *files, unsigned count);
 
 void proc_task_init(void);
+void proc_task_fs_init(void); // by proc_task_init
 void proc_system_init(void);
 void proc_sys_init(void);
 void proc_tessera_init(void);

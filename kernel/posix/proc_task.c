@@ -246,54 +246,6 @@ static status_t personality_show(struct text_buffer *text, struct task *task, in
     return 0;
 }
 
-// --- links ---
-
-// The executable is replaced and put away by the process itself alone, so others take it under the lock.
-static status_t follow_exe(struct task *task, struct path *out) {
-    struct process *process = task_process(task);
-    status_t status = proc_check_access(process);
-    if (status != 0)
-        return status;
-    status = -ENOENT;
-    spin_lock(&process->signal_lock);
-    struct object *executable = task->executable;
-    const struct path *path = executable ? object_path(executable) : nullptr;
-    if (path) {
-        *out = *path;
-        path_get(out);
-        status = 0;
-    }
-    spin_unlock(&process->signal_lock);
-    return status;
-}
-
-static status_t follow_fs(struct task *task, struct path *out, bool root) {
-    struct process *process = task_process(task);
-    status_t status = proc_check_access(process);
-    if (status != 0)
-        return status;
-    status = -ENOENT;
-    spin_lock(&process_tree_lock); // the context goes before the process leaves the tree
-    struct fs_context *fs = atomic_load_explicit(&task->fs, memory_order_acquire);
-    if (fs) {
-        spin_lock(&fs->lock);
-        *out = root ? fs->root : fs->cwd;
-        path_get(out);
-        spin_unlock(&fs->lock);
-        status = 0;
-    }
-    spin_unlock(&process_tree_lock);
-    return status;
-}
-
-static status_t follow_cwd(struct task *task, struct path *out) {
-    return follow_fs(task, out, false);
-}
-
-static status_t follow_root(struct task *task, struct path *out) {
-    return follow_fs(task, out, true);
-}
-
 static const struct proc_entry entries[] = {
     {.name = "stat", .mode = S_IFREG | 0444, .show = proc_stat},
     {.name = "statm", .mode = S_IFREG | 0444, .show = proc_statm},
@@ -316,11 +268,9 @@ static const struct proc_entry entries[] = {
     {.name = "loginuid", .mode = S_IFREG | 0644, .show = login_uid_show, .store = login_uid_store},
     {.name = "sessionid", .mode = S_IFREG | 0444, .show = session_id_show},
     {.name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show},
-    {.name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe},
-    {.name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd},
-    {.name = "root", .mode = S_IFLNK | 0777, .follow = follow_root},
 };
 
 void proc_task_init(void) {
     procfs_add_task_entries(entries, ARRAY_SIZE(entries));
+    proc_task_fs_init();
 }

@@ -509,7 +509,7 @@ out:
 }
 
 status_t mount_root_create(const char *type) {
-    struct mount_request request = {.source = "rootfs"};
+    struct mount_request request = {.source = "rootfs", .options = "mode=755"};
     struct super *super;
     mutex_lock(&mounts.mutex);
     status_t status = super_get(type, &request, &super);
@@ -554,16 +554,13 @@ void vfs_sync_all(void) {
     mutex_unlock(&mounts.mutex);
 }
 
-void mounts_visit(void (*visit)(struct mount *mount, void *context), void *context) {
-    struct path root;
-    fs_get_root(&root);
+void mounts_visit(const struct path *root, void (*visit)(struct mount *mount, void *context), void *context) {
     mutex_lock(&mounts.mutex);
     struct mount *mount;
     LIST_FOR_EACH(mount, &mounts.list, list)
-    if (top_mount(mount) == top_mount(root.mount))
+    if (top_mount(mount) == top_mount(root->mount))
         visit(mount, context);
     mutex_unlock(&mounts.mutex);
-    path_put(&root);
 }
 
 void filesystems_describe(struct text_buffer *text) {

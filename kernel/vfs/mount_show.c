@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// What there is to know of mounts: flags, statfs, and /proc/mounts and /proc/PID/mountinfo, which show the mounts of
-// the reader's space as seen from its root.
+// What there is to know of mounts: flags, statfs, and /proc/PID/mounts and mountinfo, which show the mounts that the
+// process can reach from its root.
 #include "vfs_priv.h"
 
 int mount_id(const struct mount *mount) {
@@ -108,17 +108,16 @@ struct describing {
 static void describe_one(struct mount *mount, void *context) {
     struct describing *d = context;
     struct path at = {mount, mount->root};
-    const char *place = path_text(&at, &d->root, d->buffer, PATH_MAX);
+    const char *place = path_text_below(&at, &d->root, d->buffer, PATH_MAX);
     if (!is_error_pointer(place))
         (d->mountinfo ? describe_info : describe)(mount, d->text, (char *)(uintptr_t)place);
 }
 
-void mount_describe_all(struct text_buffer *text, bool mountinfo) {
-    struct describing d = {.text = text, .mountinfo = mountinfo, .buffer = kmalloc(PATH_MAX)};
+void mount_describe_all(struct text_buffer *text, bool mountinfo, const struct path *root) {
+    struct describing d = {.text = text, .mountinfo = mountinfo, .root = *root, .buffer = kmalloc(PATH_MAX)};
     if (!d.buffer)
-        return;
-    fs_get_root(&d.root);
-    mounts_visit(describe_one, &d);
-    path_put(&d.root);
+        text->failed = true;
+    else
+        mounts_visit(root, describe_one, &d);
     kfree(d.buffer);
 }

@@ -68,20 +68,31 @@ bool path_is_removed(const struct path *path) {
     return !(entry_flags(path->entry) & ENTRY_HASHED) || vnode->flags & VNODE_DEAD;
 }
 
-const char *path_text(const struct path *path, const struct path *root, char *buffer, size_t size) {
+static const char *text_of(const struct path *path, const struct path *root, char *buffer, size_t size, bool *inside) {
     static const char mark[] = " (deleted)";
-    bool removed = path_is_removed(path), inside;
+    bool removed = path_is_removed(path);
     size_t room = removed ? size - (sizeof mark - 1) : size;
     if (size < sizeof mark + 1)
         return error_pointer(-ENAMETOOLONG);
     spin_lock(&tree.lock);
-    const char *text = climb(path, root, buffer, room, &inside);
+    const char *text = climb(path, root, buffer, room, inside);
     spin_unlock(&tree.lock);
     if (!text)
         return error_pointer(-ENAMETOOLONG);
     if (removed)
         memcpy(buffer + room - 1, mark, sizeof mark);
     return text;
+}
+
+const char *path_text(const struct path *path, const struct path *root, char *buffer, size_t size) {
+    bool inside;
+    return text_of(path, root, buffer, size, &inside);
+}
+
+const char *path_text_below(const struct path *path, const struct path *root, char *buffer, size_t size) {
+    bool inside = false;
+    const char *text = text_of(path, root, buffer, size, &inside);
+    return is_error_pointer(text) || inside ? text : error_pointer(-ENOENT);
 }
 
 // ---------------------------------------------------------------- contexts

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// /proc/PID/fd and fdinfo, mounts and mountinfo; and places in the tree for objects that have no path.
+// /proc/PID/fd and fdinfo; and places in the tree for objects that have no path.
 //
 // /proc/PID/fd/N is a magic link. To a file it leads to the file's path. To a pipe it leads to a nameless vnode that
 // stands for the object, so that opening it (/dev/stdin in a pipeline) makes another end of the pipe. What was taken
@@ -205,25 +205,3 @@ static status_t fd_readdir(struct vnode *dir, loff_t position, struct dir_sink *
 
 const struct vnode_ops proc_fd_dir_ops = {.lookup = fd_lookup, .readdir = fd_readdir, .release = proc_release};
 const struct vnode_ops proc_fdinfo_dir_ops = {.lookup = fdinfo_lookup, .readdir = fd_readdir, .release = proc_release};
-
-// ---------------------------------------------------------------- mounts
-
-static ssize_t mounts_text(struct file *file, struct uio *uio, loff_t position, bool info) {
-    if (!file->text_made || position == 0) {
-        file->text.length = 0;
-        mount_describe_all(&file->text, info);
-        if (file->text.failed)
-            return -ENOMEM;
-        file->text_made = true;
-    }
-    return text_take(&file->text, uio, position);
-}
-
-static ssize_t mounts_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
-    return mounts_text(file, uio, position, false);
-}
-static ssize_t mountinfo_read(struct vnode *vnode, struct file *file, struct uio *uio, loff_t position) {
-    return mounts_text(file, uio, position, true);
-}
-const struct vnode_ops proc_mounts_ops = {.read = mounts_read, .release = proc_release};
-const struct vnode_ops proc_mountinfo_ops = {.read = mountinfo_read, .release = proc_release};

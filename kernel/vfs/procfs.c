@@ -31,8 +31,14 @@ status_t procfs_add(const char *path, uint32_t mode, text_fn *show, text_store_f
 
 // ---------------------------------------------------------------- vnodes that belong to a task
 
+static const struct vnode_ops proc_table_ops, proc_pid_ops, proc_tasks_ops;
+
 struct proc_vnode *proc_of(const struct vnode *vnode) {
     return vnode->fs_private;
+}
+
+struct task *procfs_task(const struct vnode *vnode) {
+    return vnode->ops == &proc_pid_ops && !proc_of(vnode)->is_thread ? proc_of(vnode)->task : nullptr;
 }
 
 void proc_release(struct vnode *vnode) {
@@ -182,7 +188,6 @@ static const struct vnode_ops proc_file_ops = {
     .read = entry_read, .write = entry_write, .set_attributes = no_attributes, .release = proc_release};
 static const struct vnode_ops proc_link_ops = {
     .readlink = link_read, .follow = link_follow, .set_attributes = no_attributes, .release = proc_release};
-static const struct vnode_ops proc_table_ops, proc_pid_ops, proc_tasks_ops;
 
 static status_t table_vnode(struct vnode *dir, const struct proc_entry *entry, unsigned place, struct vnode **out) {
     struct proc_vnode like = *proc_of(dir);
@@ -202,9 +207,9 @@ static const struct {
     const struct vnode_ops *ops;
     bool process_only;
 } own_entries[] = {
-    {"task", S_IFDIR | 0555, &proc_tasks_ops, true},           {"fd", S_IFDIR | 0500, &proc_fd_dir_ops, false},
-    {"fdinfo", S_IFDIR | 0500, &proc_fdinfo_dir_ops, false},   {"mounts", S_IFREG | 0444, &proc_mounts_ops, false},
-    {"mountinfo", S_IFREG | 0444, &proc_mountinfo_ops, false},
+    {"task", S_IFDIR | 0555, &proc_tasks_ops, true},
+    {"fd", S_IFDIR | 0500, &proc_fd_dir_ops, false},
+    {"fdinfo", S_IFDIR | 0500, &proc_fdinfo_dir_ops, false},
 };
 enum { TABLE_PLACE = 0x100, CHILD_PLACE = 0x1000 };
 

@@ -30,4 +30,4 @@ bool emit_number(struct dir_sink *sink, int number, uint64_t inode, unsigned typ
 // "." and "..", both with the directory's number. False: sink is full.
 bool emit_dots(struct vnode *dir, loff_t *position, struct dir_sink *sink);
 
-extern const struct vnode_ops proc_fd_dir_ops, proc_fdinfo_dir_ops, proc_mounts_ops, proc_mountinfo_ops;
+extern const struct vnode_ops proc_fd_dir_ops, proc_fdinfo_dir_ops;

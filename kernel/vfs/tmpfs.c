@@ -571,7 +571,9 @@ static const struct super_ops ramfs_super = {.name = "ramfs",
 static const struct super_ops rootfs_super = {.name = "rootfs",
                                               .no_device = true,
                                               .makers_pay = true,
-                                              .mount = ramfs_mount,
+                                              .mount = tmpfs_mount,
+                                              .remount = tmpfs_remount,
+                                              .show_options = tmpfs_show,
                                               .unmount = tmpfs_unmount,
                                               .statfs = tmpfs_statfs};
 

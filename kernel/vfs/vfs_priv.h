@@ -141,9 +141,8 @@ struct mount_space {
 void mount_space_put(struct mount_space *space);
 void mount_init(void);
 MUST_USE status_t mount_root_create(const char *type);
-void mount_describe_all(struct text_buffer *text, bool mountinfo); // mount_show.c
-// All mounts that the current task's root is in one tree with, in order of mounting. The mutex of mounts is held.
-void mounts_visit(void (*visit)(struct mount *mount, void *context), void *context);
+// All mounts that are in one tree with `root`, in order of mounting. The mutex of mounts is held.
+void mounts_visit(const struct path *root, void (*visit)(struct mount *mount, void *context), void *context);
 void filesystems_describe(struct text_buffer *text);
 MUST_USE status_t super_create(const struct super_ops *ops, const char *source, const char *options,
                                struct super **out);

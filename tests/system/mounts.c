@@ -3,6 +3,7 @@
 #include "sys.h"
 
 #include <sys/mount.h>
+#include <sys/vfs.h>
 
 static void mounting(void) {
     mkdir("m", 0755);
@@ -77,6 +78,40 @@ static void rooted(void) {
            0, "only root may");
 }
 
+// /proc/PID/mounts has what the process can reach from its root, by the names that it has there.
+static void shown(void) {
+    mkdir("root/mnt", 0755);
+    is(mount("shown", "root/mnt", "tmpfs", 0, NULL), 0, "a mount below what becomes a root");
+    int ready[2];
+    pipe(ready);
+    pid_t child = start_child({
+        chroot("root");
+        write(ready[1], "x", 1);
+        for (;;)
+            pause();
+    });
+    char c, name[64];
+    read(ready[0], &c, 1);
+    snprintf(name, sizeof name, "/proc/%d/mounts", child);
+    const char *text = get_file(name);
+    ok(text && strncmp(text, "shown /mnt tmpfs ", 17) == 0 && strchr(text, '\n') == strrchr(text, '\n'),
+       "mounts of a process with another root: %s", text ? text : "none");
+    snprintf(name, sizeof name, "/proc/%d/mountinfo", child);
+    text = get_file(name);
+    ok(text && strstr(text, " / /mnt rw") && strchr(text, '\n') == strrchr(text, '\n'), "mountinfo likewise: %s",
+       text ? text : "none");
+    text = get_file("/proc/self/mounts");
+    ok(text && strstr(text, "/root/mnt tmpfs "), "its name from our root");
+    kill(child, SIGKILL);
+    wait_status(child);
+    is(umount("root/mnt"), 0, "umount");
+    close(ready[0]), close(ready[1]);
+    struct statfs about;
+    is(statfs("/", &about), 0, "statfs of the root");
+    ok(about.f_blocks > 0 && about.f_bfree > 0 && about.f_bfree <= about.f_blocks && about.f_files > 0,
+       "it has a size: %llu blocks, %llu free", (unsigned long long)about.f_blocks, (unsigned long long)about.f_bfree);
+}
+
 int main(void) {
     if (!is_root()) {
         skip("needs root", "mounts");
@@ -91,5 +126,6 @@ int main(void) {
     mounting();
     binding();
     rooted();
+    shown();
     return tap_done();
 }

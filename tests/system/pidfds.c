@@ -36,6 +36,19 @@ int main(void) {
     fails(pidfd_open(getpid(), 0x1000), EINVAL, "an unknown flag");
     fails(send(0, 0), EBADF, "not a pidfd");
     fails(send(999, 0), EBADF, "nothing");
+    // An open /proc/PID takes signals, too.
+    child = start_child(for (;;) pause());
+    char name[32];
+    snprintf(name, sizeof name, "/proc/%d", child);
+    fd = open(name, O_RDONLY | O_DIRECTORY);
+    is(send(fd, 0), 0, "signal 0 to an open /proc/PID");
+    is(send(fd, SIGTERM), 0, "and one that ends it");
+    is(WTERMSIG(wait_status(child)), SIGTERM, "it has ended");
+    fails(send(fd, 0), ESRCH, "nobody is left there");
+    close(fd);
+    fd = open("/proc", O_RDONLY | O_DIRECTORY);
+    fails(send(fd, 0), EBADF, "/proc itself is no process");
+    close(fd);
     // A descriptor of another process.
     int ends[2], report[2];
     pipe(ends), pipe(report);

@@ -19,6 +19,8 @@ void path_put(struct path *path);
 struct vnode *path_vnode(const struct path *path); // no reference; null: negative
 // Absolute text of the path as seen from `root`; returns where it starts in the buffer, or -ENAMETOOLONG, -ENOENT.
 const char *path_text(const struct path *path, const struct path *root, char *buffer, size_t size);
+// The same for what can be reached from `root` alone: -ENOENT otherwise.
+const char *path_text_below(const struct path *path, const struct path *root, char *buffer, size_t size);
 
 bool path_is_removed(const struct path *path); // its name is gone
 
@@ -102,5 +104,7 @@ typedef ssize_t text_store_fn(void *context, const char *text, size_t length);
 // Adds /proc/<path> or /sys/<path>; directories are made as needed. For subsystems at boot.
 MUST_USE status_t procfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);
 MUST_USE status_t sysfs_add(const char *path, uint32_t mode, text_fn *show, text_store_fn *store, void *context);
+// The mounts that can be reached from `root`, as /proc/PID/mounts or mountinfo has them. May block.
+void mount_describe_all(struct text_buffer *text, bool mountinfo, const struct path *root);
 // Adds a symbolic link in /sys; `target` is copied.
 MUST_USE status_t sysfs_add_link(const char *path, const char *target);

@@ -7,6 +7,7 @@
 #include <vfs/path.h>
 
 struct task;
+struct vnode;
 
 struct proc_entry {
     const char *name;
@@ -24,6 +25,9 @@ struct proc_entry {
     unsigned child_count;
     bool process_only; // not in task/TID
 };
+
+// The task whose directory /proc/PID this is: the vnode's reference. Null: it is another file.
+struct task *procfs_task(const struct vnode *vnode);
 
 // Adds entries to every /proc/PID. At boot. `entries` stays.
 void procfs_add_task_entries(const struct proc_entry *entries, unsigned count);
