@@ -6,6 +6,7 @@ STAGES  ?=
 MINUTES ?= 5
 COUNT   ?= 10000
 SECONDS ?= 600
+SUITE   ?=
 
 .PHONY: test-built test-system test-system-linux lint format fuzz fuzz-short stress
 check: check-unit lint fuzz-short
@@ -23,6 +24,11 @@ test-system: $(KERNEL_IMAGE) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest $(machine_options) --kernel $(KERNEL_IMAGE) --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest $(machine_options) --linux --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
+
+# Test suites of Debian's packages on both kernels, compared: docs/compat.md. SUITE=python: one of them.
+.PHONY: compat
+compat: $(KERNEL_IMAGE) user
+	$(Q)tools/compat --arch $(ARCH) $(if $(SUITE),--suite $(SUITE))
 
 stress: $(KERNEL_IMAGE) user
 	$(Q)tests/stress/stress.py --arch $(ARCH) --minutes $(MINUTES) --count $(COUNT)
