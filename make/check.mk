@@ -45,6 +45,7 @@ format:
 
 # Fuzzers of the kernel's parsers: the target and the kernel sources that it fuzzes, as a program of this machine.
 fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
+fuzz_sources_bpf_fuzz  := kernel/posix/bpf.c
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
 fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_table.c lib/acpi_devices.c

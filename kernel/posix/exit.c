@@ -9,6 +9,7 @@
 #include "legacy.h"
 #include "mqueue.h"
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include "sysv_shm.h"
 #include "trace_priv.h"
@@ -225,6 +226,7 @@ void posix_thread_exit(int status) {
     vfork_complete(self);
     bool last = leave_process(process, self);
     trace_tracer_ended(self);
+    seccomp_forget(self);
     exception_forget_thread(self);
     thread_object_ended(self);
     if (last)

@@ -4,6 +4,7 @@
 // All that can fail is done before the new one becomes visible (process_link); what then remains cannot fail. A child
 // begins in child_start, in its own address space, to store its thread id where it was asked to.
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include "syscall_priv.h"
 #include "trace_priv.h"
@@ -231,6 +232,7 @@ static status_t link_new(const struct clone_request *r, struct process *process,
     status_t status = -ERESTARTNOINTR;
     if (thread_is_interrupted() && signal_is_pending(posix_current()))
         goto out;
+    seccomp_inherit(thread);
     if (r->flags & CLONE_THREAD) {
         handle_sharing_changes();
         status = thread_link(process, thread);

@@ -6,6 +6,7 @@
 #include "posix_init.h"
 #include "proc_priv.h"
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include "sysv_shm.h"
 #include <abi/resource.h>
@@ -138,5 +139,6 @@ void posix_init(void) {
     proc_tessera_init();
     shm_proc_init();
     mqueue_init();
+    seccomp_init();
     proc_jobs_init();
 }

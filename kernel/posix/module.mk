@@ -3,6 +3,7 @@ name := posix
 sources := syscall.c legacy.c legacy_job.c legacy_sysv.c memory.c memfd.c out_of_memory.c process_vm.c
 sources += sysv_shm.c sysv_shm_calls.c sysv_shm_control.c sysv_shm_proc.c
 sources += mqueue.c mqueue_calls.c mqueue_fs.c
+sources += bpf.c seccomp.c seccomp_calls.c
 deps := abi lib arch sched mm object ipc vfs tty net dev block
 tests := elf pid script signal_queue wait_status
 

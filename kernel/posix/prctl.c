@@ -2,6 +2,7 @@
 // prctl: one table of small settings. What we do not have gives the error of a Linux built without it.
 #include "prctl_priv.h"
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>
@@ -102,6 +103,10 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
         return get_int(process->child_subreaper, a1);
     case PR_SET_NO_NEW_PRIVS:
         return a1 != 1 || a2 || a3 || a4 ? -EINVAL : prctl_set_no_new_privs();
+    case PR_GET_SECCOMP:
+        return posix_current()->seccomp_mode;
+    case PR_SET_SECCOMP:
+        return seccomp_set_mode(a1, (const void __user *)a2);
     case PR_GET_NO_NEW_PRIVS:
         return a1 || a2 || a3 || a4 ? -EINVAL : cred->no_new_privileges;
     case PR_GET_TID_ADDRESS:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID/stat, statm, status, limits: numbers about a process, as ps, top and pgrep read them.
 #include "proc_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include "trace_priv.h"
 #include <abi/resource.h>
@@ -172,13 +173,16 @@ static void status_ids(struct text_buffer *text, struct process *process) {
     rcu_read_unlock();
 }
 
-static void status_rights(struct text_buffer *text, struct process *process) {
+static void status_rights(struct text_buffer *text, struct process *process, int tid) {
     rcu_read_lock();
+    struct posix_thread *thread = proc_thread(process, tid);
     const struct cred *c = atomic_load_explicit(&process->task.cred, memory_order_acquire);
     text_printf(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n", (unsigned long long)c->cap_inheritable,
                 (unsigned long long)c->cap_permitted, (unsigned long long)c->cap_effective);
-    text_printf(text, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
-                (unsigned long long)c->cap_bounding, (unsigned long long)c->cap_ambient, c->no_new_privileges);
+    text_printf(text, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\n", (unsigned long long)c->cap_bounding,
+                (unsigned long long)c->cap_ambient, c->no_new_privileges);
+    text_printf(text, "Seccomp:\t%u\nSeccomp_filters:\t%u\n", thread ? thread->seccomp_mode : 0u,
+                thread ? seccomp_filter_count(thread) : 0u);
     rcu_read_unlock();
 }
 
@@ -220,7 +224,7 @@ status_t proc_status(struct text_buffer *text, struct task *task, int tid) {
                 (unsigned long long)v.shared_pending, (unsigned long long)v.blocked);
     text_printf(text, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (unsigned long long)v.ignored,
                 (unsigned long long)v.caught);
-    status_rights(text, process);
+    status_rights(text, process, tid);
     uint64_t cpus = ~0ull >> (64 - arch_cpu_count());
     text_printf(text, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\nMems_allowed:\t1\nMems_allowed_list:\t0\n",
                 (unsigned long long)cpus, arch_cpu_count() - 1);

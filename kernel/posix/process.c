@@ -5,6 +5,7 @@
 // when the thread has switched away for the last time) and one for each pidfd or lookup. Memory goes after an RCU
 // grace period. A thread has no count: it lives until it has exited, plus a grace period.
 #include "process_priv.h"
+#include "seccomp.h"
 #include <abi/signal.h>
 #include <ipc/port.h>
 #include <lib/string.h>
@@ -92,6 +93,7 @@ static void thread_reclaim(struct rcu_head *head) {
 }
 
 void posix_thread_free(struct posix_thread *thread) {
+    seccomp_filter_put(thread->filter); // of one that was never linked
     thread_stack_free(thread->thread.stack);
     rcu_call(&thread->rcu, thread_reclaim);
 }

@@ -5,6 +5,7 @@
 // the CPU (vector state) cannot be seen from here: so the request waits until it sleeps, which is soon. Awake again
 // it cannot go anywhere without signal_lock.
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
 #include "trace_priv.h"
 #include <abi/syscall_table.h>
@@ -87,7 +88,7 @@ static status_t resume(struct posix_thread *thread, void *context) {
     const struct resume *how = context;
     struct tracee *tracee = thread->trace;
     tracee->mode = how->mode;
-    arch_thread_set_step(&thread->thread, how->mode == TRACE_STEP);
+    arch_thread_set_step(&thread->thread, how->mode == TRACE_STEP || how->mode == TRACE_EMULATE_STEP);
     thread->trace_signal = how->signal;
     tracee->state = TRACE_RUNNING;
     tracee->unreported = false;
@@ -218,6 +219,10 @@ long sys_ptrace(long request, long pid, unsigned long address, unsigned long dat
         return go_on(tid, TRACE_CALLS, data);
     case PTRACE_SINGLESTEP:
         return go_on(tid, TRACE_STEP, data);
+    case PTRACE_SYSEMU:
+        return go_on(tid, TRACE_EMULATE, data);
+    case PTRACE_SYSEMU_SINGLESTEP:
+        return go_on(tid, TRACE_EMULATE_STEP, data);
     case PTRACE_KILL:
         return kill_tracee(tid);
     case PTRACE_INTERRUPT:
@@ -231,6 +236,10 @@ long sys_ptrace(long request, long pid, unsigned long address, unsigned long dat
     case PTRACE_GETREGSET:
     case PTRACE_SETREGSET:
         return trace_regset(tid, (unsigned)address, (void __user *)data, request == PTRACE_SETREGSET);
+    case PTRACE_SECCOMP_GET_FILTER:
+        return seccomp_get_filter(tid, address, (void __user *)data);
+    case PTRACE_SECCOMP_GET_METADATA:
+        return seccomp_get_metadata(tid, address, (void __user *)data);
     case PTRACE_GET_SYSCALL_INFO:
         return trace_call_info(tid, address, (void __user *)data);
     case PTRACE_GETSIGINFO:

@@ -22,6 +22,8 @@ status_t signal_generate(struct process *process, struct posix_thread *thread, i
 // Takes the next pending signal of `set` that is for `self` or its process. Its number, or 0.
 int signal_take(struct process *process, struct posix_thread *self, uint64_t set, struct signal_info *info)
     REQUIRES(&process->signal_lock);
+// As signal_force, with other information than of a fault.
+void signal_force_info(const struct signal_info *info);
 // Drops what is pending of `set` for the process and its threads.
 void signal_flush(struct process *process, uint64_t set) REQUIRES(&process->signal_lock);
 // What the current thread has to handle it will handle at its exit to user mode; else it forgets that it was

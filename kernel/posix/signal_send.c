@@ -232,11 +232,16 @@ void signal_send_owner(int owner, int signal, int code, int fd, int64_t band) {
 
 // Faults of the current thread. If the program ignores or blocks them it cannot go on: the default action, then.
 void signal_force(int signal, int code, vaddr_t address) {
-    struct posix_thread *self = posix_current();
-    struct process *process = self->process;
     struct signal_info info;
     signal_info_init(&info, signal, code);
     info.fault.address = address;
+    signal_force_info(&info);
+}
+
+void signal_force_info(const struct signal_info *info) {
+    struct posix_thread *self = posix_current();
+    struct process *process = self->process;
+    int signal = info->signal;
     spin_lock(&process->signal_lock);
     struct signal_action *action = &process->actions->action[signal - 1];
     bool blocked = self->blocked & SIGNAL_BIT(signal);
@@ -245,7 +250,7 @@ void signal_force(int signal, int code, vaddr_t address) {
         self->blocked &= ~SIGNAL_BIT(signal);
     }
     signal_queue_flush(&self->pending, SIGNAL_BIT(signal)); // this one's information counts
-    if (signal_generate(process, self, signal, &info) != 0)
+    if (signal_generate(process, self, signal, info) != 0)
         process_begin_group_exit(process, signal, nullptr);
     spin_unlock(&process->signal_lock);
 }

@@ -6,6 +6,7 @@
 // /proc/tessera/unknown_syscalls tells what a program asked for and we lack.
 #define SYSCALL_DEFINE_TABLE
 long call_unknown(void);
+#include "seccomp.h"
 #include "syscall_priv.h"
 #include "trace_priv.h"
 #include <abi/syscall_table.h>
@@ -80,13 +81,18 @@ static long call(struct arch_frame *frame) {
     return result;
 }
 
-// The slow way, for threads with THREAD_WORK_TRACE: those that are traced, or all if calls are logged.
+// The slow way, for threads with THREAD_WORK_TRACE: those that are traced, or have filters (which see what a tracer has
+// made of the call), or all if calls are logged.
 long syscall_traced(struct arch_frame *frame) {
-    if (!logged && !trace_is_current())
+    bool traced = trace_is_current();
+    bool filtered = posix_current()->seccomp_mode != SECCOMP_MODE_DISABLED;
+    if (!traced && !filtered)
         return call(frame);
-    long result = trace_call_entry(frame) ? call(frame) : arch_frame_result(frame);
+    bool admitted = (!traced || trace_call_entry(frame)) && (!filtered || seccomp_admit(frame));
+    long result = admitted ? call(frame) : arch_frame_result(frame);
     arch_frame_set_result(frame, result);
-    trace_call_exit(frame);
+    if (traced)
+        trace_call_exit(frame);
     return arch_frame_result(frame);
 }
 

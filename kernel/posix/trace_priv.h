@@ -12,7 +12,13 @@
 #include <abi/ptrace.h>
 #include <posix/process.h>
 
-enum trace_mode { TRACE_CONTINUE, TRACE_CALLS, TRACE_STEP };
+enum trace_mode {
+    TRACE_CONTINUE,
+    TRACE_CALLS,
+    TRACE_STEP,
+    TRACE_EMULATE, // a stop at the entry of each call, which is then not made: PTRACE_SYSEMU
+    TRACE_EMULATE_STEP
+};
 enum trace_state {
     TRACE_RUNNING,
     TRACE_STOPPED,
@@ -103,6 +109,8 @@ void trace_execed(int old_tid);
 // Around a call. entry returns false if there is to be none.
 bool trace_call_entry(struct arch_frame *frame);
 void trace_call_exit(struct arch_frame *frame);
+// A filter asks the tracer, who wants to hear of it. Returns false if there is to be no call.
+bool trace_seccomp_event(struct arch_frame *frame, unsigned long data);
 // A handler was entered while the thread is stepped.
 void trace_handler_entered(void);
 // For the work that follows from it, `self->work` has THREAD_WORK_TRACE while the thread is traced; whoever finds it

@@ -111,10 +111,12 @@ static status_t call_info(struct posix_thread *thread, void *context) {
     info->arch = ARCH_AUDIT;
     info->instruction_pointer = arch_frame_pc(frame);
     info->stack_pointer = arch_frame_sp(frame);
-    if (tracee->code != (SIGTRAP | 0x80))
+    bool seccomp = tracee->code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
+    if (tracee->code != (SIGTRAP | 0x80) && !seccomp)
         return 0;
-    info->op = (uint8_t)tracee->message;
-    if (info->op == PTRACE_SYSCALL_INFO_ENTRY) {
+    info->op = seccomp ? PTRACE_SYSCALL_INFO_SECCOMP : (uint8_t)tracee->message;
+    if (seccomp || info->op == PTRACE_SYSCALL_INFO_ENTRY) {
+        info->entry.filter_data = (uint32_t)tracee->message;
         info->entry.number = (uint64_t)arch_frame_syscall_number(frame);
         for (unsigned i = 0; i < 6; i++)
             info->entry.args[i] = arch_frame_syscall_arg(frame, i);
@@ -132,8 +134,10 @@ long trace_call_info(int tid, size_t room, void __user *to) {
     status_t status = trace_with_stopped(tid, call_info, &info);
     if (status != 0)
         return status;
-    size_t size = info.op == PTRACE_SYSCALL_INFO_ENTRY  ? offsetof(struct abi_ptrace_syscall_info, entry.args[6])
-                  : info.op == PTRACE_SYSCALL_INFO_EXIT ? offsetof(struct abi_ptrace_syscall_info, exit.is_error) + 1
-                                                        : offsetof(struct abi_ptrace_syscall_info, entry);
+    size_t size = info.op == PTRACE_SYSCALL_INFO_SECCOMP
+                      ? offsetof(struct abi_ptrace_syscall_info, entry.filter_data) + 4
+                  : info.op == PTRACE_SYSCALL_INFO_ENTRY ? offsetof(struct abi_ptrace_syscall_info, entry.args[6])
+                  : info.op == PTRACE_SYSCALL_INFO_EXIT  ? offsetof(struct abi_ptrace_syscall_info, exit.is_error) + 1
+                                                         : offsetof(struct abi_ptrace_syscall_info, entry);
     return copy_to_user(to, &info, MIN(size, room)) != 0 ? -EFAULT : (long)size;
 }

@@ -5,7 +5,9 @@
 // and sleeps while its state is not TRACE_RUNNING. Only SIGKILL, the end of the process or another thread's exec end
 // the sleep without the tracer. Every reader and writer of its registers holds signal_lock and has seen it asleep.
 #include "process_priv.h"
+#include "seccomp.h"
 #include "signal_priv.h"
+#include "syscall_priv.h"
 #include "trace_priv.h"
 #include <abi/clone.h>
 #include <arch/thread.h>
@@ -193,7 +195,7 @@ bool trace_is_current(void) {
     struct posix_thread *self = posix_current();
     spin_lock(&self->process->signal_lock);
     bool traced = self->trace != nullptr;
-    if (!traced)
+    if (!traced && self->seccomp_mode == SECCOMP_MODE_DISABLED && !syscalls_are_logged())
         atomic_fetch_and_explicit(&self->thread.work, ~(uint32_t)THREAD_WORK_TRACE, memory_order_relaxed);
     spin_unlock(&self->process->signal_lock);
     return traced;
@@ -215,16 +217,33 @@ static void stop_at_call(struct posix_thread *self, unsigned long message) {
         signal_send_thread(self, signal, nullptr);
 }
 
-bool trace_call_entry(struct arch_frame *frame) {
-    struct posix_thread *self = posix_current();
-    if (mode_of(self) != TRACE_CALLS)
-        return true;
-    stop_at_call(self, PTRACE_EVENTMSG_SYSCALL_ENTRY);
+// What the tracer has made of the call: is one to be made at all?
+static bool call_stands(struct posix_thread *self, struct arch_frame *frame) {
     arch_frame_reload_call(frame);
     spin_lock(&self->process->signal_lock);
     bool ends = must_end(self->process, self);
     spin_unlock(&self->process->signal_lock);
     return !ends && arch_frame_syscall_number(frame) >= 0;
+}
+
+bool trace_call_entry(struct arch_frame *frame) {
+    struct posix_thread *self = posix_current();
+    enum trace_mode mode = mode_of(self);
+    bool emulated = mode == TRACE_EMULATE || mode == TRACE_EMULATE_STEP;
+    if (mode != TRACE_CALLS && !emulated)
+        return true;
+    stop_at_call(self, PTRACE_EVENTMSG_SYSCALL_ENTRY);
+    return call_stands(self, frame) && !emulated;
+}
+
+bool trace_seccomp_event(struct arch_frame *frame, unsigned long data) {
+    struct posix_thread *self = posix_current();
+    spin_lock(&self->process->signal_lock);
+    if (self->trace)
+        self->trace->message = data; // which may be 0
+    spin_unlock(&self->process->signal_lock);
+    (void)stop_with_trap(SIGTRAP | PTRACE_EVENT_SECCOMP << 8, data, false);
+    return call_stands(self, frame);
 }
 
 void trace_call_exit(struct arch_frame *frame) {
@@ -241,6 +260,7 @@ void trace_call_exit(struct arch_frame *frame) {
 }
 
 void trace_handler_entered(void) {
-    if (UNLIKELY(mode_of(posix_current()) == TRACE_STEP))
+    enum trace_mode mode = mode_of(posix_current());
+    if (UNLIKELY(mode == TRACE_STEP || mode == TRACE_EMULATE_STEP))
         (void)stop_with_trap(SIGTRAP, 0, false);
 }

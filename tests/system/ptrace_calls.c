@@ -211,6 +211,30 @@ static void threads_exec(void) {
     fails(waitpid(-1, NULL, __WALL), ECHILD, "nothing else is left");
 }
 
+// PTRACE_SYSEMU: calls stop at their entry and are not made.
+static void emulated(int request, const char *name) {
+    int pair[2];
+    pipe(pair);
+    pid_t pid = start_tracee({
+        syscall(SYS_write, pair[1], "x", 1);
+        syscall(SYS_exit_group, 7);
+    });
+    trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
+    trace(request, pid, 0, 0);
+    int status;
+    while ((status = next_stop(pid)) == (SIGTRAP << 8 | 0x7f)) // single steps
+        trace(request, pid, 0, 0);
+    stopped(status, SIGTRAP | 0x80, 0, "%s: a call stops at its entry", name);
+    trace(request, pid, 0, 0);
+    while ((status = next_stop(pid)) == (SIGTRAP << 8 | 0x7f))
+        trace(request, pid, 0, 0);
+    stopped(status, SIGTRAP | 0x80, 0, "not at its exit; the next one does");
+    is(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0, "(the pipe does not wait)");
+    fails(read(pair[0], &(char){}, 1), EAGAIN, "and was not made");
+    end_tracee(pid);
+    close(pair[0]), close(pair[1]);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 42;
@@ -222,5 +246,7 @@ int main(int argc, char **argv) {
     execs();
     threads();
     threads_exec();
+    emulated(31, "PTRACE_SYSEMU");
+    emulated(32, "PTRACE_SYSEMU_SINGLESTEP");
     return tap_done();
 }

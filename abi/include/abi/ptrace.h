@@ -22,6 +22,8 @@ enum {
     PTRACE_ATTACH = 16,
     PTRACE_DETACH = 17,
     PTRACE_SYSCALL = 24,
+    PTRACE_SYSEMU = 31,
+    PTRACE_SYSEMU_SINGLESTEP = 32,
     PTRACE_SETOPTIONS = 0x4200,
     PTRACE_GETEVENTMSG = 0x4201,
     PTRACE_GETSIGINFO = 0x4202,
@@ -34,6 +36,8 @@ enum {
     PTRACE_PEEKSIGINFO = 0x4209,
     PTRACE_GETSIGMASK = 0x420a,
     PTRACE_SETSIGMASK = 0x420b,
+    PTRACE_SECCOMP_GET_FILTER = 0x420c,
+    PTRACE_SECCOMP_GET_METADATA = 0x420d,
     PTRACE_GET_SYSCALL_INFO = 0x420e,
 };
 
@@ -45,17 +49,23 @@ enum {
     PTRACE_EVENT_EXEC = 4,
     PTRACE_EVENT_VFORK_DONE = 5,
     PTRACE_EVENT_EXIT = 6,
+    PTRACE_EVENT_SECCOMP = 7,
     PTRACE_EVENT_STOP = 128,
 };
 #define PTRACE_O_TRACESYSGOOD 1u
 #define PTRACE_O_EXITKILL (1u << 20)
-#define PTRACE_O_MASK (0x7fu | PTRACE_O_EXITKILL)
+#define PTRACE_O_MASK (0xffu | PTRACE_O_EXITKILL)
 
 // What PTRACE_GETEVENTMSG says in a stop of a system call.
 enum { PTRACE_EVENTMSG_SYSCALL_ENTRY = 1, PTRACE_EVENTMSG_SYSCALL_EXIT = 2 };
 
 // PTRACE_GET_SYSCALL_INFO
-enum { PTRACE_SYSCALL_INFO_NONE = 0, PTRACE_SYSCALL_INFO_ENTRY = 1, PTRACE_SYSCALL_INFO_EXIT = 2 };
+enum {
+    PTRACE_SYSCALL_INFO_NONE = 0,
+    PTRACE_SYSCALL_INFO_ENTRY = 1,
+    PTRACE_SYSCALL_INFO_EXIT = 2,
+    PTRACE_SYSCALL_INFO_SECCOMP = 3,
+};
 struct abi_ptrace_syscall_info {
     uint8_t op, pad[3];
     uint32_t arch;
@@ -63,6 +73,7 @@ struct abi_ptrace_syscall_info {
     union {
         struct {
             uint64_t number, args[6];
+            uint32_t filter_data; // of a seccomp stop only
         } entry;
         struct {
             int64_t value;

@@ -121,6 +121,8 @@ MUST_USE status_t arch_user_word_set(struct thread *thread, unsigned long offset
 // From its next return to user mode on the thread traps (SIGTRAP, TRAP_TRACE) after each instruction, or no longer. The
 // thread is in the kernel, does not run, and has THREAD_WORK_TRACE: that takes every way out through the slow path.
 void arch_thread_set_step(struct thread *thread, bool on);
+// At the entry of a call that is not made: the result register has again what it had before.
+ALWAYS_INLINE void arch_frame_undo_call(struct arch_frame *frame);
 // A tracer may have changed the registers at the entry of a call: number and arguments are now what they say.
 ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame);
 // System calls that exist on one architecture only (x86: arch_prctl). -ENOSYS if unknown.

@@ -77,6 +77,9 @@ ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long num
     frame->registers[8] = (uint64_t)number;
     frame->syscall = -1;
 }
+ALWAYS_INLINE void arch_frame_undo_call(struct arch_frame *frame) {
+    arch_frame_set_result(frame, (long)arch_frame_syscall_arg(frame, 0));
+}
 ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame) {
     frame->first_argument = frame->registers[0];
 }

@@ -86,6 +86,9 @@ ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long num
     frame->orig_rax = (uint64_t)-1;
 }
 
+ALWAYS_INLINE void arch_frame_undo_call(struct arch_frame *frame) {
+    arch_frame_set_result(frame, arch_frame_syscall_number(frame));
+}
 ALWAYS_INLINE void arch_frame_reload_call(struct arch_frame *frame) {
     (void)frame; // the call is read from the registers that a tracer sees
 }

@@ -35,7 +35,8 @@ struct resource_totals {
     uint64_t min_faults, maj_faults, switches_voluntary, switches_involuntary, peak_resident_kib;
 };
 
-struct tracee; // what a tracer does with a thread: trace_priv.h
+struct seccomp_filter; // what a thread's calls are asked about: seccomp.h
+struct tracee;         // what a tracer does with a thread: trace_priv.h
 
 struct process {
     struct task task; // first
@@ -147,7 +148,10 @@ struct posix_thread {
     struct tracee *_Atomic trace; // null: not traced; written under process_tree_lock and signal_lock
     struct wait_queue trace_wait; // where it stops; under signal_lock
     int trace_signal;             // what its tracer makes of the signal that it stopped for; under signal_lock
-    bool gains_rights;            // it executes a set-user-id file: nobody may attach; under process_tree_lock
+    // seccomp: written under signal_lock, read by the thread itself without.
+    struct seccomp_filter *_Atomic filter; // one reference; null: none
+    _Atomic uint8_t seccomp_mode;          // SECCOMP_MODE_*
+    bool gains_rights;                     // it executes a set-user-id file: nobody may attach; under process_tree_lock
     struct rcu_head rcu;
 };
 
