@@ -199,3 +199,6 @@ MUST_USE status_t tcp_wait_connected(struct tcp_socket *client, bool nonblock, n
 void tcp_update_signals_locked(struct tcp_socket *socket) REQUIRES(&inet_lock);
 
 void inet_proc_init(void);
+// Of a claim, as /proc/net and ss show it. inet_lock is held.
+unsigned inet_claim_state(const struct inet_claim *claim);
+uint32_t inet_claim_unread(const struct inet_claim *claim);

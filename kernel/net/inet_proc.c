@@ -26,7 +26,7 @@ static void print_endpoint(struct text_buffer *text, const struct inet_endpoint 
     text_printf(text, ":%04X", endpoint->port);
 }
 
-static unsigned shown_state(const struct inet_claim *claim) {
+unsigned inet_claim_state(const struct inet_claim *claim) {
     struct tcp_socket *tcp =
         claim->socket && claim->state == TCP_ESTABLISHED && claim->socket->socket.type == SOCK_STREAM
             ? to_tcp(&claim->socket->socket)
@@ -45,7 +45,7 @@ static unsigned shown_state(const struct inet_claim *claim) {
     return state;
 }
 
-static uint32_t unread(const struct inet_claim *claim) {
+uint32_t inet_claim_unread(const struct inet_claim *claim) {
     if (!claim->socket)
         return 0;
     if (claim->socket->socket.type != SOCK_STREAM)
@@ -71,9 +71,9 @@ static void show_claim(const struct inet_claim *claim, void *context) {
     print_endpoint(text, &remote, v6);
     uint64_t id = claim->socket ? claim->socket->socket.object.id : 0;
     unsigned references = claim->socket ? (unsigned)refcount_value(&claim->socket->socket.object.ref) : 3;
-    text_printf(text, " %02X %08X:%08X %02X:%08X %08X %5u %8d %llu %u %016llx", shown_state(claim), 0, unread(claim),
-                claim->socket ? 0 : 3, 0, 0, claim->socket ? claim->uid : 0, 0, (unsigned long long)id, references,
-                0ull);
+    text_printf(text, " %02X %08X:%08X %02X:%08X %08X %5u %8d %llu %u %016llx", inet_claim_state(claim), 0,
+                inet_claim_unread(claim), claim->socket ? 0 : 3, 0, 0, claim->socket ? claim->uid : 0, 0,
+                (unsigned long long)id, references, 0ull);
     text_printf(text,
                 udp             ? " %u\n"
                 : claim->socket ? " 100 0 0 10 0\n"

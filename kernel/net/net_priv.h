@@ -22,3 +22,6 @@ const struct socket_family *socket_family_find(int number);
 
 void unix_init(void);
 void inet_init(void);
+void netlink_init(void);
+// What a family's ioctl does not know. -ENOTTY.
+long interface_ioctl(unsigned command, unsigned long argument);

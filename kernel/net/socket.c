@@ -55,7 +55,8 @@ static ssize_t socket_write(struct object *object, struct uio *uio, loff_t *pos,
 
 static long socket_ioctl(struct object *object, unsigned command, unsigned long argument) {
     struct socket *socket = to_socket(object);
-    return socket->ops->ioctl ? socket->ops->ioctl(socket, command, argument) : -ENOTTY;
+    long result = socket->ops->ioctl ? socket->ops->ioctl(socket, command, argument) : -ENOTTY;
+    return result == -ENOTTY ? interface_ioctl(command, argument) : result;
 }
 
 static status_t socket_stat(struct object *object, struct stat_info *out) {
@@ -198,4 +199,5 @@ status_t address_to_user(const struct address *address, void __user *to, int32_t
 void net_init(void) {
     unix_init();
     inet_init();
+    netlink_init();
 }

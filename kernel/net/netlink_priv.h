@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MPL-2.0
+// AF_NETLINK: what its files share. A request is answered while it is sent: the answer lies in the socket's queue when
+// send returns.
+#pragma once
+
+#include "net_priv.h"
+
+#include <abi/netlink.h>
+#include <vfs/path.h>
+
+// One request, within a kernel copy of what was sent.
+struct netlink_request {
+    struct abi_nlmsghdr header;
+    const uint8_t *body; // behind the header
+    size_t size;         // of the body
+    uint32_t port;       // whom the answer goes to
+    bool strict;         // NETLINK_GET_STRICT_CHK
+};
+
+// Answers are collected in a text_buffer: whole messages, one behind the other.
+
+// Begins a message with its fixed part; returns where, for netlink_end.
+size_t netlink_begin(struct text_buffer *answer, const struct netlink_request *request, uint16_t type,
+                     const void *fixed, size_t size);
+void netlink_add(struct text_buffer *answer, uint16_t type, const void *data, size_t size);
+void netlink_add_u32(struct text_buffer *answer, uint16_t type, uint32_t value);
+void netlink_add_u8(struct text_buffer *answer, uint16_t type, uint8_t value);
+void netlink_end(struct text_buffer *answer, size_t start);
+// The fixed part of a request; what a short one leaves out is zero. False: it is shorter than `least`.
+bool netlink_fixed(const struct netlink_request *request, void *to, size_t size, size_t least);
+// The attribute of that type behind a fixed part of `fixed` bytes, at least `least` long. Null: none.
+const uint8_t *netlink_attribute(const struct netlink_request *request, size_t fixed, uint16_t type, size_t least);
+ALWAYS_INLINE bool netlink_is_dump(const struct netlink_request *request) {
+    return (request->header.flags & NLM_F_DUMP) == NLM_F_DUMP;
+}
+
+// 0: answered (a dump's end is added by the caller). -E…: goes back in a message.
+status_t netlink_route(const struct netlink_request *request, struct text_buffer *answer);
+status_t netlink_sock_diag(const struct netlink_request *request, struct text_buffer *answer);
