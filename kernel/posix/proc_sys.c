@@ -145,6 +145,7 @@ void proc_sys_init(void) {
         {"sys/kernel/random/entropy_avail", 0444, constant_show, nullptr, "256"},
         {"sys/kernel/random/poolsize", 0444, constant_show, nullptr, "256"},
         {"sys/kernel/yama/ptrace_scope", 0444, constant_show, nullptr, "0"},
+        {"sys/crypto/fips_enabled", 0444, constant_show, nullptr, "0"},
         {"sys/vm/overcommit_memory", 0444, constant_show, nullptr, "0"},
         {"sys/vm/overcommit_ratio", 0444, constant_show, nullptr, "50"},
         {"sys/vm/max_map_count", 0444, constant_show, nullptr, "65530"},

@@ -180,26 +180,14 @@ static void modules_show(struct text_buffer *text, void *context) {
     (void)context;
 }
 
+static void cgroups_show(struct text_buffer *text, void *context) {
+    (void)context; // no controllers: jobs do their work
+    text_printf(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+}
+
 static void cmdline_show(struct text_buffer *text, void *context) {
     (void)context;
     text_printf(text, "%s\n", boot_info.command_line);
-}
-
-// /sys/devices/system/cpu/online and its like: all CPUs, as a range.
-static void cpu_range_show(struct text_buffer *text, void *context) {
-    (void)context;
-    text_printf(text, arch_cpu_count() > 1 ? "0-%u\n" : "%u\n", arch_cpu_count() - 1);
-}
-
-static void add_cpu_ranges(void) {
-    static const char *const paths[] = {"online", "possible", "present"};
-    for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
-        char path[64];
-        fmt_snprintf(path, sizeof(path), "devices/system/cpu/%s", paths[i]);
-        status_t status = sysfs_add(path, 0444, cpu_range_show, nullptr, nullptr);
-        if (status != 0)
-            panic("/sys/%s: error %d", path, -status);
-    }
 }
 
 void proc_add_all(const struct proc_file *files, unsigned count) {
@@ -225,7 +213,8 @@ void proc_system_init(void) {
         {"slabinfo", 0400, slabinfo_show},
         {"modules", 0444, modules_show},
         {"cmdline", 0444, cmdline_show},
+        {"cgroups", 0444, cgroups_show},
     };
     proc_add_all(files, ARRAY_SIZE(files));
-    add_cpu_ranges();
+    sys_system_init();
 }

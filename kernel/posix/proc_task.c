@@ -273,4 +273,5 @@ static const struct proc_entry entries[] = {
 void proc_task_init(void) {
     procfs_add_task_entries(entries, ARRAY_SIZE(entries));
     proc_task_fs_init();
+    proc_task_ns_init();
 }

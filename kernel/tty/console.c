@@ -3,7 +3,9 @@
 // console never makes it a controlling terminal, and a hang-up leaves it open (init lives on it).
 #include "tty_priv.h"
 
+#include <abi/stat.h>
 #include <lib/log.h>
+#include <lib/string.h>
 #include <vfs/path.h>
 
 static struct {
@@ -51,7 +53,27 @@ static void show_active(struct text_buffer *text, void *context) {
         text_printf(text, "%s\n", tty->name);
 }
 
+// /proc/tty/drivers, by which ps and htop know the names of terminals.
+static void show_drivers(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "%-20s /dev/%-8s %3d %7s system:%s\n", "/dev/tty", "tty", 5, "0", "/dev/tty");
+    text_printf(text, "%-20s /dev/%-8s %3d %7s system:%s\n", "/dev/console", "console", 5, "1", "console");
+    text_printf(text, "%-20s /dev/%-8s %3d %7s system\n", "/dev/ptmx", "ptmx", 5, "2");
+    struct tty *tty = console_get();
+    if (tty) {
+        size_t length = strlen(tty->name); // the driver's is without the number
+        while (length > 0 && tty->name[length - 1] >= '0' && tty->name[length - 1] <= '9')
+            length--;
+        text_printf(text, "%-20s /dev/%-8.*s %3d %7d serial\n", "serial", (int)length, tty->name,
+                    abi_device_major(tty->node.device), abi_device_minor(tty->node.device));
+    }
+    text_printf(text, "%-20s /dev/%-8s %3d %7s pty:slave\n", "pty_slave", "pts", 136, "0-1048575");
+    text_printf(text, "%-20s /dev/%-8s %3d %7s pty:master\n", "pty_master", "ptm", 128, "0-1048575");
+}
+
 void console_init(void) {
+    if (procfs_add("tty/drivers", 0444, show_drivers, nullptr, nullptr) != 0)
+        klog(LOG_ERROR, "no /proc/tty/drivers");
     if (sysfs_add("class/tty/console/active", 0444, show_active, nullptr, nullptr) != 0)
         klog(LOG_ERROR, "no /sys/class/tty/console/active");
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {

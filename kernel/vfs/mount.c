@@ -434,6 +434,7 @@ status_t fs_context_unshare_mounts(struct fs_context *fs) {
     spin_lock(&fs->lock);
     fs->root = new_root;
     fs->cwd = new_cwd;
+    space->number = space->root->id;
     fs->space = space;
     spin_unlock(&fs->lock);
     mutex_unlock(&mounts.mutex);

@@ -119,6 +119,13 @@ struct fs_context *fs_context_copy(struct fs_context *from) {
     return fs;
 }
 
+unsigned fs_context_mount_space(struct fs_context *fs) {
+    spin_lock(&fs->lock);
+    unsigned number = fs->space ? fs->space->number : 0;
+    spin_unlock(&fs->lock);
+    return number;
+}
+
 void fs_context_put(struct fs_context *fs) {
     if (!refcount_down(&fs->ref))
         return;

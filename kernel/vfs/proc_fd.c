@@ -26,7 +26,8 @@ static status_t object_node_stat(struct vnode *vnode, struct stat_info *out) {
 }
 
 static void object_node_release(struct vnode *vnode) {
-    object_put(vnode->fs_private);
+    if (vnode->fs_private)
+        object_put(vnode->fs_private);
 }
 
 static const struct vnode_ops object_node_ops = {
@@ -46,6 +47,22 @@ status_t nameless_init(void) {
     return mount_hidden("pipefs", &nameless);
 }
 
+status_t nameless_place(const struct vnode_ops *ops, uint32_t mode, uint64_t inode, const char *text,
+                        struct path *out) {
+    struct vnode *vnode = vnode_create(path_vnode(&nameless)->super, ops, mode, inode);
+    if (!vnode)
+        return -ENOMEM;
+    struct name name = name_make(text, strlen(text));
+    struct entry *entry = entry_create(nullptr, &name, vnode);
+    if (!entry)
+        return -ENOMEM;
+    *out = nameless;
+    path_get(out);
+    entry_put(out->entry);
+    out->entry = entry;
+    return 0;
+}
+
 static int object_text(struct object *object, char *to, size_t size) {
     if (object->ops->link_text)
         return object->ops->link_text(object, to, size);
@@ -59,29 +76,18 @@ static status_t object_place(struct object *object, struct path *out) {
         path_get(out);
         return 0;
     }
-    *out = nameless;
-    path_get(out);
-    struct vnode *root = path_vnode(out);
     bool pipe = object_is_pipe(object);
-    struct vnode *vnode = vnode_create(root->super, &object_node_ops, (pipe ? S_IFIFO : S_IFSOCK) | 0600, object->id);
-    if (!vnode) {
-        path_put(out);
-        return -ENOMEM;
-    }
+    char text[64];
+    object_text(object, text, sizeof text);
+    status_t status = nameless_place(&object_node_ops, (pipe ? S_IFIFO : S_IFSOCK) | 0600, object->id, text, out);
+    if (status != 0)
+        return status;
+    struct vnode *vnode = path_vnode(out);
     vnode->uid = vfs_cred()->fsuid;
     vnode->gid = vfs_cred()->fsgid;
     vnode->fs_private = object;
     object_get(object);
-    char text[64];
-    object_text(object, text, sizeof text);
-    struct name name = name_make(text, strlen(text));
-    struct entry *entry = entry_create(nullptr, &name, vnode), *root_entry = out->entry;
-    out->entry = entry;
-    entry_put(root_entry);
-    if (entry)
-        return 0;
-    mount_put(out->mount);
-    return -ENOMEM;
+    return 0;
 }
 
 // ---------------------------------------------------------------- the directories

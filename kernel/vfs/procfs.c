@@ -169,7 +169,20 @@ ssize_t proc_path_text(struct path *path, char *to, size_t size) {
     return length;
 }
 
+// The text that a link has of its own.
+static ssize_t link_show(const struct proc_vnode *proc, char *to, size_t size) {
+    struct text_buffer text = {};
+    status_t status = proc->entry->show(&text, proc->task, proc->id);
+    ssize_t length = status != 0 ? status : text.failed ? -ENOMEM : (ssize_t)MIN(text.length, size);
+    if (length > 0)
+        memcpy(to, text.data, (size_t)length);
+    kfree(text.data);
+    return length;
+}
+
 static ssize_t link_read(struct vnode *link, char *to, size_t size) {
+    if (proc_of(link)->entry->show)
+        return link_show(proc_of(link), to, size);
     struct path path;
     uint32_t withheld = 0;
     status_t status = link_follow(link, &path, &withheld);

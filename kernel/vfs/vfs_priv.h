@@ -137,6 +137,7 @@ struct mount *mount_find(struct mount *on, struct entry *at);
 struct mount_space {
     struct refcount ref;
     struct mount *root; // the tree's reference; under the mutex of mounts
+    unsigned number;    // its own: that of its first root. Never changes
 };
 void mount_space_put(struct mount_space *space);
 void mount_init(void);

@@ -37,6 +37,8 @@ void fs_context_put(struct fs_context *fs);                  // may block
 // A copy of all mounts for this context alone and its copies (CLONE_NEWNS). Nobody else uses the context. -EPERM,
 // -ENOMEM.
 MUST_USE status_t fs_context_unshare_mounts(struct fs_context *fs);
+// Which tree of mounts it sees: 0 for the first, a number of its own for each other.
+unsigned fs_context_mount_space(struct fs_context *fs);
 extern struct fs_context fs_initial;
 
 enum lookup_flags {

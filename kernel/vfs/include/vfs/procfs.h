@@ -8,6 +8,7 @@
 
 struct task;
 struct vnode;
+struct vnode_ops;
 
 struct proc_entry {
     const char *name;
@@ -18,13 +19,17 @@ struct proc_entry {
     // S_IFREG with raw contents instead (mem, auxv): null for text.
     ssize_t (*read)(struct task *task, struct uio *uio, loff_t position);
     ssize_t (*write)(struct task *task, struct uio *uio, loff_t position);
-    // S_IFLNK: where it leads; with references. readlink shows path_text of it.
+    // S_IFLNK: where it leads; with references. readlink shows path_text of it, or what `show` makes.
     status_t (*follow)(struct task *task, struct path *out);
     // S_IFDIR
     const struct proc_entry *children;
     unsigned child_count;
     bool process_only; // not in task/TID
 };
+
+// A place for a vnode that is nowhere in the tree, with a name for /proc. *out has the references. -ENOMEM.
+MUST_USE status_t nameless_place(const struct vnode_ops *ops, uint32_t mode, uint64_t inode, const char *text,
+                                 struct path *out);
 
 // The task whose directory /proc/PID this is: the vnode's reference. Null: it is another file.
 struct task *procfs_task(const struct vnode *vnode);
