@@ -18,7 +18,7 @@ import tempfile
 import time
 
 RESTARTS = 12        # after that the module is given up
-MODULE_LIMIT = 8     # times LIMIT: what a module may take
+MODULE_LIMIT = 30    # times LIMIT: what a module may take
 RESOURCES = ["subprocess"]  # of regrtest's -u: nothing that needs a network, a screen, or gigabytes
 
 
