@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Host port: user registers are a plain structure; nothing ever enters user mode.
 #include <abi/ptrace.h>
+#include <arch/core.h>
 #include <arch/thread.h>
 #include <lib/assert.h>
 #include <lib/status.h>
@@ -47,6 +48,8 @@ status_t arch_regset_set(struct thread *thread, unsigned note, const void *from)
     memcpy(arch_thread_frame(thread), from, sizeof(struct arch_frame));
     return 0;
 }
+const unsigned arch_core_notes[] = {0};
+
 unsigned arch_regset_of_request(long request, bool *set) {
     return 0;
 }

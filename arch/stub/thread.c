@@ -8,6 +8,7 @@
 // interrupts on, then the same exit. A fault in the kernel: if the instruction is in the exception table and the
 // address the user's, trap_kernel_page_fault, and its fixup if that says no; all else is a panic. Nothing that a user
 // register holds may fault in the kernel.
+#include <arch/core.h>
 #include <arch/thread.h>
 #include <arch/upcall.h>
 #include <lib/assert.h>
@@ -56,6 +57,8 @@ ssize_t arch_regset_get(struct thread *thread, unsigned note, void *to) {
 status_t arch_regset_set(struct thread *thread, unsigned note, const void *from) {
     return -EINVAL;
 }
+const unsigned arch_core_notes[] = {0};
+
 unsigned arch_regset_of_request(long request, bool *set) {
     return 0;
 }

@@ -4,6 +4,7 @@
 // A thread: gives up what is registered in its memory (futexes, clear_child_tid), leaves the process, and frees itself
 // once it has switched away. The last thread of a process also gives up the memory, handles and timers, hands the
 // children to a reaper, and makes the process a zombie that the parent waits for.
+#include "core.h"
 #include "exception.h"
 #include "futex_priv.h"
 #include "legacy.h"
@@ -217,6 +218,7 @@ void posix_thread_exit(int status) {
     struct posix_thread *self = posix_current();
     struct process *process = self->process;
     arch_irq_enable();
+    core_park(self);
     if (UNLIKELY(self->trace != nullptr))
         trace_exit_event(status);
     atomic_store_explicit(&self->ends, true, memory_order_relaxed);

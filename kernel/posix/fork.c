@@ -110,6 +110,7 @@ static void copy_plain(struct process *child, struct process *parent) {
     memcpy(child->task.name, parent->task.name, sizeof(child->task.name));
     child->personality = parent->personality;
     child->dumpable = parent->dumpable;
+    child->coredump_filter = parent->coredump_filter;
     child->timer_slack = child->timer_slack_default = parent->timer_slack;
     child->oom_score_adj = parent->oom_score_adj;
     child->login_uid = parent->login_uid;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // What lower layers ask of processes, and the module's start.
+#include "core.h"
 #include "exec_priv.h"
 #include "mqueue.h"
 #include "pidfd_priv.h"
@@ -140,5 +141,6 @@ void posix_init(void) {
     shm_proc_init();
     mqueue_init();
     seccomp_init();
+    core_init();
     proc_jobs_init();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The first process. It begins as a kernel thread that belongs to a process without memory, opens the console as its
 // standard files, and executes init.
+#include "core.h"
 #include "exec_priv.h"
 #include "signal_priv.h"
 #include "syscall_priv.h"
@@ -69,6 +70,7 @@ static void set_default_limits(struct process *process) {
     uint64_t threads = MAX(pages.total / 16, (uint64_t)64); // each needs a stack of 4 pages and more
     for (unsigned i = 0; i < RLIMIT_COUNT; i++)
         process->limits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+    process->coredump_filter = COREDUMP_FILTER_DEFAULT;
     process->limits[RLIMIT_STACK].soft = 8 << 20;
     process->limits[RLIMIT_CORE].soft = 0;
     process->limits[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};

@@ -4,6 +4,7 @@ sources := syscall.c legacy.c legacy_job.c legacy_sysv.c memory.c memfd.c out_of
 sources += sysv_shm.c sysv_shm_calls.c sysv_shm_control.c sysv_shm_proc.c
 sources += mqueue.c mqueue_calls.c mqueue_fs.c
 sources += bpf.c seccomp.c seccomp_calls.c
+sources += core.c core_file.c core_name.c core_notes.c
 deps := abi lib arch sched mm object ipc vfs tty net dev block
 tests := elf pid script signal_queue wait_status
 

@@ -137,7 +137,6 @@ void proc_sys_init(void) {
         {"sys/kernel/tainted", 0444, constant_show, nullptr, "0"},
         {"sys/kernel/cap_last_cap", 0444, constant_show, nullptr, "40"},
         {"sys/kernel/ngroups_max", 0444, constant_show, nullptr, "65536"},
-        {"sys/kernel/core_pattern", 0444, constant_show, nullptr, "core"},
         {"sys/kernel/overflowuid", 0444, constant_show, nullptr, "65534"},
         {"sys/kernel/overflowgid", 0444, constant_show, nullptr, "65534"},
         {"sys/kernel/random/boot_id", 0444, boot_id_show},

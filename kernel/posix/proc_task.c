@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/PID and /proc/PID/task/TID: the table of entries, and the short ones.
+#include "core.h"
 #include "proc_priv.h"
 #include "trace_priv.h"
 #include <abi/fcntl.h>
@@ -201,6 +202,29 @@ static ssize_t oom_score_adj_store(struct task *task, const char *from, size_t s
     return (ssize_t)size;
 }
 
+static status_t coredump_filter_show(struct text_buffer *text, struct task *task, int tid) {
+    (void)tid;
+    text_printf(text, "%08x\n", task_process(task)->coredump_filter);
+    return 0;
+}
+
+// A number as C writes it: 0x33, 063 or 51.
+static ssize_t coredump_filter_store(struct task *task, const char *from, size_t size) {
+    char text[24];
+    uint64_t value;
+    size_t length = MIN(size, sizeof(text) - 1);
+    memcpy(text, from, length);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        length--;
+    text[length] = 0;
+    bool hexadecimal = text[0] == '0' && (text[1] | 0x20) == 'x';
+    unsigned base = hexadecimal ? 16 : text[0] == '0' ? 8 : 10;
+    if (!string_to_u64(text + (hexadecimal ? 2 : 0), base, &value) || value > UINT32_MAX)
+        return -EINVAL;
+    task_process(task)->coredump_filter = (uint32_t)value & COREDUMP_FILTER_MASK;
+    return (ssize_t)size;
+}
+
 static status_t login_uid_show(struct text_buffer *text, struct task *task, int tid) {
     (void)tid;
     text_printf(text, "%u", task_process(task)->login_uid);
@@ -265,6 +289,7 @@ static const struct proc_entry entries[] = {
     {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show},
     {.name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show},
     {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},
+    {.name = "coredump_filter", .mode = S_IFREG | 0644, .show = coredump_filter_show, .store = coredump_filter_store},
     {.name = "loginuid", .mode = S_IFREG | 0644, .show = login_uid_show, .store = login_uid_store},
     {.name = "sessionid", .mode = S_IFREG | 0444, .show = session_id_show},
     {.name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show},

@@ -218,7 +218,7 @@ status_t proc_status(struct text_buffer *text, struct task *task, int tid) {
     status_ids(text, process);
     text_printf(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v.pid, v.tid, v.group, v.session);
     status_memory(text, process);
-    text_printf(text, "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\n", v.threads);
+    text_printf(text, "CoreDumping:\t%d\nTHP_enabled:\t1\nThreads:\t%u\n", process->core_thread != nullptr, v.threads);
     text_printf(text, "SigQ:\t%llu/%llu\n", (unsigned long long)v.queued, (unsigned long long)v.queue_limit);
     text_printf(text, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (unsigned long long)v.pending,
                 (unsigned long long)v.shared_pending, (unsigned long long)v.blocked);

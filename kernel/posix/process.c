@@ -59,6 +59,7 @@ struct process *process_alloc(void) {
     list_init(&process->pending.infos);
     wait_queue_init(&process->child_wait);
     wait_queue_init(&process->stop_wait);
+    wait_queue_init(&process->core_wait);
     wait_queue_init(&process->thread_gone);
     spin_init(&process->signal_lock);
     process->exit_signal = SIGCHLD;

@@ -4,6 +4,7 @@
 // Restarting, by the call's result: -ERESTARTNOINTR always; -ERESTARTSYS unless a handler without SA_RESTART runs;
 // -ERESTARTNOHAND and -ERESTART_RESTARTBLOCK only if no handler runs (the latter by restart_syscall, which knows how
 // much time is left). Otherwise the call fails with EINTR.
+#include "core.h"
 #include "process_priv.h"
 #include "signal_priv.h"
 #include "trace_priv.h"
@@ -193,8 +194,9 @@ static void stop_or_report(struct process *process, struct posix_thread *self) R
 }
 
 // The default action. Returns only if the thread goes on.
-static void default_action(struct process *process, struct posix_thread *self, int signal)
+static void default_action(struct process *process, struct posix_thread *self, const struct signal_info *info)
     REQUIRES(&process->signal_lock) {
+    int signal = info->signal;
     uint64_t bit = SIGNAL_BIT(signal);
     if (bit & SIGNALS_IGNORED_BY_DEFAULT)
         return;
@@ -203,8 +205,11 @@ static void default_action(struct process *process, struct posix_thread *self, i
             signal_stop_begin(process, signal);
         return;
     }
-    if (!process->group_exit)
+    if (!process->group_exit) {
         process_begin_group_exit(process, WAIT_STATUS_SIGNALED(signal), self);
+        if ((bit & SIGNALS_CORE) && core_dump(process, info))
+            process->group_exit_status |= WAIT_STATUS_CORE;
+    }
     die_if_told(process, self);
 }
 
@@ -245,7 +250,7 @@ static bool next_handled(struct posix_thread *self, struct delivery *d) {
         if (current->handler == SIG_IGN)
             continue;
         if (current->handler == SIG_DFL) {
-            default_action(process, self, signal);
+            default_action(process, self, &d->info);
             continue;
         }
         d->action = *current;

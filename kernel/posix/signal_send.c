@@ -161,6 +161,8 @@ status_t signal_generate(struct process *process, struct posix_thread *thread, i
                          const struct signal_info *info) {
     if (list_is_empty(&process->threads) || (thread && thread->exiting))
         return 0;
+    if (UNLIKELY(process->core_thread != nullptr) && signal != SIGKILL)
+        return 0; // it has ended already, but for its core file
     before_queueing(process, signal);
     bool forced = info && info->code > 0 && info->code != SI_KERNEL && (SIGNAL_BIT(signal) & SIGNALS_SYNCHRONOUS);
     if (is_unwanted(process, thread, signal, forced))

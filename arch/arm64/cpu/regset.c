@@ -12,6 +12,7 @@
 #include "cpu/sysreg.h"
 #include "cpu/vector.h"
 #include <abi/ptrace.h>
+#include <arch/core.h>
 #include <arch/cpu.h>
 #include <arch/mmu.h>
 #include <arch/upcall.h>
@@ -108,6 +109,8 @@ status_t arch_regset_set(struct thread *thread, unsigned note, const void *from)
         return -EINVAL;
     }
 }
+
+const unsigned arch_core_notes[] = {NT_PRFPREG, NT_ARM_TLS, NT_ARM_SYSTEM_CALL, NT_ARM_PAC_MASK, 0};
 
 unsigned arch_regset_of_request(long request, bool *set) {
     (void)request;

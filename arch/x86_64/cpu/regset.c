@@ -9,6 +9,7 @@
 // A single step is the trap flag. The flag that we set is not shown, unless the program had set it as well.
 #include "cpu/cpu_priv.h"
 #include <abi/ptrace.h>
+#include <arch/core.h>
 #include <arch/mmu.h>
 #include <arch/switch.h>
 #include <lib/status.h>
@@ -150,6 +151,8 @@ status_t arch_regset_set(struct thread *thread, unsigned note, const void *from)
         return -EINVAL;
     }
 }
+
+const unsigned arch_core_notes[] = {NT_PRFPREG, NT_X86_XSTATE, 0};
 
 unsigned arch_regset_of_request(long request, bool *set) {
     *set = request == PTRACE_SETREGS || request == PTRACE_SETFPREGS;

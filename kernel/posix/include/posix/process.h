@@ -60,6 +60,7 @@ struct process {
     uint8_t dumpable;                         // 0, 1, 2: PR_SET_DUMPABLE
     struct wait_queue child_wait;             // wait4
     uint32_t personality;
+    uint32_t coredump_filter;                  // which memory a core file has
     uint64_t timer_slack, timer_slack_default; // nanoseconds
     int oom_score_adj;
     uint32_t login_uid;
@@ -70,6 +71,8 @@ struct process {
     struct list_node signal_watchers;
     bool group_exit; // exit_group or a fatal signal: all threads must end
     int group_exit_status;
+    struct posix_thread *core_thread; // it writes a core file; the others wait for that at their end
+    struct wait_queue core_wait;
     struct posix_thread *exec_thread; // it ends all other threads
     struct wait_queue thread_gone;    // exec, and the last thread, wait until thread_count is 1
     struct object *exception_right;   // a handle count; null: none
@@ -124,6 +127,7 @@ struct posix_thread {
     int tid;
     struct list_node process_node;
     _Atomic bool ends;      // runs no user code any more; set before others can know by its cleared thread id
+    bool core_parked;       // waits in core_park; under signal_lock
     bool exiting;           // left process->threads
     bool reset_on_fork;     // SCHED_RESET_ON_FORK: children begin with the normal policy
     uint64_t blocked;       // signal mask; written by the thread itself under signal_lock
