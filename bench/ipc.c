@@ -132,23 +132,34 @@ static void take_turns(long n, long mine, long other) {
         native(object_wait, &entry, 1, FIPC_FOREVER);
     }
 }
-static void signal_and_wait(long n) {
+static void take_turns_at_once(long n, long mine, long other) {
+    struct wait_entry entry = taking(mine);
+    for (long i = 0; i < n; i++)
+        native(object_signal_and_wait, other, 0, 1u << 24, &entry, FIPC_FOREVER);
+}
+static void ping_pong(long n, void (*turns)(long n, long mine, long other)) {
     long a = native(port_create, NULL), b = native(port_create, NULL);
     on_cpu(0);
     pid_t child = (pid_t)must(fork());
     if (child == 0) {
         struct wait_entry entry = taking(b);
         native(object_wait, &entry, 1, FIPC_FOREVER);
-        take_turns(n + 19, b, a);
+        turns(n + 19, b, a);
         native(object_signal, a, 0, 1u << 24);
         _exit(0);
     }
-    take_turns(20, a, b);
+    turns(20, a, b);
     begin();
-    take_turns(n, a, b);
+    turns(n, a, b);
     end();
     waitpid(child, NULL, 0);
     close((int)a), close((int)b);
+}
+static void signal_and_wait(long n) {
+    ping_pong(n, take_turns);
+}
+static void signal_and_wait_at_once(long n) {
+    ping_pong(n, take_turns_at_once);
 }
 
 static void duplicate(long n) {
@@ -296,6 +307,7 @@ const struct row ipc_rows[] = {
     {"fipc_send_recv", "fipc_send + fipc_recv, 64 bytes, 1 thread", send_receive, 5000, 0, TESSERA},
     {"object_signal", "object_signal, nobody waits", signal_alone, 20000, 0, TESSERA},
     {"signal_wait", "signal + wake + switch + wait again", signal_and_wait, 3000, 2, TESSERA},
+    {"signal_and_wait", "the same by object_signal_and_wait, one call", signal_and_wait_at_once, 3000, 2, TESSERA},
     {"handle_duplicate", "handle_duplicate + close", duplicate, 10000, 0, TESSERA},
     {"clients_1", "fipc_call + reply, 1 client", clients_1, 50000, 0, TESSERA},
     {"clients_10", "fipc_call + reply, 10 clients at once", clients_10, 50000, 0, TESSERA},

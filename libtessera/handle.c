@@ -42,6 +42,10 @@ int object_wait(struct wait_entry *entries, unsigned count, int64_t deadline) {
     return (int)native_call(NATIVE_object_wait, (long)entries, count, deadline, 0, 0);
 }
 
+int object_signal_and_wait(int handle, uint32_t clear, uint32_t set, struct wait_entry *entry, int64_t deadline) {
+    return (int)native_call(NATIVE_object_signal_and_wait, handle, clear, set, (long)entry, deadline);
+}
+
 int handle_named(const char *name) {
     const char *at = getenv("TESSERA_HANDLES");
     size_t length = strlen(name);

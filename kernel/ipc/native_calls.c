@@ -166,6 +166,14 @@ static long wait_entries(struct waiting *w, unsigned count, nsec_t deadline, str
     return told ? result : -EFAULT;
 }
 
+// Tells what one entry has got. If that fails, it is given back.
+static status_t tell(struct wait_entry __user *user, struct object *object, uint32_t ready, uint32_t consume) {
+    if (LIKELY(put_user(ready, &user->observed) == 0))
+        return 1;
+    give_back(object, ready & consume);
+    return -EFAULT;
+}
+
 static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
     struct wait_entry entry;
     struct handle_ref ref;
@@ -178,12 +186,36 @@ static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
     if (status != 0)
         return status;
     status = object_wait(ref.object, entry.wanted, entry.consume, deadline, &ready);
-    if (LIKELY(status == 0) && UNLIKELY(put_user(ready, &user->observed) != 0)) {
-        give_back(ref.object, ready & entry.consume);
-        status = -EFAULT;
-    }
+    if (LIKELY(status == 0))
+        status = tell(user, ref.object, ready, entry.consume);
     handle_release(&ref);
-    return LIKELY(status == 0) ? 1 : status == -EINTR ? -ERESTARTSYS : status;
+    return status == -EINTR ? -ERESTARTSYS : status;
+}
+
+// All is looked at before the signal is given. From then on this is object_wait, but -EINTR is final: restarted, it
+// would signal again.
+long sys_object_signal_and_wait(int handle, uint32_t clear, uint32_t set, void __user *user, int64_t deadline) {
+    struct wait_entry entry;
+    struct handle_ref to, from;
+    uint32_t ready = 0;
+    if (copy_from_user(&entry, user, sizeof entry) != 0)
+        return -EFAULT;
+    if (((clear | set) & ~SIGNAL_USER) != 0 || !may_consume(&entry))
+        return -EINVAL;
+    status_t status = handle_lookup(handle, RIGHT_SIGNAL, &to);
+    if (UNLIKELY(status != 0))
+        return status;
+    status = handle_lookup(entry.handle, rights_to_wait(&entry), &from);
+    if (LIKELY(status == 0)) {
+        atomic_thread_fence(memory_order_seq_cst); // as in object_signal
+        status =
+            object_signal_and_wait(to.object, clear, set, from.object, entry.wanted, entry.consume, deadline, &ready);
+        if (LIKELY(status == 0))
+            status = tell(user, from.object, ready, entry.consume);
+        handle_release(&from);
+    }
+    handle_release(&to);
+    return status;
 }
 
 // How many entries have something; -ETIMEDOUT: none had until the deadline.

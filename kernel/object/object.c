@@ -171,6 +171,23 @@ void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) {
         notify(object, set);
 }
 
+struct thread *object_signal_claim(struct object *object, uint32_t clear, uint32_t set) {
+    struct thread *claimed = nullptr;
+    update(object, clear, set);
+    if (UNLIKELY(set == 0) || !has_watchers(object))
+        return nullptr;
+    spin_lock(&object->lock);
+    if (LIKELY(!list_is_empty(&object->watchers))) {
+        struct watcher *first = LIST_FIRST(&object->watchers, struct watcher, node);
+        if (LIKELY((first->mask & set) != 0))
+            claimed = object_claim_waiter(first);
+        if (UNLIKELY(!list_is_empty(&object->watchers)))
+            notify(object, set);
+    }
+    spin_unlock(&object->lock);
+    return claimed;
+}
+
 // The barrier is for those who find a bit up and leave it at that: what they did before comes before the look at the
 // signals (they have a barrier there, too), or else what the caller does next sees it.
 uint32_t object_consume(struct object *object, uint32_t mask, uint32_t consume) {

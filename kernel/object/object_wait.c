@@ -4,7 +4,9 @@
 
 #include <lib/status.h>
 #include <object/object.h>
-#include <sched/thread.h>
+
+#include "object_priv.h"
+#include <sched/handoff.h>
 
 struct poll_waiter {
     struct thread *thread;
@@ -90,15 +92,26 @@ static bool wake_single(struct watcher *watcher, uint32_t signals) {
     return thread_make_ready(thread);
 }
 
+struct thread *object_claim_waiter(struct watcher *watcher) {
+    if (watcher->notify != wake_single)
+        return nullptr;
+    struct thread *thread = CONTAINER_OF(watcher, struct single_wait, watcher)->thread;
+    if (!thread_wake_claim(thread))
+        return nullptr;
+    list_remove(&watcher->node);
+    return thread;
+}
+
 static void watch_single(struct object *object, struct single_wait *wait) {
     spin_lock(&object->lock);
     list_push_back(&object->watchers, &wait->watcher.node);
     spin_unlock(&object->lock);
 }
 
-// Between watching and the look at the signals lies thread_prepare_block, a full barrier.
+// Between watching and the look at the signals lies thread_prepare_block, a full barrier. `next`, if it is not null,
+// was claimed: it goes on when this thread sleeps, or at once if it does not.
 ALWAYS_INLINE status_t wait_single(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
-                                   uint32_t *signals) {
+                                   uint32_t *signals, struct thread *next) {
     struct single_wait wait;
     wait.thread = thread_current();
     wait.watcher.object = object;
@@ -111,11 +124,14 @@ ALWAYS_INLINE status_t wait_single(struct object *object, uint32_t mask, uint32_
         uint32_t ready = object_take(object, mask, consume);
         status_t status = 0;
         if (UNLIKELY(ready != 0)) {
+            if (next)
+                thread_make_ready(next);
             thread_cancel_block();
         } else {
-            status = thread_block_interruptible(deadline);
+            status = next ? thread_block_for(next, deadline) : thread_block_interruptible(deadline);
             ready = object_take(object, mask, consume);
         }
+        next = nullptr;
         if (UNLIKELY(list_is_linked(&wait.watcher.node)))
             object_unwatch(&wait.watcher);
         *signals = ready;
@@ -131,5 +147,17 @@ status_t object_wait(struct object *object, uint32_t mask, uint32_t consume, nse
     *signals = object_take(object, mask, consume);
     if (*signals != 0)
         return 0;
-    return deadline <= 0 ? -ETIMEDOUT : wait_single(object, mask, consume, deadline, signals);
+    return deadline <= 0 ? -ETIMEDOUT : wait_single(object, mask, consume, deadline, signals, nullptr);
+}
+
+status_t object_signal_and_wait(struct object *object, uint32_t clear, uint32_t set, struct object *waited,
+                                uint32_t mask, uint32_t consume, nsec_t deadline, uint32_t *signals) {
+    waited = object_wait_target(waited); // may block
+    struct thread *next = object_signal_claim(object->wait_target, clear, set);
+    *signals = object_take(waited, mask, consume);
+    if (LIKELY(*signals == 0) && LIKELY(deadline > 0))
+        return wait_single(waited, mask, consume, deadline, signals, next);
+    if (next)
+        thread_make_ready(next);
+    return *signals != 0 ? 0 : -ETIMEDOUT;
 }

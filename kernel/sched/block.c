@@ -6,6 +6,7 @@
 // between the first step and the last is not lost, and none is done twice.
 
 #include "sched_priv.h"
+#include <sched/handoff.h>
 
 struct block_timer {
     struct timer timer;
@@ -99,6 +100,16 @@ status_t thread_handoff(struct thread *next, nsec_t deadline) NO_THREAD_SAFETY {
         spin_unlock(&old->lock);
     }
     return block(deadline, next);
+}
+
+status_t thread_block_for_slow(struct thread *next, nsec_t deadline) {
+    struct thread *self = arch_current();
+    if (UNLIKELY(is_interrupted(self)) && unblock_self(self)) {
+        thread_enqueue(next, false);
+        return -EINTR;
+    }
+    thread_enqueue(next, true);
+    return block(deadline, nullptr);
 }
 
 bool thread_taken_elsewhere(struct thread *next) NO_THREAD_SAFETY {

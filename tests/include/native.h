@@ -16,6 +16,7 @@ enum {
     NATIVE_object_wait,
     NATIVE_thread_open,
     NATIVE_vmo_clone,
+    NATIVE_object_signal_and_wait,
     NATIVE_port_create = 0x220,
     NATIVE_port_mint,
     NATIVE_fipc_send,
@@ -85,6 +86,10 @@ UNUSED static long object_signal(int handle, uint32_t clear, uint32_t set) {
 }
 UNUSED static long object_wait(struct wait_entry *entries, unsigned count, int64_t deadline) {
     return syscall(NATIVE_object_wait, entries, count, deadline);
+}
+UNUSED static long object_signal_and_wait(int handle, uint32_t clear, uint32_t set, struct wait_entry *entry,
+                                          int64_t deadline) {
+    return syscall(NATIVE_object_signal_and_wait, handle, clear, set, entry, deadline);
 }
 UNUSED static long exception_port_set(int target, int right) {
     return syscall(NATIVE_exception_port_set, target, right);

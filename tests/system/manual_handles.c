@@ -70,6 +70,21 @@ static void consume(void) {
     close(port);
 }
 
+static void turns(void) {
+    enum { READY = 0x01000000 };
+    int mine = port_create(NULL), theirs = port_create(NULL);
+    pid_t child = start_child({
+        struct wait_entry entry = {.handle = theirs, .wanted = READY, .consume = READY};
+        object_wait(&entry, 1, FIPC_FOREVER);
+        object_signal(mine, 0, READY);
+    });
+    struct wait_entry entry = {.handle = mine, .wanted = READY, .consume = READY};
+    int count = object_signal_and_wait(theirs, 0, READY, &entry, FIPC_FOREVER); // their turn, until it is ours again
+    is(count, 1, "a turn is given and comes back");
+    exited(wait_status(child), 0, "the other has had it");
+    close(mine), close(theirs);
+}
+
 static void wait_for_thread(void) {
     pid_t child = start_child({ pause(); });
     int thread = thread_open(child, 0);
@@ -103,6 +118,7 @@ int main(void) {
     transfer();
     signals();
     consume();
+    turns();
     wait_for_thread();
     clone_memory();
     return tap_done();

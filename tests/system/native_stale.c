@@ -19,7 +19,7 @@ static uint64_t next_random(uint64_t *state) {
 }
 
 // Each call with the number where it wants a handle. -1 is never asked for: to some it means "the current one".
-enum { CALLS = 22 };
+enum { CALLS = 23 };
 static long call_with(unsigned which, int number) {
     static struct handle_info info;
     static struct job_info job;
@@ -71,6 +71,8 @@ static long call_with(unsigned which, int number) {
         return job_enter(number);
     case 20:
         return job_kill(number);
+    case 21:
+        return object_signal_and_wait(number, 0, 1u << 24, &entries[0], 0);
     default:
         out.header = (struct fipc_message){.handles = (uintptr_t)out.handles, .handle_count = 1};
         out.handles[0] = (struct fipc_handle){.handle = number, .rights = RIGHTS_ALL, .operation = number & 1};

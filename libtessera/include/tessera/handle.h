@@ -26,6 +26,10 @@ int object_signal(int handle, uint32_t clear, uint32_t set);
 // cleared as it is observed: of several waiters one gets it. Of `wanted` and SIGNAL_USER, else -EINVAL; needs
 // RIGHT_SIGNAL.
 int object_wait(struct wait_entry *entries, unsigned count, int64_t deadline);
+// Both in one call, for two that take turns: if the signal wakes a thread that waits for one object, it may have this
+// CPU at once. Once the signal is given, which is when all arguments and rights have been found good, everything is as
+// in object_wait of one entry, but -EINTR: never restarted, also with SA_RESTART. Then go on with object_wait.
+int object_signal_and_wait(int handle, uint32_t clear, uint32_t set, struct wait_entry *entry, int64_t deadline);
 
 // The handle that init gave this process under a name (docs/services.md), or -ENOENT.
 int handle_named(const char *name);

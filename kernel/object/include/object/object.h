@@ -152,6 +152,10 @@ ALWAYS_INLINE uint32_t object_take(struct object *object, uint32_t mask, uint32_
 // Blocks until any bit of `mask` is up, and takes what is. 0, -ETIMEDOUT, -EINTR. *signals gets what is up.
 MUST_USE status_t object_wait(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
                               uint32_t *signals);
+// object_signal, and then object_wait for `waited`. A thread that the first wakes and that was in object_wait gets the
+// CPU of the caller if that sleeps and if it may run here. Whatever this returns, the signal has been given.
+MUST_USE status_t object_signal_and_wait(struct object *object, uint32_t clear, uint32_t set, struct object *waited,
+                                         uint32_t mask, uint32_t consume, nsec_t deadline, uint32_t *signals);
 // Poll's way: waits on many. `entries` in kernel memory; watchers are supplied (count of them).
 struct wait_item {
     struct object *object; // as looked up; wait_target is followed. Null: ignored

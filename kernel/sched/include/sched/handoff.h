@@ -87,6 +87,24 @@ ALWAYS_INLINE void handoff_choose(struct thread *prev, struct thread *next) {
     spin_unlock(&rq->lock);
 }
 
+// Whether `next`, claimed, is whom the scheduler would choose after `self`. Nobody better is ready, for that would show
+// as work, as would a deferred procedure or an interruption; nor is anyone between the two levels. Its group accounts
+// for the time as that of `self` would, and has not used up its share.
+ALWAYS_INLINE bool handoff_is_due(const struct thread *self, const struct thread *next) {
+    return LIKELY(atomic_load_explicit(&next->place, memory_order_acquire) == arch_cpu_id()) &&
+           LIKELY(atomic_load_explicit(&self->work, memory_order_seq_cst) == 0) &&
+           LIKELY(next->level >= self->queued_level) && LIKELY(next->level < LEVEL_REALTIME) &&
+           LIKELY(next->share == self->share) && LIKELY(!self->held);
+}
+// As thread_block_interruptible, and makes `next`, claimed (thread_wake_claim), ready: on this CPU at once and on what
+// is left of this slice, if it is due and there is no deadline, else like any other that is woken.
+status_t thread_block_for_slow(struct thread *next, nsec_t deadline);
+MUST_USE ALWAYS_INLINE status_t thread_block_for(struct thread *next, nsec_t deadline) {
+    if (UNLIKELY(deadline != NSEC_NEVER) || UNLIKELY(!handoff_is_due(arch_current(), next)))
+        return thread_block_for_slow(next, deadline);
+    return thread_switch_to(next);
+}
+
 ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
     arch_irq_disable();
     handoff_choose(prev, next);
