@@ -172,10 +172,14 @@ static void remove_queue(int i) {
 static void delete_timer(int i) {
     syscall(SYS_timer_delete, made[i][0]);
 }
+static int end_at_once(void *context) {
+    (void)context;
+    _exit(0);
+}
+// In our memory, as vfork (which is a fork in musl for ARM64), or the child's faults find none.
 static bool zombie(int i) {
-    pid_t pid = vfork(); // or the child's faults find no memory
-    if (pid == 0)
-        _exit(0);
+    alignas(16) static char stack[4096];
+    pid_t pid = clone(end_at_once, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
     if (pid < 0)
         return false;
     siginfo_t info;
