@@ -9,6 +9,8 @@ $(BENCH): $(bench_sources) bench/bench.h make/bench.mk bench/system_call.h $(wil
 	    -Wno-unused-result -Iabi/include -Ilibtessera/include -Ilibtessera -I$(GEN)/include -static -pthread -fuse-ld=lld -Wl,--strip-debug $(bench_sources) -o $@
 
 user: $(BENCH)
-.PHONY: bench
+.PHONY: bench bench-debian
 bench: $(KERNEL_IMAGE) $(INIT) $(BENCH)
 	$(Q)tools/bench --arch $(ARCH) --kernel $(KERNEL_IMAGE) $(if $(ONLY),--only '$(ONLY)')
+bench-debian: $(KERNEL_IMAGE) $(INIT)
+	$(Q)tools/bench --debian --arch $(ARCH) --kernel $(KERNEL_IMAGE)
