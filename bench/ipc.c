@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <tessera/words.h>
 #include <unistd.h>
 
 // A call that cannot fail; what is left out is 0.
@@ -93,6 +94,30 @@ static void call_32(long n) {
 }
 static void call_64(long n) {
     calls(n, 64, 0);
+}
+
+// The same in registers.
+static void call_words(long n) {
+    struct port_options options = {.flags = PORT_NOTE_SENDERS};
+    struct fipc_words words = {.type = 1, .word = {1, 2, 3, 4}};
+    long port = native(port_create, &options);
+    on_cpu(0);
+    pid_t child = (pid_t)must(fork());
+    if (child == 0) {
+        int status = fipc_recv_words((int)port, &words, FIPC_FOREVER);
+        while (status == FIPC_CALL)
+            status = fipc_reply_recv_words((int)port, &words);
+        _exit(0);
+    }
+    long right = mint(port);
+    for (int i = 0; i < 20; i++)
+        checked(fipc_call_words((int)right, &words), "fipc_call_words");
+    begin();
+    for (long i = 0; i < n; i++)
+        checked(fipc_call_words((int)right, &words), "fipc_call_words");
+    end();
+    close((int)right), close((int)port);
+    waitpid(child, NULL, 0);
 }
 
 static void call_across(long n) {
@@ -301,7 +326,8 @@ static void handles_100000(long n) {
 
 const struct row ipc_rows[] = {
     {"fipc_call_0", "fipc_call + reply, no data, 2 processes", call_0, 5000, 0, TESSERA},
-    {"fipc_call_32", "fipc_call + reply, 4 words", call_32, 5000, 0, TESSERA},
+    {"fipc_call_words", "fipc_call_words + reply, 4 words in registers", call_words, 5000, 0, TESSERA},
+    {"fipc_call_32", "fipc_call + reply, 32 bytes", call_32, 5000, 0, TESSERA},
     {"fipc_call_64", "fipc_call + reply, 64 bytes", call_64, 5000, 0, TESSERA},
     {"fipc_call_across", "fipc_call + reply, 64 bytes, two CPUs", call_across, 5000, 0, TESSERA | TWO_CPUS},
     {"fipc_send_recv", "fipc_send + fipc_recv, 64 bytes, 1 thread", send_receive, 5000, 0, TESSERA},

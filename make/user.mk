@@ -25,7 +25,7 @@ user_builtins = $(shell $(CLANG) --target=$(user_cpu)-linux-gnu -print-libgcc-fi
 user_warnings := $(filter-out -Wmissing-prototypes -Wthread-safety -Wshadow,$(warnings))
 user_flags := --target=$(user_cpu)-linux-musl -std=c23 -D_GNU_SOURCE -O2 -g $(user_warnings) -fno-strict-aliasing \
     -fno-stack-protector -ffunction-sections -fdata-sections \
-    -nostdlibinc -isystem $(musl)/include/$(user_cpu)-linux-musl -idirafter $(USER)/uapi -Iabi/include -Ilibtessera/include -I$(GEN)/include -Itests/include
+    -nostdlibinc -isystem $(musl)/include/$(user_cpu)-linux-musl -idirafter $(USER)/uapi -Iabi/include -Ilibtessera/include -Iarch/$(ARCH)/user -I$(GEN)/include -Itests/include
 user_link := -static --strip-debug -nostdlib -z noexecstack --gc-sections -z max-page-size=4096 --build-id=none
 
 # Only the kernel's own headers: glibc's, which lie beside them, must not be found.

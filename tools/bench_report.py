@@ -13,7 +13,8 @@ FILES = {"x86_64": ("table.md", "chart.svg"), "arm64": ("arm64.md", "arm64.svg")
 ROUND_TRIP = ("pipe_64", "unix_64", "eventfd_64", "futex_64")
 OWN = [
     ("null_call", "null call", 90, None, None, ("null_call",)),
-    ("fipc_call_32", "fipc_call + reply, 4 words", 420, 630, 463, ROUND_TRIP),
+    ("fipc_call_words", "fipc_call_words + reply, 4 words", 420, 630, 463, ROUND_TRIP),
+    ("fipc_call_32", "fipc_call + reply, 32 bytes", None, 630, 463, ROUND_TRIP),
     ("fipc_call_64", "fipc_call + reply, 64 bytes", 520, None, None, ROUND_TRIP),
     ("object_signal", "signal, nobody waits", 140, 498, 374, ("futex_alone", "eventfd_alone")),
     ("signal_wait", "signal + wake + switch + wait again, two calls", None, 1258, 927,

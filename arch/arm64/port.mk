@@ -9,7 +9,7 @@ ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -
 # Calls that copy the caller's registers: the entry code stores those that C preserves first (cpu/vectors.S).
 ARCH_LINK_FLAGS += --wrap=sys_clone --wrap=sys_clone3
 # And those that may park their thread.
-ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv
+ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv --wrap=sys_fipc_call_words --wrap=sys_fipc_reply_recv_words
 -include arch/arm64/vdso.mk
 
 # What loaders take: the image's bytes as they lie in memory, without .bss; the headers are in its first page.

@@ -20,9 +20,13 @@ void arch_thread_init(struct thread *thread, void *stack) {}
 void arch_thread_adopt(struct thread *thread, void *stack) {}
 void arch_thread_fini(struct thread *thread) {}
 
-// What a parked thread needs. A port that has no code before fipc_call and fipc_reply_recv which jumps to their
-// straight forms parks no thread, and none of these is called.
+// What a parked thread needs. A port that has no code before fipc_call and the like which jumps to their straight
+// forms parks no thread, and none of these is called.
 void arch_thread_resume_user(struct thread *next, _Atomic bool *left) {
+    panic("stub: no user mode");
+}
+void arch_thread_resume_words(struct thread *prev, struct thread *next, _Atomic bool *left, uint64_t badge,
+                              long result) {
     panic("stub: no user mode");
 }
 void arch_thread_resume(struct thread *prev, struct thread *next) {

@@ -9,4 +9,6 @@ ARCH_LINK_FLAGS := -m elf_x86_64 -pie --no-dynamic-linker -z text -z norelro -z 
 # The table has the straight forms of calls: the entry code has stored the whole frame.
 ARCH_LINK_FLAGS += --wrap=sys_fipc_call --defsym=__wrap_sys_fipc_call=fipc_call_straight
 ARCH_LINK_FLAGS += --wrap=sys_fipc_reply_recv --defsym=__wrap_sys_fipc_reply_recv=fipc_reply_recv_straight
+ARCH_LINK_FLAGS += --wrap=sys_fipc_call_words --defsym=__wrap_sys_fipc_call_words=fipc_call_words_straight
+ARCH_LINK_FLAGS += --wrap=sys_fipc_reply_recv_words --defsym=__wrap_sys_fipc_reply_recv_words=fipc_reply_recv_words_straight
 include arch/x86_64/vdso.mk

@@ -118,8 +118,11 @@ static status_t deliver_handles(struct taken *taken, const void __user *message,
 long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, void __user *message) {
     struct arrival arrival = {};
     status_t status = taken->handle_count > 0 ? deliver_handles(taken, message, &arrival) : 0;
-    if (status == 0)
-        status = copy_out(taken, taken->block ? taken->block->data : taken->data, message);
+    const void *data = taken->block ? taken->block->data : taken->data;
+    if (self->words)
+        words_out(taken->badge, taken->type, data, taken->size); // there are no handles, and it cannot fail
+    else if (status == 0)
+        status = copy_out(taken, data, message);
     if (UNLIKELY(status != 0)) {
         arrival_cancel(&arrival, 0);
         put_back(port, self, taken);
@@ -129,7 +132,7 @@ long deliver(struct port *port, struct fipc_thread *self, struct taken *taken, v
     }
     if (!taken->direct)
         object_put(&taken->right->object);
-    return status;
+    return status == 0 && self->words ? (long)taken->flags : status;
 }
 
 // Also if the short way (fast.c) failed: then the message goes back.

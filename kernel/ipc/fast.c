@@ -23,8 +23,8 @@ ALWAYS_INLINE struct thread *hand_message(struct thread *self, struct send_right
     thread_prepare_block(WAIT_INTERRUPTIBLE);
     spin_lock(&port->lock);
     struct fipc_thread *receiver = first_receiver(port);
-    if (LIKELY(receiver != nullptr) && LIKELY(receiver->landing || receiver->room >= size_of(what)) &&
-        LIKELY(!right->once) && LIKELY(!atomic_load_explicit(&self->interrupted, memory_order_seq_cst)) &&
+    if (LIKELY(receiver != nullptr) && LIKELY(takes(port, receiver, size_of(what))) && LIKELY(!right->once) &&
+        LIKELY(!atomic_load_explicit(&self->interrupted, memory_order_seq_cst)) &&
         LIKELY(thread_claim(receiver->thread))) {
         // The point of no return.
         next = receiver->thread;
@@ -106,6 +106,15 @@ ALWAYS_INLINE struct thread *hand_reply(struct thread *thread, struct fipc_threa
     return caller;
 }
 
+long fast_call_words(struct send_right *right, struct fipc_call *call, type_and_size what) {
+    call->landing = nullptr;
+    struct thread *next = hand_message(thread_current(), right, call, what);
+    if (next)
+        return finish_call_words(right, call, thread_switch_to(next));
+    thread_cancel_block();
+    return NOT_FAST;
+}
+
 // Woken without a message in the inbox, or one that could not be written.
 static NOINLINE long go_on_receiving(struct fipc_thread *self, struct port *port, void __user *message, size_t room,
                                      status_t status) {
@@ -129,14 +138,10 @@ long finish_receive(struct fipc_thread *self, struct port *port, void __user *me
     return go_on_receiving(self, port, message, room, status);
 }
 
-long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
-    struct thread *thread = thread_current();
-    struct fipc_thread *self = thread->fipc;
-    type_and_size what;
-    uint64_t data[FIPC_FAST_MAX / 8];
-    if (UNLIKELY(!self) || UNLIKELY(!read_small(reply, &what, data)))
-        return NOT_FAST;
-    self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
+// Answers and sleeps. False: the slow path must be taken.
+ALWAYS_INLINE bool reply_and_sleep(struct fipc_thread *self, struct port *port, type_and_size what, const void *data,
+                                   status_t *status) {
+    struct thread *thread = self->thread;
     self->landing = nullptr;
     rcu_read_lock(); // the caller may have given up and ended
     struct thread *caller = hand_reply(thread, self, port, what, data);
@@ -146,8 +151,32 @@ long fast_reply_recv(const void __user *reply, struct port *port, void __user *m
     rcu_read_unlock();
     if (UNLIKELY(!caller)) {
         thread_cancel_block();
-        return NOT_FAST;
+        return false;
     }
-    status_t status = LIKELY(claimed) ? thread_switch_to(caller) : thread_block(NSEC_NEVER);
+    *status = LIKELY(claimed) ? thread_switch_to(caller) : thread_block(NSEC_NEVER);
+    return true;
+}
+
+long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room) {
+    struct fipc_thread *self = thread_current()->fipc;
+    type_and_size what;
+    uint64_t data[FIPC_FAST_MAX / 8];
+    status_t status;
+    if (UNLIKELY(!self) || UNLIKELY(!read_small(reply, &what, data)))
+        return NOT_FAST;
+    self->room = (uint32_t)MIN(room - HEADER_SIZE, (size_t)FIPC_INLINE_MAX);
+    if (UNLIKELY(!reply_and_sleep(self, port, what, data, &status)))
+        return NOT_FAST;
     return finish_receive(self, port, message, room, status);
+}
+
+long fast_reply_recv_words(struct port *port, type_and_size what, const uint64_t *words) {
+    struct fipc_thread *self = thread_current()->fipc;
+    status_t status;
+    if (!self)
+        return NOT_FAST;
+    self->room = WORDS_SIZE;
+    if (!reply_and_sleep(self, port, what, words, &status))
+        return NOT_FAST;
+    return finish_receive_words(self, port, status);
 }

@@ -44,8 +44,7 @@ void fipc_thread_leave(void) {
     server_leave(self);
 }
 
-// Receives or sends again: what was taken before and not answered is dropped.
-static void drop_held(struct fipc_thread *self) {
+void fipc_drop_held(struct fipc_thread *self) {
     server_done(self);
     call_drop(&self->held);
 }
@@ -233,7 +232,7 @@ long sys_fipc_recv(int handle, void __user *message, size_t room, int64_t deadli
     struct fipc_thread *self = fipc_thread_current();
     long result = !self ? -ENOMEM : room < HEADER_SIZE ? -EINVAL : 0;
     if (result == 0) {
-        drop_held(self);
+        fipc_drop_held(self);
         self->replied = false;
         result = port_receive(port, message, room, deadline);
     }

@@ -45,6 +45,9 @@ struct message {
     void *data;
 };
 
+// Where who sleeps without a stack wants its message: indices of port.parked.
+enum parked { IN_MEMORY, IN_WORDS };
+
 struct port {
     struct object object; // first; READABLE while messages are queued
     struct spinlock lock; // protects the rest
@@ -54,12 +57,13 @@ struct port {
     struct rb_tree groups;      // one for each other job that uses it
     struct credit credit;       // of all senders together
     struct list_node receivers; // fipc_thread.receive_node: asleep in fipc_recv
-    struct fipc_thread *parked; // one more, whose turn is first: asleep without a stack (straight.c); or null
-    struct list_node rights;    // send_right.port_node: open ones
-    struct list_node servers;   // fipc_thread.serve_node: who received from it last
-    struct levels waiting;      // of queued calls' callers
-    uint8_t lent;               // to all servers: the highest of `waiting` when that was looked at last
-    struct wait_queue senders;  // for room in the port
+    // One more of each kind, whose turn is first: asleep without a stack (straight.c); or null.
+    struct fipc_thread *parked[2];
+    struct list_node rights;   // send_right.port_node: open ones
+    struct list_node servers;  // fipc_thread.serve_node: who received from it last
+    struct levels waiting;     // of queued calls' callers
+    uint8_t lent;              // to all servers: the highest of `waiting` when that was looked at last
+    struct wait_queue senders; // for room in the port
     struct flight flight;
 };
 
@@ -97,7 +101,8 @@ struct fipc_call {
     _Atomic uint64_t state; // generation and enum call_phase
     struct thread *thread;
     struct fipc_slot *slot; // who has taken it
-    void __user *landing;   // for the answer, if the caller waits parked (straight.c); else null
+    void __user *landing;   // for the answer, if the caller waits parked IN_MEMORY (straight.c); else null
+    bool words;             // the caller waits parked IN_WORDS
     struct message message; // small calls
     struct message *queued; // `message` or a block, until a receiver takes it
     bool flight;            // it has_flight
@@ -145,10 +150,11 @@ struct fipc_thread {
     struct fipc_call call;
     struct fipc_slot held; // the call that it has taken
     bool replied;          // fipc_reply_recv was interrupted after its reply
+    bool words;            // what it receives goes into registers (words.c)
     // Asleep in fipc_recv: under port->lock.
     struct list_node receive_node;
-    uint32_t room;        // bytes of data; not if it is parked, then it has FIPC_FAST_MAX at least
-    void __user *landing; // for the message, if it waits parked (straight.c); else null
+    uint32_t room;        // bytes of data; not if it is parked, then it has FIPC_FAST_MAX at least, or WORDS_SIZE
+    void __user *landing; // for the message, if it waits parked IN_MEMORY (straight.c); else null
     struct inbox inbox;
     struct port *serves; // received from last; one reference. Changed by the thread itself alone
     // Under its lock.
@@ -293,6 +299,8 @@ void server_leave(struct fipc_thread *self);
 // --- reply.c ---
 // Replies from user memory. Wakes the caller.
 MUST_USE status_t reply_user(struct fipc_slot *slot, const void __user *message);
+// Hands the reply over and wakes the caller.
+MUST_USE status_t reply_send(struct fipc_slot *slot, const struct reply *reply);
 struct object *reply_object_create(void); // nullptr: no memory
 // Moves the thread's call into the object. False: the caller has given up.
 bool reply_object_take(struct object *object, struct fipc_thread *self);
@@ -332,12 +340,26 @@ long deliver_answer(struct fipc_call *call, struct answer *answer);
 // What the fast path has left in the inbox.
 long deliver_inbox(struct port *port, struct fipc_thread *self, void __user *message);
 
+// --- words.c: messages of four words, in registers ---
+#define WORDS_SIZE 32u
+// A message of at most so many bytes goes to the registers of the current thread.
+void words_out(uint64_t badge, uint32_t type, const void *data, uint32_t size);
+// As fast_call, fast_reply_recv, finish_call, finish_receive, fipc_continue. The call's data and room are there.
+// Receiving gives what a message says of itself: FIPC_CALL, FIPC_NOTE, or 0.
+long fast_call_words(struct send_right *right, struct fipc_call *call, type_and_size what);
+long fast_reply_recv_words(struct port *port, type_and_size what, const uint64_t *words);
+long finish_call_words(struct send_right *right, struct fipc_call *call, status_t status);
+long finish_receive_words(struct fipc_thread *self, struct port *port, status_t status);
+long call_words_continue(struct fipc_call *call, int handle);
+
 // --- fipc_calls.c ---
+// It receives again: what was taken before and not answered is dropped.
+void fipc_drop_held(struct fipc_thread *self);
 // Room for a reply with `size` bytes of data.
 MUST_USE status_t call_reply_room(struct fipc_call *call, uint32_t size);
 
 // --- fast.c, straight.c ---
-#define NOT_FAST 1 // the slow path must be taken; nothing has happened
+#define NOT_FAST 1000 // no call gives that: the slow path must be taken, nothing has happened
 // Given the object.
 long fast_call(struct send_right *right, const void __user *message, void __user *reply, size_t room);
 long fast_reply_recv(const void __user *reply, struct port *port, void __user *message, size_t room);
@@ -345,9 +367,13 @@ long fast_reply_recv(const void __user *reply, struct port *port, void __user *m
 long finish_call(struct send_right *right, struct fipc_call *call, status_t status, void __user *reply);
 // The receiver's. Is there a message in the inbox?
 long finish_receive(struct fipc_thread *self, struct port *port, void __user *message, size_t room, status_t status);
-long fipc_continue(void); // of a parked thread, of either kind
+long fipc_continue(void); // of a parked thread, of any kind
+// An answer is left with a caller that will find it when it runs.
+void note_answer(struct fipc_call *call, type_and_size what, const uint64_t *data);
 // What the port's entry code jumps to: see arch_thread_park.
 [[noreturn]] ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message,
                                                 void __user *reply, size_t room, int64_t deadline);
 [[noreturn]] ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle,
                                                       void __user *message, size_t room, int64_t deadline);
+[[noreturn]] ARCH_PARKS void fipc_call_words_straight(ARCH_PARKS_FIRST int handle);
+[[noreturn]] ARCH_PARKS void fipc_reply_recv_words_straight(ARCH_PARKS_FIRST int handle);

@@ -159,13 +159,25 @@ ALWAYS_INLINE void begin_taken(struct fipc_call *call, struct fipc_slot *slot) {
 
 // The receiver that a message goes to; null: none sleeps. And off with it.
 ALWAYS_INLINE struct fipc_thread *first_receiver(struct port *port) REQUIRES(&port->lock) {
-    if (port->parked || list_is_empty(&port->receivers))
-        return port->parked;
-    return LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
+    for (unsigned how = 0; how < 2; how++)
+        if (port->parked[how])
+            return port->parked[how];
+    return list_is_empty(&port->receivers) ? nullptr : LIST_FIRST(&port->receivers, struct fipc_thread, receive_node);
+}
+ALWAYS_INLINE bool is_parked(const struct port *port, const struct fipc_thread *receiver) REQUIRES(&port->lock) {
+    return port->parked[IN_MEMORY] == receiver || port->parked[IN_WORDS] == receiver;
+}
+// Does it take so many bytes without handles, unseen?
+ALWAYS_INLINE bool takes(const struct port *port, const struct fipc_thread *receiver, uint32_t size)
+    REQUIRES(&port->lock) {
+    return LIKELY(port->parked[IN_MEMORY] == receiver) ||
+           size <= (port->parked[IN_WORDS] == receiver ? WORDS_SIZE : receiver->room);
 }
 ALWAYS_INLINE void drop_receiver(struct port *port, struct fipc_thread *receiver) REQUIRES(&port->lock) {
-    if (port->parked == receiver)
-        port->parked = nullptr;
+    if (port->parked[IN_MEMORY] == receiver)
+        port->parked[IN_MEMORY] = nullptr;
+    else if (port->parked[IN_WORDS] == receiver)
+        port->parked[IN_WORDS] = nullptr;
     else
         list_remove(&receiver->receive_node);
 }

@@ -346,7 +346,8 @@ void port_count(const struct object *object, struct port_counts *out) {
     out->bytes = credit->bytes;
     out->bytes_max = credit->bytes_max;
     out->rights = length_of(&port->rights);
-    out->receivers = length_of(&port->receivers) + (port->parked != nullptr);
+    out->receivers =
+        length_of(&port->receivers) + (port->parked[IN_MEMORY] != nullptr) + (port->parked[IN_WORDS] != nullptr);
     out->closed = port->closed;
     spin_unlock(&port->lock);
 }

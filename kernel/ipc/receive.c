@@ -51,8 +51,10 @@ static enum take_result take(struct port *port, struct fipc_thread *self, uint32
 }
 
 // The room is too small: says what would do, and leaves the message where it is.
-static long too_large(const struct taken *taken, void __user *message) {
+static long too_large(const struct fipc_thread *self, const struct taken *taken, void __user *message) {
     struct fipc_message __user *header = message;
+    if (self->words)
+        return -EMSGSIZE;
     if (put_user(taken->size, &header->size) != 0 || put_user(taken->handle_count, &header->handle_count) != 0)
         return -EFAULT;
     return -EMSGSIZE;
@@ -65,7 +67,7 @@ void receive_begin_locked(struct port *port, struct fipc_thread *self) {
 }
 
 status_t receive_end_locked(struct port *port, struct fipc_thread *self, status_t status) {
-    bool popped = port->parked != self && !list_is_linked(&self->receive_node);
+    bool popped = !is_parked(port, self) && !list_is_linked(&self->receive_node);
     drop_receiver(port, self);
     if (self->inbox.right)
         return 0;
@@ -90,10 +92,10 @@ static status_t sleep_for_message(struct port *port, struct fipc_thread *self, n
 long port_receive(struct port *port, void __user *message, size_t room, nsec_t deadline) {
     struct fipc_thread *self = fipc_thread_current();
     struct taken taken;
-    uint32_t handle_room = ~0u;
     uint64_t array;
     if (!self)
         return -ENOMEM;
+    uint32_t handle_room = self->words ? 0 : ~0u;
     self->room = (uint32_t)MIN(room - HEADER_SIZE, POSIX_DATA_MAX);
     if (UNLIKELY(self->serves != port))
         server_enter(self, port);
@@ -121,7 +123,7 @@ long port_receive(struct port *port, void __user *message, size_t room, nsec_t d
         if (result == TAKE_OK)
             return deliver(port, self, &taken, message);
         if (result == TAKE_TOO_LARGE)
-            return too_large(&taken, message);
+            return too_large(self, &taken, message);
         if (result == TAKE_NEEDS_HANDLES) {
             status = handle_room_from_user(message, &array, &handle_room);
             if (status != 0)

@@ -18,8 +18,7 @@ static struct reply_object *reply_of(struct object *object) {
     return CONTAINER_OF(object, struct reply_object, object);
 }
 
-// Hands the reply over and wakes the caller.
-static status_t finish(struct fipc_slot *slot, const struct reply *reply) {
+status_t reply_send(struct fipc_slot *slot, const struct reply *reply) {
     struct thread *caller = nullptr;
     rcu_read_lock();
     status_t status = call_reply(slot, reply, &caller);
@@ -41,7 +40,7 @@ static status_t reply_with_block(struct fipc_slot *slot, const struct fipc_messa
                           .handle_count = block->handle_count,
                           .data = block->data,
                           .handles = block->handles};
-    status = finish(slot, &reply);
+    status = reply_send(slot, &reply);
     if (status == -EBADF || status == -EPIPE) { // it has not gone
         message_return(&out);
         return status;
@@ -64,7 +63,7 @@ status_t reply_user(struct fipc_slot *slot, const void __user *message) {
         return reply_with_block(slot, &header, message);
     if (copy_from_user(data, message_data(message), header.size) != 0)
         return -EFAULT;
-    return finish(slot, &(struct reply){.type = header.type, .size = header.size, .data = data});
+    return reply_send(slot, &(struct reply){.type = header.type, .size = header.size, .data = data});
 }
 
 status_t reply_object_send(struct object *object, const void __user *message) {

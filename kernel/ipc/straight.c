@@ -33,20 +33,9 @@
 //
 // A handle is borrowed, for a task with one thread: nobody closes it while that sleeps, so the continuation finds it
 // again. Other tasks take the fast path, which keeps a reference.
-#include "packet.h"
+#include "straight.h"
 
-#include <abi/syscall_table.h>
-#include <lib/assert.h>
 #include <lib/string.h>
-#include <sched/handoff.h>
-#include <sched/rcu.h>
-#include <sched/sched.h>
-
-// As thread_prepare_block. The status is written by who wakes it.
-ALWAYS_INLINE void prepare(struct thread *self) {
-    self->wait_mode = WAIT_INTERRUPTIBLE;
-    atomic_store_explicit(&self->state, THREAD_BLOCKED, memory_order_seq_cst);
-}
 
 // It does not sleep after all. The cargo has been dropped.
 static NOINLINE void give_up(struct thread *thread) {
@@ -56,31 +45,6 @@ static NOINLINE void give_up(struct thread *thread) {
 }
 
 // ---------------------------------------------------------------- a call
-
-// A parked receiver, *claimed; null: the slow path must be taken. Whoever is `parked` and asleep has a landing.
-ALWAYS_INLINE struct fipc_thread *take_receiver(struct thread *thread, struct send_right *right, struct fipc_call *call,
-                                                struct thread **claimed) {
-    struct port *port = right->port;
-    struct fipc_thread *taken = nullptr;
-    if (UNLIKELY(!spin_try_lock(&port->lock)))
-        return nullptr;
-    struct fipc_thread *receiver = port->parked;
-    if (LIKELY(receiver != nullptr) && LIKELY(!right->once) &&
-        LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0)) {
-        struct thread *next = receiver->thread;
-        if (LIKELY(arch_cargo_suits(next)) && LIKELY(thread_take(thread, next))) {
-            // The point of no return.
-            taken = receiver;
-            *claimed = next;
-            port->parked = nullptr;
-            begin_taken(call, &receiver->held);
-            if (UNLIKELY(thread->level > next->level))
-                server_work_locked(port, receiver, call);
-        }
-    }
-    spin_unlock(&port->lock);
-    return taken;
-}
 
 // Its memory did not take the message: it will see to that itself.
 [[noreturn]] static NOINLINE void leave_message(struct thread *thread, struct fipc_thread *receiver,
@@ -99,7 +63,7 @@ ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right
                                  type_and_size what, const struct arch_cargo *cargo) {
     prepare(thread);
     struct thread *next;
-    struct fipc_thread *receiver = take_receiver(thread, right, call, &next);
+    struct fipc_thread *receiver = take_receiver(thread, right, call, IN_MEMORY, &next);
     if (UNLIKELY(!receiver)) {
         call->landing = nullptr;
         give_up(thread);
@@ -115,10 +79,6 @@ ALWAYS_INLINE void call_straight(struct thread *thread, struct send_right *right
     arch_thread_resume_user(next, &thread->on_cpu);
 }
 
-// All over again, with the arguments from the frame: so nobody has to keep them until here.
-static unsigned long argument(unsigned i) {
-    return arch_frame_syscall_arg(arch_thread_frame(thread_current()), i);
-}
 [[noreturn]] static NOINLINE void call_generally(void) {
     arch_syscall_return(fipc_call_general((int)argument(0), (const void __user *)argument(1),
                                           (void __user *)argument(2), argument(3), (nsec_t)argument(4)));
@@ -165,42 +125,7 @@ slow:
 
 // ---------------------------------------------------------------- an answer, and the next message
 
-// The caller, *claimed, whose call this thread has taken. It lies down to receive in its turn.
-ALWAYS_INLINE struct fipc_call *take_caller(struct thread *thread, struct fipc_thread *self, struct port *port,
-                                            struct thread **claimed) {
-    struct fipc_call *taken = nullptr;
-    if (UNLIKELY(!spin_try_lock(&port->lock)))
-        return nullptr;
-    rcu_read_lock(); // it may have given up and ended
-    struct fipc_call *call = atomic_load_explicit(&self->held.call, memory_order_acquire);
-    if (LIKELY((uintptr_t)call > (uintptr_t)SLOT_GONE) && LIKELY(turns_are_empty(&port->turns)) &&
-        LIKELY(!port->parked) && LIKELY(atomic_load_explicit(&thread->work, memory_order_seq_cst) == 0) &&
-        LIKELY(thread_take(thread, *claimed = call->thread))) {
-        if (LIKELY(atomic_load_explicit(&call->state, memory_order_relaxed) == self->held.state)) {
-            // The point of no return.
-            taken = call;
-            atomic_store_explicit(&self->held.call, nullptr, memory_order_relaxed);
-            port->parked = self;
-            if (UNLIKELY(thread->donated_level != 0))
-                server_work_locked(port, self, nullptr);
-        } else {
-            thread_give_back(*claimed);
-        }
-    }
-    rcu_read_unlock();
-    spin_unlock(&port->lock);
-    return taken;
-}
-
-// May it receive from `port`, which is or was one, by this handle? False may mean: ask handle_lookup.
-ALWAYS_INLINE bool may_receive(int handle, const struct port *port) {
-    uint64_t entry = handle_near(handle);
-    return LIKELY(entry_allows(entry, RIGHT_RECEIVE)) && LIKELY(entry_object(entry) == (const struct object *)port);
-}
-
-static void note_answer(struct fipc_call *call, type_and_size what, struct arch_cargo cargo) {
-    uint64_t data[FIPC_FAST_MAX / 8];
-    arch_cargo_copy(&cargo, data);
+void note_answer(struct fipc_call *call, type_and_size what, const uint64_t *data) {
     call->status = size_of(what) <= call->room ? 0 : -EMSGSIZE;
     call->what = what;
     call->handle_count = 0;
@@ -214,7 +139,9 @@ static void note_answer(struct fipc_call *call, type_and_size what, struct arch_
 // Its memory did not take the answer.
 [[noreturn]] static NOINLINE void leave_answer(struct thread *thread, struct fipc_call *call, type_and_size what,
                                                struct arch_cargo cargo) {
-    note_answer(call, what, cargo);
+    uint64_t data[FIPC_FAST_MAX / 8];
+    arch_cargo_copy(&cargo, data);
+    note_answer(call, what, data);
     arch_cargo_thread_load(thread, call->thread);
     arch_thread_resume(thread, call->thread);
 }
@@ -222,7 +149,9 @@ static void note_answer(struct fipc_call *call, type_and_size what, struct arch_
 // It waits with a stack, or has too little room, or cannot be handed cargo.
 [[noreturn]] static NOINLINE void answer_elsewhere(struct thread *thread, struct fipc_call *call, type_and_size what,
                                                    struct arch_cargo cargo) {
-    note_answer(call, what, cargo);
+    uint64_t data[FIPC_FAST_MAX / 8];
+    arch_cargo_copy(&cargo, data);
+    note_answer(call, what, data);
     arch_cargo_drop(thread);
     handoff_choose(thread, call->thread);
     handoff_load(thread, call->thread);
@@ -234,7 +163,7 @@ ALWAYS_INLINE void answer_straight(struct thread *thread, struct fipc_thread *se
                                    type_and_size what, const struct arch_cargo *cargo) {
     prepare(thread);
     struct thread *next;
-    struct fipc_call *call = take_caller(thread, self, port, &next);
+    struct fipc_call *call = take_caller(thread, self, port, IN_MEMORY, &next);
     if (UNLIKELY(!call)) {
         self->landing = nullptr;
         give_up(thread);
@@ -302,7 +231,14 @@ long fipc_continue(void) {
     struct fipc_thread *self = thread_current()->fipc;
     const struct arch_frame *frame = arch_thread_frame(self->thread);
     void __user *buffer = (void __user *)arch_frame_syscall_arg(frame, 2);
-    if (arch_frame_syscall_number(frame) == SYSCALL_fipc_call)
+    switch (arch_frame_syscall_number(frame)) {
+    case SYSCALL_fipc_call:
         return call_continue(&self->call, (int)arch_frame_syscall_arg(frame, 0), buffer);
-    return receive_continue(self, buffer, arch_frame_syscall_arg(frame, 3));
+    case SYSCALL_fipc_call_words:
+        return call_words_continue(&self->call, (int)arch_frame_syscall_arg(frame, 0));
+    case SYSCALL_fipc_reply_recv_words:
+        return finish_receive_words(self, self->serves, self->thread->wake_status);
+    default:
+        return receive_continue(self, buffer, arch_frame_syscall_arg(frame, 3));
+    }
 }

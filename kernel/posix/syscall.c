@@ -60,6 +60,10 @@ static syscall_fn *returning(unsigned long number) {
         return (syscall_fn *)(void *)fipc_call_general;
     case SYSCALL_fipc_reply_recv:
         return (syscall_fn *)(void *)fipc_reply_recv_general;
+    case SYSCALL_fipc_call_words:
+        return (syscall_fn *)(void *)fipc_call_words_general;
+    case SYSCALL_fipc_reply_recv_words:
+        return (syscall_fn *)(void *)fipc_reply_recv_words_general;
     default:
         return syscall_table[number];
     }

@@ -81,11 +81,13 @@ enum { HANDLE_FIRST = 3, HANDLES = 16, PAGES = 16 };
 static const struct {
     uint16_t number;
     const char *shape;
-} native_calls[] = {
-    {0x200, "hmf"},   {0x201, "hhm"}, {0x202, "hps"}, {0x203, "hmm"}, {0x204, "pnd"},  {0x205, "nf"},    {0x206, "hf"},
-    {0x207, "hmmpd"}, {0x220, "p"},   {0x221, "hp"},  {0x222, "hMd"}, {0x223, "hMrd"}, {0x224, "hMMrd"}, {0x225, "M"},
-    {0x226, "MhMrd"}, {0x227, "f"},   {0x228, "hh"},  {0x230, "pp"},  {0x231, "hnd"},  {0x232, "h"},     {0x240, "hzf"},
-    {0x241, "hp"},    {0x242, "hps"}, {0x243, "h"},   {0x250, "hns"}, {0x251, "hnps"}, {0x252, "hpn"},   {0x260, "hn"}};
+} native_calls[] = {{0x200, "hmf"}, {0x201, "hhm"},  {0x202, "hps"},    {0x203, "hmm"},  {0x204, "pnd"},
+                    {0x205, "nf"},  {0x206, "hf"},   {0x207, "hmmpd"},  {0x220, "p"},    {0x221, "hp"},
+                    {0x222, "hMd"}, {0x223, "hMrd"}, {0x224, "hMMrd"},  {0x225, "M"},    {0x226, "MhMrd"},
+                    {0x227, "f"},   {0x228, "hh"},   {0x229, "hn????"}, {0x22a, "hd"},   {0x22b, "hn????"},
+                    {0x230, "pp"},  {0x231, "hnd"},  {0x232, "h"},      {0x240, "hzf"},  {0x241, "hp"},
+                    {0x242, "hps"}, {0x243, "h"},    {0x250, "hns"},    {0x251, "hnps"}, {0x252, "hpn"},
+                    {0x260, "hn"}};
 
 static struct fipc_message *some_message(void) {
     return (void *)(space + roll() % PAGES * 4096);

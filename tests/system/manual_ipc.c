@@ -7,6 +7,7 @@
 #include <tessera/handle.h>
 #include <tessera/port.h>
 #include <tessera/time.h>
+#include <tessera/words.h>
 
 enum { LOG = 1, OPEN, ADD, LATER };
 
@@ -52,6 +53,25 @@ static void serve(int port) {
         m.header = (struct fipc_message){.type = 0, .size = sizeof m.values[0]};
         status = fipc_reply_recv(&m.header, port, &m.header, sizeof m, FIPC_FOREVER);
     }
+}
+
+static void in_registers(void) {
+    int port = port_create(NULL), send = port_right(port, 0);
+    pid_t child = start_child({
+        struct fipc_words m = {};
+        int status = fipc_recv_words(port, &m, FIPC_FOREVER);
+        while (status == FIPC_CALL) {
+            m.word[0] += m.word[1];
+            status = fipc_reply_recv_words(port, &m);
+        }
+    });
+    struct fipc_words m = {.type = ADD, .word = {40, 2}};
+    if (fipc_call_words(send, &m) == 0)
+        printf("# %lu\n", (unsigned long)m.word[0]);
+    ok(m.word[0] == 42, "a call in registers");
+    kill(child, SIGKILL);
+    wait_status(child);
+    close(port), close(send);
 }
 
 static void call(void) {
@@ -158,6 +178,7 @@ int main(void) {
     }
     send_and_receive();
     call();
+    in_registers();
     handles();
     later();
     exceptions();

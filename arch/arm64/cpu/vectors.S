@@ -89,18 +89,21 @@
     msr sp_el0, x11
 .endm
 
-// The system call's way: x0 is the result.
-.macro RESTORE_BUT_X0
-    ldp x1, x2, [sp, #FRAME_X(1)]
-    ldp x3, x4, [sp, #FRAME_X(3)]
-    ldp x5, x6, [sp, #FRAME_X(5)]
-    ldp x7, x8, [sp, #FRAME_X(7)]
+.macro RESTORE_FROM_X9
     ldp x9, x10, [sp, #FRAME_X(9)]
     ldp x11, x12, [sp, #FRAME_X(11)]
     ldp x13, x14, [sp, #FRAME_X(13)]
     ldp x15, x16, [sp, #FRAME_X(15)]
     ldp x17, x18, [sp, #FRAME_X(17)]
     add sp, sp, #FRAME_SIZE
+.endm
+// The system call's way: x0 is the result.
+.macro RESTORE_BUT_X0
+    ldp x1, x2, [sp, #FRAME_X(1)]
+    ldp x3, x4, [sp, #FRAME_X(3)]
+    ldp x5, x6, [sp, #FRAME_X(5)]
+    ldp x7, x8, [sp, #FRAME_X(7)]
+    RESTORE_FROM_X9
 .endm
 // What C does not preserve.
 .macro RESTORE_CALLER
@@ -220,6 +223,21 @@ arm64_leave_slow_\name:
 1:  str xzr, [sp]
     b arm64_leave_slow_\name
 
+// Of arch_thread_resume_words: likewise, and x0-x6 are to be what they are.
+.Lresume_words_\name:
+    ldr x10, [x9, #THREAD_WORK]
+    cbnz x10, 1f
+    RESTORE_CALLEE
+    LEAVE \pauth
+    ldp x7, x8, [sp, #FRAME_X(7)]
+    RESTORE_FROM_X9
+    eret
+1:  stp x0, x1, [sp]
+    stp x2, x3, [sp, #FRAME_X(2)]
+    stp x4, x5, [sp, #FRAME_X(4)]
+    str x6, [sp, #FRAME_X(6)]
+    b arm64_leave_slow_\name
+
 .Lfatal_\name: // an SError or FIQ
     ENTER \pauth
     mov x0, sp
@@ -277,6 +295,8 @@ END __wrap_\call
 .endm
 STRAIGHT sys_fipc_call, fipc_call_straight
 STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
+STRAIGHT sys_fipc_call_words, fipc_call_words_straight
+STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
 
 // Of arch_thread_resume_user: x9 is the thread, x10 where to say that the stack was left.
 FUNCTION arm64_resume_user
@@ -285,6 +305,18 @@ FUNCTION arm64_resume_user
     stlrb wzr, [x10]
     BY_PAUTH .Lresume_
 END arm64_resume_user
+
+// Of arch_thread_resume_words: from x12 to x9, which has x0 and x6. The message is on the stack that is left.
+FUNCTION arm64_resume_words
+    ldr x12, [x12, #THREAD_STACK_TOP]
+    ldr x11, [x9, #THREAD_STACK_TOP]
+    ldp x1, x2, [x12, #FRAME_X(1) - FRAME_SIZE]
+    ldp x3, x4, [x12, #FRAME_X(3) - FRAME_SIZE]
+    ldr x5, [x12, #FRAME_X(5) - FRAME_SIZE]
+    sub sp, x11, #FRAME_SIZE
+    stlrb wzr, [x10]
+    BY_PAUTH .Lresume_words_
+END arm64_resume_words
 
 // Where a parked thread goes on: x0 is the previous thread, x29 is 0, the end of backtraces.
 FUNCTION arm64_thread_parked_code

@@ -33,7 +33,7 @@ void arch_thread_fini(struct thread *thread);
 // --- continuations: threads that sleep without a kernel stack (docs/decisions/0009-continuations.md) ---
 // A thread that has nothing on its kernel stack but its user frame, all of it, may *park*, and whoever hands the CPU to
 // it may send it straight to user mode. System calls that may do so have a second form, `fipc_call_straight` and
-// `fipc_reply_recv_straight` (kernel/ipc/straight.c), which never returns: it ends by one of the functions here. The
+// the like (kernel/ipc/straight.c, straight_words.c), which never returns: it ends by one of the functions here. The
 // port's entry code jumps there, with all of the frame stored, instead of calling what the table names; syscall_traced
 // does not. Since these need save no register, a port may declare them ARCH_PARKS, which says so, and have
 // ARCH_PARKS_FIRST in front of their parameters, which takes up those that the convention puts elsewhere than the entry
@@ -46,7 +46,11 @@ ALWAYS_INLINE void arch_thread_park(struct thread *self);
 // `prev` for good, says so (*left = false, as a release), and goes to user mode with the frame of `next`, which was
 // parked, and 0 as its system call's result. Runs the exit work.
 [[noreturn]] void arch_thread_resume_user(struct thread *next, _Atomic bool *left);
-// The same, to wherever `next` was left, or its continuation.
+// The same with another result, and a message in registers: arguments 1 to 5 of `next` become those that `prev`, the
+// thread left, has in its frame, and `badge` is where arch_frame_set_words puts it. `left` is of `prev`.
+[[noreturn]] void arch_thread_resume_words(struct thread *prev, struct thread *next, _Atomic bool *left, uint64_t badge,
+                                           long result);
+// The same as the first, to wherever `next` was left, or its continuation.
 [[noreturn]] void arch_thread_resume(struct thread *prev, struct thread *next);
 // Ends the current system call, which came in with its whole frame, from wherever it is on its stack. Interrupts on.
 [[noreturn]] void arch_syscall_return(long result);
@@ -65,6 +69,10 @@ ALWAYS_INLINE void arch_frame_set_result(struct arch_frame *frame, long value);
 // The number and argument i (0-5) of the system call that the frame is in.
 ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame);
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i);
+// Messages in registers (kernel/ipc/words.c): type and words become arguments 1 to 5 of the system call that the frame
+// is in, and the badge goes to a register that no argument is in, or argument 0.
+ALWAYS_INLINE void arch_frame_set_words(struct arch_frame *frame, uint64_t badge, uint64_t type,
+                                        const uint64_t words[static 4]);
 // Makes the frame execute its system call instruction again on return (with this call number).
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number);
 // After a change to the current thread's frame other than its result: makes the way out restore all registers. The

@@ -129,6 +129,44 @@ FUNCTION arch_thread_resume_user
     jmp x86_restore_user
 END arch_thread_resume_user
 
+// Of arch_thread_resume_words: from rdx to rsi, which has rax and rdi; rcx: where to say that the stack was left, on
+// which the frame is that the message is in.
+FUNCTION x86_resume_words
+    movq THREAD_STACK_TOP(%rdx), %rbx
+    movq THREAD_STACK_TOP(%rsi), %rsp
+    cmpq $0, THREAD_WORK(%rsi)
+    movq FRAME_RSI-FRAME_SIZE(%rbx), %rsi
+    movq FRAME_RDX-FRAME_SIZE(%rbx), %rdx
+    movq FRAME_R10-FRAME_SIZE(%rbx), %r10
+    movq FRAME_R8-FRAME_SIZE(%rbx), %r8
+    movq FRAME_R9-FRAME_SIZE(%rbx), %r9
+    movb $0, (%rcx)
+    jne 1f
+    movq FRAME_R15-FRAME_SIZE(%rsp), %r15
+    movq FRAME_R14-FRAME_SIZE(%rsp), %r14
+    movq FRAME_R13-FRAME_SIZE(%rsp), %r13
+    movq FRAME_R12-FRAME_SIZE(%rsp), %r12
+    movq FRAME_RBP-FRAME_SIZE(%rsp), %rbp
+    movq FRAME_RBX-FRAME_SIZE(%rsp), %rbx
+    movq FRAME_RIP-FRAME_SIZE(%rsp), %rcx
+    movq FRAME_RFLAGS-FRAME_SIZE(%rsp), %r11
+    movq FRAME_RSP-FRAME_SIZE(%rsp), %rsp
+    swapgs
+    sysretq
+1:  subq $(FRAME_SIZE + 8), %rsp
+    movq %rax, 8+FRAME_RAX(%rsp)
+    movq %rdi, 8+FRAME_RDI(%rsp)
+    movq %rsi, 8+FRAME_RSI(%rsp)
+    movq %rdx, 8+FRAME_RDX(%rsp)
+    movq %r10, 8+FRAME_R10(%rsp)
+    movq %r8, 8+FRAME_R8(%rsp)
+    movq %r9, 8+FRAME_R9(%rsp)
+    leaq 8(%rsp), %rdi
+    call x86_exit_slow
+    addq $8, %rsp
+    jmp x86_restore_user
+END x86_resume_words
+
 // Where a parked thread goes on: rdi is the previous thread.
 FUNCTION x86_thread_parked_code
     movq %gs:x86_current(%rip), %rcx

@@ -73,6 +73,16 @@ ALWAYS_INLINE void arch_thread_park(struct thread *self) {
     __builtin_unreachable();
 }
 
+[[noreturn]] ALWAYS_INLINE void arch_thread_resume_words(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                         uint64_t badge, long result) {
+    register long x0 __asm__("x0") = result;
+    register uint64_t x6 __asm__("x6") = badge;
+    register struct thread *x9 __asm__("x9") = next, *x12 __asm__("x12") = prev;
+    register _Atomic bool *x10 __asm__("x10") = left;
+    __asm__ volatile("b arm64_resume_words" ::"r"(x0), "r"(x6), "r"(x9), "r"(x10), "r"(x12) : "memory");
+    __builtin_unreachable();
+}
+
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return (struct arch_frame *)((struct arch_thread *)(void *)thread)->stack_top - 1;
 }
@@ -105,6 +115,14 @@ ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
 
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     return i == 0 ? frame->orig_x0 : frame->regs[i];
+}
+
+ALWAYS_INLINE void arch_frame_set_words(struct arch_frame *frame, uint64_t badge, uint64_t type,
+                                        const uint64_t words[static 4]) {
+    frame->regs[1] = type;
+    for (unsigned i = 0; i < 4; i++)
+        frame->regs[2 + i] = words[i];
+    frame->regs[6] = badge;
 }
 
 // Back to the svc instruction, with the argument that the result has overwritten.

@@ -53,6 +53,13 @@ ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     return frame->args[i];
 }
+ALWAYS_INLINE void arch_frame_set_words(struct arch_frame *frame, uint64_t badge, uint64_t type,
+                                        const uint64_t words[static 4]) {
+    frame->args[0] = badge;
+    frame->args[1] = type;
+    for (unsigned i = 0; i < 4; i++)
+        frame->args[2 + i] = words[i];
+}
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
     frame->pc -= 2;
     frame->result = (uint64_t)number;

@@ -70,6 +70,13 @@ ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     return i == 0 ? frame->first_argument : frame->registers[i];
 }
+ALWAYS_INLINE void arch_frame_set_words(struct arch_frame *frame, uint64_t badge, uint64_t type,
+                                        const uint64_t words[static 4]) {
+    frame->registers[1] = type;
+    for (unsigned i = 0; i < 4; i++)
+        frame->registers[2 + i] = words[i];
+    frame->registers[6] = badge;
+}
 // Back to the call instruction (4 bytes here); restore the first argument; syscall = -1, for the call is over.
 ALWAYS_INLINE void arch_frame_restart_syscall(struct arch_frame *frame, long number) {
     frame->pc -= 4;

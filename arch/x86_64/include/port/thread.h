@@ -46,6 +46,13 @@ ALWAYS_INLINE void arch_thread_park(struct thread *self) {
     ((struct arch_thread *)self)->stack_pointer = (uint64_t)&x86_parked_frame;
 }
 
+// cpu/entry.S
+[[noreturn]] ALWAYS_INLINE void arch_thread_resume_words(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                         uint64_t badge, long result) {
+    __asm__ volatile("jmp x86_resume_words" ::"d"(prev), "S"(next), "c"(left), "D"(badge), "a"(result) : "memory");
+    __builtin_unreachable();
+}
+
 ALWAYS_INLINE struct arch_frame *arch_thread_frame(struct thread *thread) {
     return (struct arch_frame *)((struct arch_thread *)thread)->stack_top - 1;
 }
@@ -77,6 +84,16 @@ ALWAYS_INLINE long arch_frame_syscall_number(const struct arch_frame *frame) {
 ALWAYS_INLINE unsigned long arch_frame_syscall_arg(const struct arch_frame *frame, unsigned i) {
     const uint64_t args[] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     return args[i];
+}
+
+ALWAYS_INLINE void arch_frame_set_words(struct arch_frame *frame, uint64_t badge, uint64_t type,
+                                        const uint64_t words[static 4]) {
+    frame->rdi = badge;
+    frame->rsi = type;
+    frame->rdx = words[0];
+    frame->r10 = words[1];
+    frame->r8 = words[2];
+    frame->r9 = words[3];
 }
 
 // Back over the two bytes of the syscall instruction.
