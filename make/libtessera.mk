@@ -28,6 +28,20 @@ $(sodium_x86_64)/lib/x86_64-linux-gnu/libsodium.a:
 $(sodium_aarch64)/lib/aarch64-linux-gnu/libsodium.a:
 	$(Q)tools/fetch deb libsodium-dev --arch arm64 > /dev/null
 
+# libsquashfs (of squashfs-tools-ng) and libzstd, the same way.
+squashfs_x86_64 := out/cache/deb/libsquashfs-dev-amd64/usr
+squashfs_aarch64 := out/cache/deb/libsquashfs-dev-arm64/usr
+zstd_x86_64 := out/cache/deb/libzstd-dev-amd64/usr
+zstd_aarch64 := out/cache/deb/libzstd-dev-arm64/usr
+$(squashfs_x86_64)/lib/x86_64-linux-gnu/libsquashfs.a:
+	$(Q)tools/fetch deb libsquashfs-dev --arch amd64 > /dev/null
+$(squashfs_aarch64)/lib/aarch64-linux-gnu/libsquashfs.a:
+	$(Q)tools/fetch deb libsquashfs-dev --arch arm64 > /dev/null
+$(zstd_x86_64)/lib/x86_64-linux-gnu/libzstd.a:
+	$(Q)tools/fetch deb libzstd-dev --arch amd64 > /dev/null
+$(zstd_aarch64)/lib/aarch64-linux-gnu/libzstd.a:
+	$(Q)tools/fetch deb libzstd-dev --arch arm64 > /dev/null
+
 # The manual's pages are kept in the tree; `make lint` compares.
 .PHONY: protocol-pages lint-protocols
 protocol-pages:

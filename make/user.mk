@@ -55,6 +55,15 @@ $(USER)/obj/servers/common/token.o: | $(SODIUM)
 libraries_init := $(SODIUM)
 libraries_registryd := $(SODIUM)
 
+# Squashfs images for fsd: Debian's libsquashfs and libzstd.
+squashfs := $(squashfs_$(user_cpu))
+zstd := $(zstd_$(user_cpu))
+SQUASHFS := $(squashfs)/lib/$(user_cpu)-linux-gnu/libsquashfs.a
+ZSTD := $(zstd)/lib/$(user_cpu)-linux-gnu/libzstd.a
+$(USER)/obj/servers/fsd/%.o: user_flags += -isystem $(squashfs)/include -isystem $(zstd)/include
+$(patsubst %.c,$(USER)/obj/%.o,$(wildcard servers/fsd/*.c)): | $(SQUASHFS) $(ZSTD)
+libraries_fsd := $(SQUASHFS) $(ZSTD)
+
 # $(eval $(call user_program,NAME,SOURCES)): a program $(USER)/bin/NAME of these sources. libraries_NAME: more to link with.
 define user_program
 $(USER)/bin/$(1): $(patsubst %.c,$(USER)/obj/%.o,$(2)) $(LIBTESSERA) $(libraries_$(1))
@@ -71,13 +80,14 @@ $(eval $(call user_program,tessera,$(wildcard apps/tessera/*.c)))
 $(eval $(call user_program,init,$(wildcard servers/init/*.c servers/common/*.c)))
 $(eval $(call user_program,registryd,$(wildcard servers/registryd/*.c servers/common/*.c)))
 $(eval $(call user_program,posixd,$(wildcard servers/posixd/*.c)))
+$(eval $(call user_program,fsd,$(wildcard servers/fsd/*.c)))
 # What tests/services/services.py puts into an image.
 $(foreach p,counterd count crasher probe supervision commands legacy filed files late stopped,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
 # tests/system/ARCH: what only one architecture has.
 $(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 
 INIT := $(USER)/bin/init
-$(INIT): | $(USER)/bin/tessera $(USER)/bin/posixd # the image takes them from the same folder
+$(INIT): | $(USER)/bin/tessera $(USER)/bin/posixd $(USER)/bin/fsd # the image takes them from the same folder
 RUN_TESTS := $(USER)/bin/run-tests
 $(RUN_TESTS): | $(USER)/bin/posixd # tests start it
 SYSTEM_TESTS := $(filter $(USER)/bin/tests/%,$(user_programs))

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Collects a file system's entries and writes them as an initramfs (a newc cpio). No root is needed."""
+"""Collects a file system's entries and writes them as an initramfs (a newc cpio) or a squashfs image. No root is needed."""
 
 import dataclasses
+import io
 import os
 import pathlib
 import stat
+import subprocess
+import tarfile
 
 TIME = int(os.environ.get("SOURCE_DATE_EPOCH", 1_700_000_000))  # of what has no time of its own
 DEVICES = (stat.S_IFCHR, stat.S_IFBLK)
@@ -86,6 +89,42 @@ class Archive:
             write_member(out, "TRAILER!!!", Entry(0, time=0), 0, 1, b"")
             out.write(b"\0" * (-out.tell() % 512))
         os.replace(temporary, path)
+
+
+    def write_volume(self, path):
+        """A squashfs image, by tar2sqfs. The same entries are the same bytes."""
+        temporary = f"{path}.{os.getpid()}"
+        command = ["tar2sqfs", "--quiet", "--force", "--no-skip", "--compressor", "zstd", "--comp-extra", "level=6",
+                   "--defaults", f"mtime={TIME}", temporary]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            with tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.GNU_FORMAT) as out:
+                for name in sorted(self.entries, key=lambda name: (bool(self.entries[name].same_as), name)):
+                    out.addfile(*tar_member(name, self.entries[name]))
+            process.stdin.close()
+        if process.returncode:
+            raise SystemExit(f"tar2sqfs failed with status {process.returncode}")
+        os.replace(temporary, path)
+
+
+TAR_TYPES = {stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFREG: tarfile.REGTYPE, stat.S_IFLNK: tarfile.SYMTYPE,
+             stat.S_IFCHR: tarfile.CHRTYPE, stat.S_IFBLK: tarfile.BLKTYPE, stat.S_IFIFO: tarfile.FIFOTYPE}
+
+
+def tar_member(name, entry):
+    """The head, and the contents if it has any."""
+    member = tarfile.TarInfo(name)
+    member.mode, member.mtime = stat.S_IMODE(entry.mode), entry.time
+    member.uid, member.gid = entry.owner
+    member.devmajor, member.devminor = entry.device
+    member.type = tarfile.LNKTYPE if entry.same_as else TAR_TYPES[stat.S_IFMT(entry.mode)]
+    if entry.same_as:
+        member.linkname = entry.same_as
+    elif stat.S_ISLNK(entry.mode):
+        member.linkname = entry.contents.decode()
+    elif stat.S_ISREG(entry.mode):
+        member.size = len(entry.contents)
+        return member, io.BytesIO(entry.contents)
+    return member, None
 
 
 def write_member(out, name, entry, number, links, contents):

@@ -26,6 +26,7 @@
 #include <posix/process.h>
 #include <sched/realtime.h>
 #include <sched/sched.h>
+#include <served/served.h>
 #include <tty/tty.h>
 #include <vfs/path.h>
 
@@ -58,6 +59,7 @@ static void boot_thread(void *argument) {
     flight_start();   // the collector of handles in queues
     net_init();       // sockets
     block_init();     // /proc/partitions, /proc/diskstats
+    served_init();    // volumes of servers
     drivers_attach(); // serial ports, disks
     unpack_initrd();  // programs
     posix_init();     // processes, /proc

@@ -34,11 +34,11 @@ static struct vmo *make_vmo(struct pager *pager, uint64_t key, uint64_t size) {
     return vmo;
 }
 
-status_t pager_add(struct pager *pager, uint64_t key, uint64_t size, struct vmo **out) {
+status_t pager_add(struct pager *pager, uint64_t key, uint64_t size, bool maker_pays, struct vmo **out) {
     struct vmo *vmo = make_vmo(pager, key, size);
     if (!vmo)
         return -ENOMEM;
-    status_t status = vmo_pay(vmo);
+    status_t status = maker_pays ? vmo_pay(vmo) : 0;
     if (status == 0) {
         spin_lock(&pager->lock);
         status = pager->closed                     ? -EPIPE
@@ -175,6 +175,7 @@ status_t pager_make(struct object *port, const struct pager_options *options, st
     object_init(&pager->object, &pager_ops, 0);
     spin_init(&pager->lock);
     pager->badge = options->badge;
+    pager->gives_back = options->flags & PAGER_GIVES_BACK;
     radix_init(&pager->sources);
     list_init(&pager->open);
     pager->open_max = options->requests ? options->requests : 64;

@@ -75,7 +75,7 @@ long sys_pager_create(int port_handle, const void __user *user) {
     struct pager *pager;
     if (user && copy_from_user(&options, user, sizeof options) != 0)
         return -EFAULT;
-    if (options.requests > PAGER_REQUESTS_MAX || options.reserved != 0)
+    if (options.requests > PAGER_REQUESTS_MAX || (options.flags & ~(uint32_t)PAGER_GIVES_BACK))
         return -EINVAL;
     struct object *port;
     status_t status = port_get(port_handle, &port);
@@ -121,7 +121,7 @@ long sys_pager_vmo_create(int handle, uint64_t key, uint64_t size) {
     status_t status = pager_lookup(handle, RIGHT_ADMIN, &ref, &pager);
     if (status != 0)
         return status;
-    long result = pager_add(pager, key, size, &vmo);
+    long result = pager_add(pager, key, size, true, &vmo);
     if (result == 0) {
         result = vmo_handle_install(vmo);
         if (result < 0)
@@ -223,6 +223,7 @@ long sys_pager_supply(int handle, const void __user *user, int from, uint64_t of
         uint64_t end = MIN(part.end, ALIGN_UP(vmo->size, PAGE_SIZE) >> PAGE_SHIFT);
         if (part.first < end)
             status = source_supply(source_of(vmo), part.first, end - part.first, &supply);
+        pager_make_room(part.target.pager, end - MIN(part.first, end));
         target_close(&part.target);
     }
     if (supply.from)

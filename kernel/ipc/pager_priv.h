@@ -24,6 +24,8 @@ struct pager {
     struct spinlock lock; // protects the rest, and `detached` of sources
     bool closed;
     uint64_t badge;
+    bool gives_back;       // PAGER_GIVES_BACK
+    _Atomic uint64_t hand; // the key at which pages are thrown out next
     struct object *right;  // to send requests through: a handle count, until closed
     struct radix sources;  // by key: struct vmo *, one reference each
     struct list_node open; // struct request.node
@@ -53,8 +55,8 @@ ALWAYS_INLINE struct source *source_of(struct vmo *vmo) {
 MUST_USE status_t pager_make(struct object *port, const struct pager_options *options, struct pager **out);
 void source_destroy(struct vmo *vmo);
 bool object_is_pager(const struct object *object);
-// -EEXIST, -ENOMEM. *vmo gets a reference.
-MUST_USE status_t pager_add(struct pager *pager, uint64_t key, uint64_t size, struct vmo **vmo);
+// -EEXIST, -ENOMEM. *vmo gets a reference. `maker_pays` for its pages, or nobody.
+MUST_USE status_t pager_add(struct pager *pager, uint64_t key, uint64_t size, bool maker_pays, struct vmo **vmo);
 struct vmo *pager_find(struct pager *pager, uint64_t key); // with a reference; null: there is none
 // The first one whose key is *key or above, with a reference, its key in *key; null: there is none.
 struct vmo *pager_next(struct pager *pager, uint64_t *key);
@@ -79,6 +81,10 @@ struct supply {
     uint64_t offset; // in `from`, or an address
 };
 MUST_USE status_t source_supply(struct source *source, uint64_t first, uint64_t count, const struct supply *supply);
+
+// --- pager_kernel.c ---
+// So many pages have come: throws out others if the pager gives back and memory is short.
+void pager_make_room(struct pager *pager, uint64_t came);
 
 // --- pager_vmo.c ---
 // A handle in the current task. Does not consume the reference.

@@ -65,7 +65,6 @@ ALWAYS_INLINE void entry_put(struct entry *entry) {
     if (refcount_down(&entry->ref))
         entry_free(entry);
 }
-struct name name_make(const char *text, size_t length); // with hash
 // Finds without a reference, inside an RCU section; null: not cached.
 struct entry *entry_find(struct entry *parent, const struct name *name);
 // The same, uncounted, for a walk that counts its hits at the end.

@@ -98,6 +98,8 @@ static void prepare_process(void) {
     give_ports(list, service);
     give_memories(list, service);
     give_files(list, service);
+    if (service->paging >= 0)
+        give(list, service->pager, service->paging);
     give(list, "registry", service->registry);
     give(list, "token", token);
     give(list, "ready", ready);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <tessera/handle.h>
+#include <tessera/pager.h>
 #include <tessera/port.h>
 #include <unistd.h>
 
@@ -71,6 +72,17 @@ static void make_ports(struct service *service) {
     }
 }
 
+// The pager outlives the service, and so do the pages that it has brought.
+static void make_pager(struct service *service) {
+    if (!service->pager[0] || service->state == SERVICE_FAILED)
+        return;
+    service->paging = pager_create(service->ports[0], &(struct pager_options){.flags = PAGER_GIVES_BACK});
+    if (service->paging < 0) {
+        system_log("%s: cannot make a pager: %s", service->name, strerror(-service->paging));
+        service->state = SERVICE_FAILED;
+    }
+}
+
 // Its families of system calls come to its first port from now on, whether it runs or not.
 static void claim_calls(struct service *service) {
     const char *at = service->serves;
@@ -86,6 +98,7 @@ void service_equip(struct service *service, uint64_t view) {
     make_ports(service);
     service->registry = service_is_registryd(service) ? -1 : registry_right(view);
     make_memories(service);
+    make_pager(service);
     claim_calls(service);
     service->broken = service->state == SERVICE_FAILED;
     if (service->start == START_ON_DEMAND && !service->broken)

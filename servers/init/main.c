@@ -16,8 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,27 +47,11 @@ static void read_command(void) {
         init.one_command = true;
 }
 
-static void shell_of_root(char path[PATH_MAX]) {
-    strcpy(path, "/bin/sh");
-    FILE *accounts = fopen("/etc/passwd", "re");
-    for (struct passwd *account; accounts && (account = fgetpwent(accounts));) {
-        if (account->pw_uid != 0 || !*account->pw_shell || strlen(account->pw_shell) >= PATH_MAX)
-            continue;
-        strcpy(path, account->pw_shell);
-        break;
-    }
-    if (accounts)
-        fclose(accounts);
-}
-
 static void set_environment(void) {
     setenv("PATH", "/sbin:/bin:/usr/sbin:/usr/bin:/files", 1);
     setenv("HOME", "/root", 1);
     setenv("USER", "root", 1);
     setenv("LOGNAME", "root", 1);
-    char shell[PATH_MAX];
-    shell_of_root(shell);
-    setenv("SHELL", shell, 1);
     setenv("TERM", "linux", 0); // tools/run names the real one
 }
 
@@ -85,9 +67,7 @@ static void block_signals(void) {
 static pid_t start(void) {
     if (init.one_command)
         return session_start((char *[]){"/bin/sh", "sh", "-c", init.command, NULL}, "/files", true);
-    char *shell = getenv("SHELL"), name[NAME_MAX + 2] = "-"; // as a login shell
-    strncat(name, strrchr(shell, '/') ? strrchr(shell, '/') + 1 : shell, NAME_MAX);
-    return session_start((char *[]){shell, name, NULL}, getenv("HOME"), false);
+    return session_start(NULL, getenv("HOME"), false);
 }
 
 static void obey(int signal) {
@@ -127,6 +107,9 @@ int main(void) {
     system_prepare();
     read_command();
     services_load();
+    pid_t maker = root_start();
+    if (maker > 0)
+        root_made(wait_for(maker));
     for (;;) {
         pid_t child = start();
         int status = child < 0 ? 126 : wait_for(child);

@@ -31,7 +31,7 @@ struct service {
     char name[SERVICE_NAME_MAX + 1];
     // Lists are words with a blank between them.
     char program[256], arguments[512], environment[512], provides[512], uses[1024], needs[512], handles[512],
-        memory[256], serves[128];
+        memory[256], serves[128], pager[32], mounts[64];
     enum service_restart restart;
     enum service_ready ready_when;
     enum service_start start;
@@ -55,6 +55,7 @@ struct service {
     int job;                    // of the current start; -1
     int ports[PROVIDES_MAX];    // one for each name that it provides; they stay over its restarts
     int memories[MEMORIES_MAX]; // and for each piece of memory that is kept for it
+    int paging;                 // the pager that is kept for it; -1
     int registry;               // its handle to the registry; -1
 };
 

@@ -59,9 +59,9 @@ struct text_key {
     size_t offset, size;
 };
 #define TEXT_KEY(field) {#field, offsetof(struct service, field), sizeof((struct service *)NULL)->field}
-static const struct text_key text_keys[] = {TEXT_KEY(program),  TEXT_KEY(arguments), TEXT_KEY(environment),
-                                            TEXT_KEY(provides), TEXT_KEY(uses),      TEXT_KEY(needs),
-                                            TEXT_KEY(handles),  TEXT_KEY(memory),    TEXT_KEY(serves)};
+static const struct text_key text_keys[] = {
+    TEXT_KEY(program), TEXT_KEY(arguments), TEXT_KEY(environment), TEXT_KEY(provides), TEXT_KEY(uses),  TEXT_KEY(needs),
+    TEXT_KEY(handles), TEXT_KEY(memory),    TEXT_KEY(serves),      TEXT_KEY(pager),    TEXT_KEY(mounts)};
 static const struct text_key limit_keys[] = {{"limit-memory", offsetof(struct job_limits, memory), 0},
                                              {"limit-handles", offsetof(struct job_limits, handles), 0},
                                              {"limit-threads", offsetof(struct job_limits, threads), 0},
@@ -182,6 +182,15 @@ static const char *check_serves(const struct service *service) {
     return *at ? "serves: no such family of calls" : NULL;
 }
 
+// A volume comes with its contents, by a pager, to the first port.
+static const char *check_mounts(const struct service *service) {
+    if (strpbrk(service->pager, " \t=") || (service->pager[0] && !service->provides[0]))
+        return "pager: one name, and a port, provides";
+    if (service->mounts[0] && (service->mounts[0] != '/' || strpbrk(service->mounts, " \t") || !service->pager[0]))
+        return "mounts: want one absolute path, and a pager";
+    return NULL;
+}
+
 static const char *check_program(const struct service *service) {
     return service->program[0] == '/' ? NULL : "program: want an absolute path";
 }
@@ -197,8 +206,8 @@ static const char *check_provides(const struct service *service) {
 
 // What is wrong with the whole; each text begins with the key that it is about.
 static const char *check(const struct service *service) {
-    static const char *(*const checks[])(const struct service *) = {check_program, check_provides, check_memory,
-                                                                    check_handles, check_limits,   check_serves};
+    static const char *(*const checks[])(const struct service *) = {
+        check_program, check_provides, check_memory, check_handles, check_limits, check_serves, check_mounts};
     const char *wrong = NULL;
     for (size_t i = 0; !wrong && i < sizeof checks / sizeof *checks; i++)
         wrong = checks[i](service);
@@ -248,8 +257,11 @@ static bool parse_lines(struct service *service, const char *text, unsigned *num
 
 bool service_parse(struct service *service, const char *name, const char *text, unsigned *line, char *problem,
                    size_t room) {
-    *service = (struct service){
-        .limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, .ready = -1, .job = -1, .registry = -1};
+    *service = (struct service){.limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                                .ready = -1,
+                                .job = -1,
+                                .registry = -1,
+                                .paging = -1};
     memset(service->ports, -1, sizeof service->ports);
     memset(service->memories, -1, sizeof service->memories);
     *line = 0;

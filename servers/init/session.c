@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +72,26 @@ static void stay_leader(int terminal) {
     _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+// Of the root that we have.
+static void shell_of_root(char path[PATH_MAX]) {
+    strcpy(path, "/bin/sh");
+    FILE *accounts = fopen("/etc/passwd", "re");
+    for (struct passwd *account; accounts && (account = fgetpwent(accounts));) {
+        if (account->pw_uid != 0 || !*account->pw_shell || strlen(account->pw_shell) >= PATH_MAX)
+            continue;
+        strcpy(path, account->pw_shell);
+        break;
+    }
+    if (accounts)
+        fclose(accounts);
+}
+
+static void become_login_shell(char *shell) {
+    char name[NAME_MAX + 2] = "-";
+    strncat(name, strrchr(shell, '/') ? strrchr(shell, '/') + 1 : shell, NAME_MAX);
+    execl(shell, name, NULL);
+}
+
 [[noreturn]] static void run_child(char *const argv[], const char *directory, bool stay) {
     sigset_t none;
     sigemptyset(&none);
@@ -91,10 +113,17 @@ static void stay_leader(int terminal) {
         dup2(fd, i);
     if (fd > 2)
         close(fd);
+    root_enter();
     if (chdir(directory) < 0 && chdir("/") < 0)
         system_log("cannot enter %s: %s", directory, strerror(errno));
-    execv(argv[0], argv + 1);
-    system_log("cannot run %s: %s", argv[0], strerror(errno));
+    char shell[PATH_MAX];
+    shell_of_root(shell);
+    setenv("SHELL", shell, 1);
+    if (argv)
+        execv(argv[0], argv + 1);
+    else
+        become_login_shell(shell);
+    system_log("cannot run %s: %s", argv ? argv[0] : shell, strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
 }
 

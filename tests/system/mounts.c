@@ -68,6 +68,13 @@ static void rooted(void) {
                _exit(!good);
            }),
            0, "chroot: a new /, which .. does not leave");
+    exited(in_child({
+               bool good = chroot("root") == 0 && chdir("/") == 0 && mount("p", "sub", "proc", 0, NULL) == 0;
+               const char *mounts = good ? get_file("sub/mounts") : NULL;
+               good = mounts && strncmp(mounts, "p /sub proc ", 12) == 0 && strchr(mounts, '\n')[1] == '\0';
+               _exit(umount("sub") != 0 || !good);
+           }),
+           0, "/proc/mounts has what can be reached from there");
     fails(chroot("missing"), ENOENT, "into nothing");
     fails(chroot("outside"), ENOTDIR, "into a file");
     exited(in_child({

@@ -2,6 +2,7 @@
 """A Debian root file system from a list of packages (images/NAME.packages), made without running anything of it."""
 
 import hashlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -31,8 +32,15 @@ def build(debs):
     return archive
 
 
-def make(name, arch):
-    """The initramfs of an image (Debian's name of the architecture), from the cache if nothing has changed."""
+def link_volume(name, arch, path):
+    """A link at this path to the image as a squashfs file, made from the cache if nothing has changed."""
+    os.symlink(make(name, arch, volume=True), path)
+    return path
+
+
+def make(name, arch, volume=False):
+    """The image (Debian's name of the architecture) as an initramfs or, for a disk, a squashfs file, from the cache if
+    nothing has changed."""
     wanted = packages.read_list(TOP / "images" / f"{name}.packages")
     debs = CACHE / f"{name}-{arch}-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
     if not debs.is_dir():
@@ -40,10 +48,12 @@ def make(name, arch):
     makers = [pathlib.Path(__file__).with_name(f"{part}.py") for part in ("__init__", "packages", "settings", "alternatives",
                                                                          "libraries", "database")]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in makers)).hexdigest()[:12]
-    out = debs.with_name(f"{debs.name}-{key}.cpio")
+    ending = "squashfs" if volume else "cpio"
+    out = debs.with_name(f"{debs.name}-{key}.{ending}")
     if not out.exists():
         print(f"image: making {name} ({arch})", file=sys.stderr)
-        for old in debs.parent.glob(f"{debs.name}-*.cpio"):
+        for old in debs.parent.glob(f"{debs.name}-*.{ending}"):
             old.unlink()
-        build(debs.glob("*.deb")).write(out)
+        archive = build(debs.glob("*.deb"))
+        archive.write_volume(out) if volume else archive.write(out)
     return out

@@ -12,7 +12,10 @@
 struct pager_options {
     uint64_t badge;    // of the requests that come to the port
     uint32_t requests; // how many may be open at a time; 0: 64
-    uint32_t reserved; // 0
+    uint32_t flags;    // enum pager_flags
+};
+enum pager_flags {
+    PAGER_GIVES_BACK = 1, // when memory is short the kernel throws clean pages out, and asks for them again
 };
 #define PAGER_REQUESTS_MAX 1024
 

@@ -26,6 +26,7 @@ struct name {
     uint32_t length;
     uint32_t hash;
 };
+struct name name_make(const char *text, size_t length); // with hash
 
 struct attributes {
     uint32_t valid; // ATTR_*

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
+name := served
+sources := served.c served_ask.c served_dir.c served_node.c
+deps := abi lib arch sched mm object vfs ipc
