@@ -82,7 +82,7 @@ $(eval $(call user_program,registryd,$(wildcard servers/registryd/*.c servers/co
 $(eval $(call user_program,posixd,$(wildcard servers/posixd/*.c)))
 $(eval $(call user_program,fsd,$(wildcard servers/fsd/*.c)))
 # What tests/services/services.py puts into an image.
-$(foreach p,counterd count crasher probe supervision commands legacy filed files late stopped,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
+$(foreach p,counterd count crasher probe supervision commands legacy filed files late stopped volumes,$(eval $(call user_program,../services/$(p),tests/services/$(p).c)))
 # tests/system/ARCH: what only one architecture has.
 $(foreach t,$(wildcard tests/system/*.c tests/system/$(ARCH)/*.c),$(eval $(call user_program,tests/$(notdir $(t:.c=)),$(t))))
 

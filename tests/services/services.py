@@ -16,12 +16,13 @@ import tempfile
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 import arch as arches  # noqa: E402
+from archive import Archive  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The tutorial's client as well, as a user would call it: it finds the number that the test left.
 COMMAND = """
 status=0
-for test in legacy sysv_msg sysv_sem files supervision commands; do
+for test in legacy sysv_msg sysv_sem files volumes supervision commands; do
     echo "# $test"
     /sbin/$test || status=1
 done
@@ -42,6 +43,20 @@ def tutorial_errs():
     files = {line.strip() for name in TUTORIAL for line in (TOP / name).read_text().splitlines()}
     listings = (TOP / "docs/tutorial.md").read_text().split("## 5.")[0].split("```")[1::2]
     return [line for listing in listings for line in listing.splitlines()[1:] if line.strip() not in ("", "…") and line.strip() not in files]
+
+
+def make_volume(path):
+    """What tests/services/volumes.c looks for."""
+    archive = Archive()
+    archive.file("big", bytes((at // 4096 * 7 + at % 61) & 0xff for at in range(1 << 20)))
+    archive.file("small", b"small", 0o4751, owner=(1000, 50), time=1234567)
+    archive.file("again", b"", same_as="small")
+    archive.link("link", "small")
+    archive.node("null", 0o666, 1, 3)
+    archive.folder("many")
+    for number in range(500):
+        archive.file(f"many/name-{number}", f"{number}\n".encode())
+    archive.write_volume(path)
 
 
 def check_json(output, word, want):
@@ -96,8 +111,9 @@ def main():
         for folder in ("", "etc", "etc/tessera", "etc/tessera/services", "sbin"):
             (root / folder).chmod(0o755)
         system_tests = [programs / "bin/tests" / name for name in ("sysv_msg", "sysv_sem")]  # once more, by init's posixd
-        for program in (programs / "bin/registryd", *system_tests, *sorted((programs / "services").iterdir())):
+        for program in (programs / "bin/registryd", programs / "bin/fsd", *system_tests, *sorted((programs / "services").iterdir())):
             shutil.copy(program, root / "sbin")
+        make_volume(root / "etc/volume.squashfs")
         for service in HERE.glob("*.service"):
             shutil.copy(service, root / "etc/tessera/services")
         command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", args.smp, "--timeout", "400", "--root", root, "--cmd", COMMAND]

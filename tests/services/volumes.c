@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MPL-2.0
+// fsd by hand, over an image in memory: what services.py put into it is seen, also while the server is killed again and
+// again, and damage gives EIO at most.
+#include "services.h"
+
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <tessera/handle.h>
+#include <tessera/pager.h>
+#include <tessera/port.h>
+
+#define IMAGE "/etc/volume.squashfs"
+#define PLACE "/mnt/volume"
+#define BIG (1 << 20)
+#define NAMES 500
+#define KILLS 12
+#define DAMAGED 40
+
+static int disk, port, pager;
+
+// As in services.py.
+static uint8_t expected(size_t at) {
+    return (uint8_t)(at / 4096 * 7 + at % 61);
+}
+
+static pid_t start_server(void) {
+    return start_child({
+        char handles[80];
+        snprintf(handles, sizeof handles, "port=%d disk=%d pager=%d", port, disk, pager);
+        setenv("TESSERA_HANDLES", handles, 1);
+        int quiet = open("/dev/null", O_WRONLY);
+        dup2(quiet, 2);
+        fcntl(port, F_SETFD, 0), fcntl(disk, F_SETFD, 0), fcntl(pager, F_SETFD, 0);
+        execl("/sbin/fsd", "fsd", NULL);
+        _exit(127);
+    });
+}
+
+static void make_handles(void) {
+    port = port_create(NULL);
+    pager = pager_create(port, &(struct pager_options){.flags = PAGER_GIVES_BACK});
+}
+
+static void drop_handles(void) {
+    handle_close(pager);
+    handle_close(port);
+}
+
+static int mount_it(void) {
+    char options[64];
+    int right = port_right(port, 0);
+    snprintf(options, sizeof options, "right=%d,pager=%d", right, pager);
+    int status = mount("test", PLACE, "served", 0, options);
+    int error = errno;
+    handle_close(right);
+    errno = error;
+    return status;
+}
+
+static bool copy_image(void) {
+    static char piece[65536];
+    int from = open(IMAGE, O_RDONLY);
+    ssize_t got;
+    if (ftruncate(disk, 0) < 0 || lseek(disk, 0, SEEK_SET) < 0)
+        return false;
+    while ((got = read(from, piece, sizeof piece)) > 0)
+        if (write(disk, piece, (size_t)got) != got)
+            return false;
+    close(from);
+    return from >= 0 && got == 0;
+}
+
+// ---------------------------------------------------------------- what is there
+
+static bool big_is_right(void) {
+    static uint8_t data[BIG];
+    int fd = open(PLACE "/big", O_RDONLY);
+    size_t done = 0;
+    ssize_t got;
+    while (done < BIG && (got = read(fd, data + done, BIG - done)) > 0)
+        done += (size_t)got;
+    close(fd);
+    for (size_t at = 0; at < done; at++)
+        if (data[at] != expected(at))
+            return false;
+    return done == BIG;
+}
+
+static int count_names(void) {
+    DIR *folder = opendir(PLACE "/many");
+    int count = 0;
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        count += strncmp(entry->d_name, "name-", 5) == 0;
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+static void test_contents(void) {
+    struct stat info, other;
+    ok(big_is_right(), "a file of a megabyte");
+    int fd = open(PLACE "/big", O_RDONLY);
+    const uint8_t *map = mmap(NULL, BIG, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    ok(map != MAP_FAILED && map[0] == expected(0) && map[BIG - 1] == expected(BIG - 1), "mapped");
+    munmap((void *)map, BIG);
+    ok(same_text(get_file(PLACE "/link"), "small"), "a small one, by a link");
+    is(count_names(), NAMES, "all names of a large folder");
+    is(access(PLACE "/many/name-499", F_OK), 0, "the last of them");
+    fails(access(PLACE "/many/name-500", F_OK), ENOENT, "and no other");
+    ok(stat(PLACE "/small", &info) == 0 && info.st_mode == (S_IFREG | 04751) && info.st_uid == 1000 &&
+           info.st_gid == 50 && info.st_mtime == 1234567,
+       "mode, owner and time");
+    ok(stat(PLACE "/again", &other) == 0 && other.st_ino == info.st_ino && info.st_nlink == 2, "two names of one file");
+    ok(lstat(PLACE "/null", &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3), "a device");
+    fails(open(PLACE "/small", O_WRONLY), EROFS, "nothing can be written");
+    fails(mkdir(PLACE "/new", 0755), EROFS, "nor made");
+    fails(unlink(PLACE "/small"), EROFS, "nor removed");
+}
+
+static void test_kills(pid_t server) {
+    pid_t reader = start_child({
+        for (int i = 0; i < 60; i++)
+            if (mount_it() < 0 || !big_is_right() || count_names() != NAMES || umount(PLACE) < 0)
+                _exit(1);
+    });
+    for (int i = 0; i < KILLS; i++) {
+        sleep_ms(30);
+        kill(server, SIGKILL);
+        killed(wait_status(server), SIGKILL, "fsd dies");
+        server = start_server();
+    }
+    exited(wait_status(reader), 0, "who reads sees a pause at most");
+    kill(server, SIGKILL);
+    wait_status(server);
+}
+
+// ---------------------------------------------------------------- damage
+
+static int look(const char *path, const struct stat *info, int type, struct FTW *ftw) {
+    static char piece[8192];
+    (void)info, (void)ftw;
+    int fd = type == FTW_F ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+    ssize_t got = 1;
+    for (int i = 0; fd >= 0 && i < 1000 && got > 0; i++)
+        if ((got = read(fd, piece, sizeof piece)) < 0 && errno != EIO)
+            _exit(3);
+    close(fd);
+    return 0;
+}
+
+// A server that gives up takes its port along, so whoever asks it hears of it.
+static void look_at_damage(void) {
+    make_handles();
+    pid_t server = start_server();
+    pid_t looker = start_child({
+        if (mount_it() == 0) {
+            nftw(PLACE, look, 20, FTW_PHYS | FTW_MOUNT);
+            umount2(PLACE, MNT_DETACH);
+        } else if (errno != EIO) {
+            _exit(2);
+        }
+    });
+    drop_handles(); // the server has the port now, and the looker its copies, until it is done
+    int status;
+    pid_t first = wait(&status);
+    if (first == server) {
+        sleep_ms(50);
+        kill(looker, SIGKILL); // nobody will answer it
+        wait_status(looker);
+    } else {
+        exited(status, 0, "damage is EIO, or is not seen");
+        kill(server, SIGKILL);
+        wait_status(server);
+    }
+}
+
+static void test_damage(void) {
+    uint32_t random = 12345;
+    struct stat info;
+    fstat(disk, &info);
+    for (int round = 0; round < DAMAGED; round++) {
+        copy_image();
+        for (int i = 0; i < 24; i++) {
+            random = random * 1664525 + 1013904223;
+            uint8_t byte = (uint8_t)(random >> 9);
+            // The tables are at the end: half of the damage goes there.
+            off_t at = i % 2 ? info.st_size - 1 - random % 12288 : random % info.st_size;
+            if (pwrite(disk, &byte, 1, at < 96 ? 96 : at) != 1)
+                return;
+        }
+        look_at_damage();
+    }
+    copy_image();
+    make_handles();
+    pid_t server = start_server();
+    is(mount_it(), 0, "an image that is whole");
+    ok(big_is_right(), "is read as before");
+    umount(PLACE);
+    kill(server, SIGKILL);
+    wait_status(server);
+    drop_handles();
+}
+
+int main(void) {
+    mkdir("/mnt", 0755), mkdir(PLACE, 0755);
+    disk = memfd_create("disk", 0);
+    ok(copy_image(), "an image");
+    make_handles();
+    fails(mount("test", PLACE, "served", 0, "right=900,pager=901"), EBADF, "handles that are none");
+    fails(mount("test", PLACE, "served", 0, ""), EINVAL, "no handles");
+    pid_t server = start_server();
+    if (is(mount_it(), 0, "mount"))
+        test_contents();
+    is(umount(PLACE), 0, "umount");
+    test_kills(server);
+    drop_handles();
+    test_damage();
+    return tap_done();
+}
