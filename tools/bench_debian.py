@@ -48,7 +48,7 @@ def measure(args, rows, linux, counted):
         for row, about in rows.items():
             (folder / f"{row}.prepare").write_text(about.get("prepare", ":") + "\n")
             (folder / f"{row}.run").write_text(f"for ((n = 0; n < {about['times']}; n++)); do {about['run']} || exit; done\n")
-        command = [TOP / "tools/run", "--json", "--arch", args.arch, "--cpu", arches.ARCHES[args.arch].fast_cpu, "--image", IMAGE,
+        command = [TOP / "tools/run", "--json", "--arch", args.arch, "--cpu", arches.ARCHES[args.arch].fast_cpu, "--image", IMAGE, "--in-memory",
                    "--mem", str(MEMORY_MIB), "--timeout", str(LIMIT), "--files", folder,
                    "--cmd", f"bash /files/script {1 if counted else REPEAT_TIMED} {' '.join(rows)}"]
         command += ["--icount", "--smp=1"] if counted else ["--smp=2", "--kvm=no"]

@@ -17,7 +17,7 @@ OWN = [
     ("fipc_call_32", "fipc_call + reply, 32 bytes", None, 630, 463, ROUND_TRIP),
     ("fipc_call_64", "fipc_call + reply, 64 bytes", 520, None, None, ROUND_TRIP),
     ("object_signal", "signal, nobody waits", 140, 498, 374, ("futex_alone", "eventfd_alone")),
-    ("signal_wait", "signal + wake + switch + wait again, two calls", None, 1258, 927,
+    ("signal_wait", "signal + wake + switch + wait again, two calls", 500, 1258, 927,
      ("pipe_signal", "unix_signal", "eventfd_signal", "futex_signal")),
     ("signal_and_wait", "signal + wake + switch + wait again, one call", 500, 1258, 927,
      ("pipe_signal", "unix_signal", "eventfd_signal", "futex_signal")),
