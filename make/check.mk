@@ -46,6 +46,8 @@ format:
 # Fuzzers of the kernel's parsers: the target and the kernel sources that it fuzzes, as a program of this machine.
 fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
 fuzz_sources_bpf_fuzz  := kernel/posix/bpf.c
+fuzz_sources_netlink_fuzz := kernel/net/netlink_message.c
+fuzz_flags_netlink_fuzz := $(foreach m,dev mm net object sched vfs,-Ikernel/$(m)/include)
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c
 fuzz_sources_fdt_fuzz  := lib/fdt.c lib/fdt_bus.c
 fuzz_sources_acpi_fuzz := lib/acpi.c lib/acpi_arm.c lib/acpi_table.c lib/acpi_devices.c

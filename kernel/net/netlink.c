@@ -184,19 +184,13 @@ static void answer_all(struct netlink_socket *socket, uint32_t port, const uint8
                        struct text_buffer *answer) {
     struct netlink_request request = {.port = port, .strict = has_flag(socket, NETLINK_GET_STRICT_CHK)};
     size_t at = 0;
-    while (at < size && size - at >= sizeof(request.header)) {
-        memcpy(&request.header, data + at, sizeof(request.header));
-        if (request.header.size < sizeof(request.header) || request.header.size > size - at)
-            return;
-        request.body = data + at + sizeof(request.header);
-        request.size = request.header.size - sizeof(request.header);
+    while (netlink_next(&request, data, size, &at)) {
         if (request.header.flags & NLM_F_REQUEST && request.header.type >= NLMSG_MIN_TYPE)
             answer_request(socket, &request, answer);
         else if (request.header.flags & NLM_F_ACK)
             add_error(socket, &request, 0, answer);
         if (answer->length > ANSWER_MAX)
             return;
-        at += ALIGN_UP((size_t)request.header.size, (size_t)4);
     }
 }
 

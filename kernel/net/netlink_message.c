@@ -46,6 +46,18 @@ void netlink_end(struct text_buffer *answer, size_t start) {
     memcpy(answer->data + start + offsetof(struct abi_nlmsghdr, size), &size, sizeof(size));
 }
 
+bool netlink_next(struct netlink_request *request, const uint8_t *data, size_t size, size_t *at) {
+    if (*at >= size || size - *at < sizeof(request->header))
+        return false;
+    memcpy(&request->header, data + *at, sizeof(request->header));
+    if (request->header.size < sizeof(request->header) || request->header.size > size - *at)
+        return false;
+    request->body = data + *at + sizeof(request->header);
+    request->size = request->header.size - sizeof(request->header);
+    *at += ALIGN_UP((size_t)request->header.size, (size_t)4);
+    return true;
+}
+
 bool netlink_fixed(const struct netlink_request *request, void *to, size_t size, size_t least) {
     memset(to, 0, size);
     memcpy(to, request->body, MIN(size, request->size));

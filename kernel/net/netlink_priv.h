@@ -26,6 +26,8 @@ void netlink_add(struct text_buffer *answer, uint16_t type, const void *data, si
 void netlink_add_u32(struct text_buffer *answer, uint16_t type, uint32_t value);
 void netlink_add_u8(struct text_buffer *answer, uint16_t type, uint8_t value);
 void netlink_end(struct text_buffer *answer, size_t start);
+// The request that begins `*at` bytes into what was sent, and where the next one would. False: none, or a bad one.
+bool netlink_next(struct netlink_request *request, const uint8_t *data, size_t size, size_t *at);
 // The fixed part of a request; what a short one leaves out is zero. False: it is shorter than `least`.
 bool netlink_fixed(const struct netlink_request *request, void *to, size_t size, size_t least);
 // The attribute of that type behind a fixed part of `fixed` bytes, at least `least` long. Null: none.

@@ -41,10 +41,10 @@ static status_t get_link(const struct netlink_request *request, struct text_buff
     if (!netlink_fixed(request, &wanted, sizeof(wanted), netlink_is_dump(request) ? 1 : sizeof(wanted)))
         return -EINVAL;
     if (!netlink_is_dump(request)) {
-        const uint8_t *name = netlink_attribute(request, sizeof(wanted), IFLA_IFNAME, 2);
+        const uint8_t *name = netlink_attribute(request, sizeof(wanted), IFLA_IFNAME, sizeof("lo"));
         if (wanted.index <= 0 && !name)
             return -EINVAL;
-        if (wanted.index > 0 ? wanted.index != LO : memcmp(name, "lo", 2) != 0)
+        if (wanted.index > 0 ? wanted.index != LO : memcmp(name, "lo", sizeof("lo")) != 0)
             return -ENODEV;
     }
     put_link(request, answer);

@@ -124,6 +124,17 @@ static void dumps(void) {
     ok(message(RTM_NEWLINK, 0), "by its number");
     ok(ask(route, RTM_GETLINK, 0, &(struct ifinfomsg){.ifi_index = 99}, sizeof link), "a link that is not there");
     is(error_of(), -ENODEV, "ENODEV");
+    struct {
+        struct ifinfomsg link;
+        struct rtattr attribute;
+        char name[4];
+    } named = {.attribute = {.rta_len = sizeof(struct rtattr) + 3, .rta_type = IFLA_IFNAME}, .name = "lo"};
+    ok(ask(route, RTM_GETLINK, 0, &named, sizeof named), "one link by its name");
+    ok(message(RTM_NEWLINK, 0), "lo");
+    strcpy(named.name, "lox");
+    named.attribute.rta_len++;
+    ok(ask(route, RTM_GETLINK, 0, &named, sizeof named), "one that begins with it");
+    is(error_of(), -ENODEV, "is not there");
 }
 
 static void changes(void) {
