@@ -291,6 +291,9 @@ static void ports(long n, int count) {
 static void ports_1(long n) {
     ports(n, 1);
 }
+static void ports_2(long n) {
+    ports(n, 2);
+}
 static void ports_100(long n) {
     ports(n, 100);
 }
@@ -339,6 +342,7 @@ const struct row ipc_rows[] = {
     {"clients_10", "fipc_call + reply, 10 clients at once", clients_10, 50000, 0, TESSERA},
     {"clients_1000", "fipc_call + reply, 1,000 clients at once", clients_1000, 50000, 0, TESSERA},
     {"ports_1", "fipc_send + fipc_recv, 1 port", ports_1, 10000, 0, TESSERA},
+    {"ports_2", "fipc_send + fipc_recv, 2 ports in turn", ports_2, 10000, 0, TESSERA},
     {"ports_100", "fipc_send + fipc_recv, 100 ports in turn", ports_100, 10000, 0, TESSERA},
     {"ports_10000", "fipc_send + fipc_recv, 10,000 ports in turn", ports_10000, 10000, 0, TESSERA},
     {"handles_10", "fipc_send + fipc_recv, 10 handles in turn", handles_10, 10000, 0, TESSERA},

@@ -36,7 +36,7 @@ WAYS = {"pipe": "pipe", "unix": "AF_UNIX", "eventfd": "eventfd", "futex": "futex
 
 SCALE = [
     ("fipc_call + reply, 64 bytes, with 1, 10 and 1,000 clients that call at once", ("clients_1", "clients_10", "clients_1000")),
-    ("fipc_send + fipc_recv, 64 bytes, to 1, 100 and 10,000 ports in turn", ("ports_1", "ports_100", "ports_10000")),
+    ("fipc_send + fipc_recv, 64 bytes, to 1, 2, 100 and 10,000 ports in turn", ("ports_1", "ports_2", "ports_100", "ports_10000")),
     ("the same by 10, 1,000 and 100,000 handles in turn", ("handles_10", "handles_1000", "handles_100000")),
 ]
 
