@@ -151,27 +151,55 @@ static uint32_t semaphore_call(uint32_t r, uint32_t s) {
     }
 }
 
+static int process_of(int number) {
+    return 1 + (int)(mixed(number) / 8 % PROCESSES);
+}
+
+static uint32_t job_of(int number) {
+    return mixed(number / 20) % 3;
+}
+
+// Nobody waits in a process or a sandbox that has ended. Its calls are called away before the rest of it goes, so a
+// server that dies in between finds none of them to serve.
+static void call_away(int before, bool (*is_of)(int number, int ended), int ended) {
+    for (int i = 0; i < before; i++) {
+        if (shared->results[i].there || !is_of(i, ended))
+            continue;
+        struct posix_notice notice = {.ticket = (uint64_t)i + 1};
+        serve_notice(POSIX_CANCEL, (const uint8_t *)&notice, sizeof notice);
+        shared->results[i] = (struct result){.there = true, .notice = true};
+    }
+}
+static bool is_of_process(int number, int process) {
+    return process_of(number) == process;
+}
+static bool is_of_job(int number, int job) {
+    return (int)job_of(number) == job;
+}
+
 static void ask(int number) {
     if (script.without && script.away[number])
         return;
     uint32_t r = mixed(number), s = mixed(r);
-    int process = 1 + (int)(r / 8 % PROCESSES);
-    if (number % 50 == 49) { // a process ends, and another one gets its number
+    int process = process_of(number);
+    if (number % 200 == 149) { // a process ends, and another one gets its number
         struct posix_notice notice = {.process = process};
+        call_away(number, is_of_process, process);
         ended[process] = true;
         serve_notice(POSIX_EXIT, (const uint8_t *)&notice, sizeof notice);
         ended[process] = false;
         shared->results[number] = (struct result){.there = true, .notice = true};
         return;
     }
-    if (number % 200 == 99) { // a sandbox ends, and another one gets its number
+    if (number % 400 == 99) { // a sandbox ends, and another one gets its number
         struct posix_notice notice = {.job = 1 + r % 2};
+        call_away(number, is_of_job, (int)notice.job);
         serve_notice(POSIX_JOB_END, (const uint8_t *)&notice, sizeof notice);
         shared->results[number] = (struct result){.there = true, .notice = true};
         return;
     }
     wire.request = (struct posix_request){.ticket = (uint64_t)number + 1,
-                                          .job = mixed(number / 20) % 3,
+                                          .job = job_of(number),
                                           .memory = 1 << 30,
                                           .process = process,
                                           .capabilities = UINT64_MAX};
@@ -262,7 +290,7 @@ static void test_removals(const struct result *peace) {
 static void test_called_away(void) {
     int answers;
     for (int i = 0; i < CALLS; i++)
-        away[i] = i % 50 != 49 && i % 200 != 99 && mixed(i * 7) % 4 == 0;
+        away[i] = i % 200 != 149 && i % 400 != 99 && mixed(i * 7) % 4 == 0;
     script.without = true;
     struct result *without = results_of(0, away, 1, &answers);
     ok(answers > CALLS / 8, "without every fourth call");
