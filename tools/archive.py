@@ -90,7 +90,6 @@ class Archive:
             out.write(b"\0" * (-out.tell() % 512))
         os.replace(temporary, path)
 
-
     def write_volume(self, path):
         """A squashfs image, by tar2sqfs. The same entries are the same bytes."""
         temporary = f"{path}.{os.getpid()}"

@@ -219,3 +219,10 @@ UNUSED static int open_fd_count(void) {
         count += fcntl(fd, F_GETFD) >= 0;
     return count;
 }
+
+// A thread that does nothing but make its process one of several threads.
+UNUSED static void *sleep_long(void *unused) {
+    (void)unused;
+    for (;;)
+        pause();
+}

@@ -253,12 +253,6 @@ static void other_ways(void) {
     exited(wait_status(caller), EMSGSIZE, "is the caller's affair");
 }
 
-static void *sleep_long(void *unused) {
-    (void)unused;
-    for (;;)
-        pause();
-}
-
 // Tasks of several threads keep their stacks.
 static void threads(void) {
     pthread_t thread;

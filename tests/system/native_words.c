@@ -326,12 +326,6 @@ static void signals_to_server(void) {
 
 // --- other ways through the kernel ---
 
-static void *sleep_long(void *unused) {
-    (void)unused;
-    for (;;)
-        pause();
-}
-
 // Tasks of several threads keep their stacks.
 static void threads(void) {
     pthread_t thread;

@@ -97,18 +97,32 @@ END x86_syscall_entry
 
 // --- continuations: see arch/thread.h ---
 
-// arch_thread_resume_user(struct thread *next, bool *left)
-FUNCTION arch_thread_resume_user
-    movq THREAD_STACK_TOP(%rdi), %rsp
-    movb $0, (%rsi)
-    cmpq $0, THREAD_WORK(%rdi)
-    jne 1f
+// From the frame that ends at rsp.
+.macro load_callee_saved
     movq FRAME_R15-FRAME_SIZE(%rsp), %r15
     movq FRAME_R14-FRAME_SIZE(%rsp), %r14
     movq FRAME_R13-FRAME_SIZE(%rsp), %r13
     movq FRAME_R12-FRAME_SIZE(%rsp), %r12
     movq FRAME_RBP-FRAME_SIZE(%rsp), %rbp
     movq FRAME_RBX-FRAME_SIZE(%rsp), %rbx
+.endm
+
+// The rest of it, and out.
+.macro leave_by_sysret
+    movq FRAME_RIP-FRAME_SIZE(%rsp), %rcx
+    movq FRAME_RFLAGS-FRAME_SIZE(%rsp), %r11
+    movq FRAME_RSP-FRAME_SIZE(%rsp), %rsp
+    swapgs
+    sysretq
+.endm
+
+// arch_thread_resume_user(struct thread *next, bool *left)
+FUNCTION arch_thread_resume_user
+    movq THREAD_STACK_TOP(%rdi), %rsp
+    movb $0, (%rsi)
+    cmpq $0, THREAD_WORK(%rdi)
+    jne 1f
+    load_callee_saved
     xorl %eax, %eax
     movq FRAME_RDI-FRAME_SIZE(%rsp), %rdi
     movq FRAME_RSI-FRAME_SIZE(%rsp), %rsi
@@ -116,11 +130,7 @@ FUNCTION arch_thread_resume_user
     movq FRAME_R8-FRAME_SIZE(%rsp), %r8
     movq FRAME_R9-FRAME_SIZE(%rsp), %r9
     movq FRAME_R10-FRAME_SIZE(%rsp), %r10
-    movq FRAME_RIP-FRAME_SIZE(%rsp), %rcx
-    movq FRAME_RFLAGS-FRAME_SIZE(%rsp), %r11
-    movq FRAME_RSP-FRAME_SIZE(%rsp), %rsp
-    swapgs
-    sysretq
+    leave_by_sysret
 1:  subq $(FRAME_SIZE + 8), %rsp
     movq $0, 8+FRAME_RAX(%rsp)
     leaq 8(%rsp), %rdi
@@ -142,17 +152,8 @@ FUNCTION x86_resume_words
     movq FRAME_R9-FRAME_SIZE(%rbx), %r9
     movb $0, (%rcx)
     jne 1f
-    movq FRAME_R15-FRAME_SIZE(%rsp), %r15
-    movq FRAME_R14-FRAME_SIZE(%rsp), %r14
-    movq FRAME_R13-FRAME_SIZE(%rsp), %r13
-    movq FRAME_R12-FRAME_SIZE(%rsp), %r12
-    movq FRAME_RBP-FRAME_SIZE(%rsp), %rbp
-    movq FRAME_RBX-FRAME_SIZE(%rsp), %rbx
-    movq FRAME_RIP-FRAME_SIZE(%rsp), %rcx
-    movq FRAME_RFLAGS-FRAME_SIZE(%rsp), %r11
-    movq FRAME_RSP-FRAME_SIZE(%rsp), %rsp
-    swapgs
-    sysretq
+    load_callee_saved
+    leave_by_sysret
 1:  subq $(FRAME_SIZE + 8), %rsp
     movq %rax, 8+FRAME_RAX(%rsp)
     movq %rdi, 8+FRAME_RDI(%rsp)
