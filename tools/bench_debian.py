@@ -85,7 +85,7 @@ def table(rows, figures):
                 ratios[what].append(mine / theirs)
             line += f" {cell(mine, 1000)} | {cell(theirs, 1000)} | {bench_report.share(mine, theirs)} |"
         lines.append(line)
-    means = [f"{bench_report.geometric_mean(ratios[what]):.2f}" if ratios[what] else "" for what in ("insns", "times")]
+    means = [f"{bench_report.geometric_mean(ratios[what]):.2f}" if ratios[what] else "-" for what in ("insns", "times")]
     lines.append(f"| **geometric mean** | | | **{means[0]}** | | | **{means[1]}** |")
     return "\n".join(lines) + "\n"
 
