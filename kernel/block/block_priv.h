@@ -43,6 +43,11 @@ struct block_queue {
 void queue_init(struct block_queue *queue);
 void queue_read_counters(struct block_queue *queue, struct block_counters *out);
 
+// --- wait.c ---
+// Which queue a request of the current thread belongs in that would usually be in `usual`: its I/O class (ioprio_set)
+// may say otherwise.
+enum block_priority block_priority(enum block_priority usual);
+
 // --- cache.c ---
 // A stretch of pages that is being read, or written past the cache: nobody else brings them in meanwhile.
 struct claim {

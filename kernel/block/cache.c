@@ -137,7 +137,7 @@ static int start_fill(struct block_device *device, uint64_t first, unsigned most
     fill->claim.first = first;
     int count = (int)claim_absent(cache, &fill->claim, MIN(most, block_request_pages(device)));
     fill->request = (struct block_request){.operation = BLOCK_READ,
-                                           .priority = awaited ? BLOCK_URGENT : BLOCK_BACKGROUND,
+                                           .priority = awaited ? block_priority(BLOCK_URGENT) : BLOCK_BACKGROUND,
                                            .rights = RIGHT_READ,
                                            .sector = first << (PAGE_SHIFT - BLOCK_SECTOR_SHIFT),
                                            .segments = fill->segments,

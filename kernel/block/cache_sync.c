@@ -45,7 +45,7 @@ static void fill_part(struct block_device *device, struct part *part, uint64_t f
         sectors += size >> BLOCK_SECTOR_SHIFT;
     }
     part->request = (struct block_request){.operation = BLOCK_WRITE,
-                                           .priority = BLOCK_NORMAL,
+                                           .priority = block_priority(BLOCK_NORMAL),
                                            .rights = RIGHT_WRITE,
                                            .sector = first << (PAGE_SHIFT - BLOCK_SECTOR_SHIFT),
                                            .count = sectors,

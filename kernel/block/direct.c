@@ -48,7 +48,7 @@ static status_t transfer(struct block_device *device, struct bounce *bounce, uin
     for (size_t done = 0; done < size; done += PAGE_SIZE)
         bounce->segments[used++].size = (uint32_t)MIN(size - done, (size_t)PAGE_SIZE);
     bounce->request = (struct block_request){.operation = bounce->request.operation,
-                                             .priority = read ? BLOCK_URGENT : BLOCK_NORMAL,
+                                             .priority = block_priority(read ? BLOCK_URGENT : BLOCK_NORMAL),
                                              .rights = read ? RIGHT_READ : RIGHT_WRITE,
                                              .sector = position >> BLOCK_SECTOR_SHIFT,
                                              .count = (uint32_t)(size >> BLOCK_SECTOR_SHIFT),

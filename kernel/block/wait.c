@@ -2,6 +2,20 @@
 // Waiting for requests. Not even a fatal signal ends it: the disk writes to the memory until it is done.
 #include "block_priv.h"
 
+#include <abi/resource.h>
+#include <sched/sched.h>
+
+enum block_priority block_priority(enum block_priority usual) {
+    switch (thread_current()->io_priority >> IOPRIO_CLASS_SHIFT) {
+    case IOPRIO_CLASS_RT:
+        return BLOCK_URGENT;
+    case IOPRIO_CLASS_IDLE:
+        return BLOCK_BACKGROUND;
+    default:
+        return usual;
+    }
+}
+
 struct crew {
     struct spinlock lock; // protects the rest
     unsigned open;

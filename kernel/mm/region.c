@@ -176,7 +176,7 @@ static bool can_merge(const struct region *lower, const struct region *upper) {
         return false;
     if (lower->vmo != upper->vmo || lower->file != upper->file || lower->name != upper->name)
         return false;
-    if (lower->flags & REGION_SPECIAL)
+    if (lower->policy != upper->policy || (lower->flags & REGION_SPECIAL))
         return false;
     return !lower->vmo || region_offset_of(lower, lower->end) == upper->offset;
 }

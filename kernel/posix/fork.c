@@ -199,6 +199,7 @@ static status_t thread_copy(const struct clone_request *r, struct process *proce
     if (r->flags & CLONE_CHILD_CLEARTID)
         thread->clear_child_tid = r->child_tid;
     thread->blocked = self->blocked;
+    thread->memory_policy = self->memory_policy;
     if (UNLIKELY(self->trace != nullptr)) // a step is the parent's alone
         arch_thread_set_step(&thread->thread, false);
     if (UNLIKELY(syscalls_are_logged()))

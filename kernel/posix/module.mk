@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 name := posix
-sources := syscall.c legacy.c legacy_job.c legacy_sysv.c memory.c memfd.c out_of_memory.c process_vm.c
+sources := syscall.c legacy.c legacy_job.c legacy_sysv.c memory.c mempolicy.c pkey.c memfd.c out_of_memory.c process_vm.c
 sources += sysv_shm.c sysv_shm_calls.c sysv_shm_control.c sysv_shm_proc.c
 sources += mqueue.c mqueue_calls.c mqueue_fs.c
 sources += bpf.c seccomp.c seccomp_calls.c
@@ -14,7 +14,7 @@ sources += ids.c init_process.c itimer.c job.c job_calls.c kill.c pid.c posix_ti
 sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
 sources += thread_object.c time.c user_account.c user_work.c vdso.c wait.c
 sources += trace.c trace_access.c ptrace.c trace_registers.c trace_signals.c trace_stop.c trace_wait.c
-sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c
+sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c ioprio.c
 
 # waiting: poll, select, epoll, futexes and the objects made for them
 sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c select.c signalfd.c timerfd.c wait_time.c

@@ -80,6 +80,10 @@ bool process_is_alone(void);
 // Removes a zombie. The caller drops the family's reference after releasing the lock.
 void process_reap(struct process *process) REQUIRES(&process_tree_lock);
 
+// --- sched_calls.c ---
+// Calls `act` on all threads that (which, who) names as in getpriority, under process_tree_lock. True if there was one.
+bool threads_for_each(int which, int who, void (*act)(struct posix_thread *thread, void *context), void *context);
+
 // --- wait.c ---
 // Tells the parent that the process exited, stopped or continued: SIGCHLD and wait4. `code`: CLD_*.
 void process_notify_parent(struct process *process, int code, int status) REQUIRES(&process_tree_lock);

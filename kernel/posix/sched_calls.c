@@ -249,8 +249,7 @@ static status_t set_nice(struct posix_thread *thread, int nice) {
     return 0;
 }
 
-// Calls `act` on all threads that (which, who) names, under process_tree_lock. True if there was one.
-static bool for_each(int which, int who, void (*act)(struct posix_thread *thread, void *context), void *context) {
+bool threads_for_each(int which, int who, void (*act)(struct posix_thread *thread, void *context), void *context) {
     bool any = false;
     struct posix_thread *thread;
     struct process *self = process_current();
@@ -298,7 +297,7 @@ long sys_setpriority(int which, int who, int nice) {
     struct nice_change change = {.nice = nice < -20 ? -20 : nice > 19 ? 19 : nice};
     if (which < PRIO_PROCESS || which > PRIO_USER)
         return -EINVAL;
-    return for_each(which, who, change_one, &change) ? change.status : -ESRCH;
+    return threads_for_each(which, who, change_one, &change) ? change.status : -ESRCH;
 }
 
 static void best_one(struct posix_thread *thread, void *context) {
@@ -311,5 +310,5 @@ long sys_getpriority(int which, int who) {
     int best = 0;
     if (which < PRIO_PROCESS || which > PRIO_USER)
         return -EINVAL;
-    return for_each(which, who, best_one, &best) ? best : -ESRCH;
+    return threads_for_each(which, who, best_one, &best) ? best : -ESRCH;
 }

@@ -21,6 +21,7 @@ void thread_init(struct thread *thread, void *stack, const char *name, void (*st
         thread->rt_priority = parent->rt_priority;
         thread->affinity = parent->affinity;
         thread->share = parent->share;
+        thread->io_priority = parent->io_priority;
         thread->predicted_run = parent->predicted_run;
     }
     policy_set_base(thread);

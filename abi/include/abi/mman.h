@@ -72,3 +72,25 @@
 #define MFD_HUGETLB 0x4
 #define MFD_NOEXEC_SEAL 0x8
 #define MFD_EXEC 0x10
+
+// set_mempolicy, mbind: kinds, flags in the same word, what to do with pages that are there, what to ask for.
+#define MPOL_DEFAULT 0
+#define MPOL_PREFERRED 1
+#define MPOL_BIND 2
+#define MPOL_INTERLEAVE 3
+#define MPOL_LOCAL 4
+#define MPOL_PREFERRED_MANY 5
+#define MPOL_KINDS 6
+#define MPOL_F_STATIC_NODES 0x8000
+#define MPOL_F_RELATIVE_NODES 0x4000
+#define MPOL_F_NUMA_BALANCING 0x2000
+#define MPOL_MODE_FLAGS (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | MPOL_F_NUMA_BALANCING)
+#define MPOL_MF_STRICT 1
+#define MPOL_MF_MOVE 2
+#define MPOL_MF_MOVE_ALL 4
+#define MPOL_F_NODE 1
+#define MPOL_F_ADDR 2
+#define MPOL_F_MEMS_ALLOWED 4
+
+#define PKEY_DISABLE_ACCESS 1
+#define PKEY_DISABLE_WRITE 2

@@ -46,6 +46,7 @@ struct region {
     struct aspace *aspace;
     struct object *file; // one reference: what was mapped, for /proc/PID/maps; may be null
     const char *name;    // "[heap]", "[stack]", "[vdso]"; static; may be null
+    uint64_t policy;     // which node its pages should come from, as mbind was told; 0: nothing was said
 };
 
 struct aspace {
@@ -114,6 +115,11 @@ struct remap_request {
 MUST_USE status_t aspace_remap(struct aspace *aspace, const struct remap_request *request, vaddr_t *result);
 // Linux's madvise advice.
 MUST_USE status_t aspace_advise(struct aspace *aspace, vaddr_t start, size_t size, int advice);
+// mbind: `policy` means something to the caller alone, for there is one node. -EFAULT: a hole in the range, and nothing
+// was changed. -ENOMEM.
+MUST_USE status_t aspace_set_policy(struct aspace *aspace, vaddr_t start, vaddr_t end, uint64_t policy);
+// The policy of the mapping at an address. -EFAULT: there is none.
+MUST_USE status_t aspace_policy(struct aspace *aspace, vaddr_t address, uint64_t *policy);
 // Sets the break, returns it (unchanged if it cannot be moved: Linux's brk).
 vaddr_t aspace_brk(struct aspace *aspace, vaddr_t wanted);
 // mlock and munlock; the limit is the caller's affair. -ENOMEM: a hole in the range.

@@ -130,6 +130,7 @@ struct posix_thread {
     bool core_parked;       // waits in core_park; under signal_lock
     bool exiting;           // left process->threads
     bool reset_on_fork;     // SCHED_RESET_ON_FORK: children begin with the normal policy
+    uint64_t memory_policy; // set_mempolicy: mempolicy.c; 0: the default
     uint64_t blocked;       // signal mask; written by the thread itself under signal_lock
     uint64_t saved_blocked; // to restore after sigsuspend, pselect …
     bool restore_blocked;

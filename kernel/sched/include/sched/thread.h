@@ -104,6 +104,7 @@ struct thread {
     struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
     long (*continuation)(void);      // where it goes on if it has given up its kernel stack (arch_thread_park)
     const char *wait_reason;         // for /proc/PID/wchan
+    uint16_t io_priority;            // of its requests to disks, as ioprio_set has it; inherited
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;
     struct spinlock *held_locks[16];
