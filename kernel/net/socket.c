@@ -107,6 +107,7 @@ static const struct object_ops socket_object_ops = {
     .ioctl = socket_ioctl,
     .stat = socket_stat,
     .link_text = socket_link_text,
+    .async_owner = object_async_named,
 };
 
 struct socket *socket_of(struct object *object) {

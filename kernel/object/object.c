@@ -32,6 +32,7 @@ void object_init(struct object *object, const struct object_ops *ops, uint32_t s
     atomic_store_explicit(&object->signals, signals, memory_order_relaxed);
     atomic_store_explicit(&object->status_flags, 0, memory_order_relaxed);
     atomic_store_explicit(&object->marks, 0, memory_order_relaxed);
+    atomic_store_explicit(&object->async, nullptr, memory_order_relaxed);
     spin_init(&object->lock);
     list_init(&object->watchers);
     object->wait_target = object;
@@ -102,8 +103,11 @@ void object_handle_release(struct object *object) {
     DEBUG_ASSERT(old != 0);
     if (old != 1)
         return;
-    if (UNLIKELY(atomic_load_explicit(&object->marks, memory_order_relaxed) & OBJECT_MARK_WAIT_SET))
+    uint32_t marks = atomic_load_explicit(&object->marks, memory_order_relaxed);
+    if (UNLIKELY(marks & OBJECT_MARK_WAIT_SET))
         wait_sets_forget(object);
+    if (UNLIKELY(marks & OBJECT_MARK_ASYNC))
+        object_async_forget(object);
     if (object->ops->closed)
         object->ops->closed(object);
     object_put(object);

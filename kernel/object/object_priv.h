@@ -14,6 +14,8 @@ MUST_USE struct thread *object_signal_claim(struct object *object, uint32_t clea
 // The thread behind a watcher, claimed, and the watcher off the list; null: it is none of object_wait's, or awake
 // already. The object's lock is held. object_wait.c
 struct thread *object_claim_waiter(struct watcher *watcher);
+// The object's last handle is gone: nobody is told of its signals any more. async.c
+void object_async_forget(struct object *object);
 // The object's last handle is gone: takes it out of all wait sets. Blocks. wait_set.c
 void wait_sets_forget(struct object *object);
 // Drops a handle that was taken out of a table: handle_closed of its task, then the count. Blocks. handle.c

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // fcntl, flock and the ioctl commands that belong to descriptors.
+#include "async.h"
 #include "fd.h"
 
 #include <posix/memfd.h>
@@ -102,7 +103,7 @@ long sys_flock(int fd, unsigned operation) {
 
 // ---------------------------------------------------------------- flags
 
-static const uint32_t settable_flags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC;
+static const uint32_t settable_flags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
 static status_t set_status_flags(struct object *object, uint32_t flags) {
     flags &= settable_flags;
@@ -123,6 +124,12 @@ static status_t set_status_flags(struct object *object, uint32_t flags) {
     return 0;
 }
 
+// A file that cannot tell by signals ignores O_ASYNC.
+static status_t set_flags(struct object *object, int fd, uint32_t flags) {
+    status_t status = async_set(object, fd, flags & O_ASYNC);
+    return status == 0 || status == -ENOTTY ? set_status_flags(object, flags) : status;
+}
+
 static long get_status_flags(struct object *object) {
     uint32_t flags = atomic_load(&object->status_flags);
     return (long)(object_path(object) ? flags | O_LARGEFILE : flags);
@@ -130,11 +137,18 @@ static long get_status_flags(struct object *object) {
 
 // ---------------------------------------------------------------- fcntl
 
-static long object_command(struct handle_ref *ref, unsigned command, unsigned long argument) {
+static long object_command(struct handle_ref *ref, int fd, unsigned command, unsigned long argument) {
     struct object *object = ref->object;
     switch (command) {
     case F_SETFL:
-        return set_status_flags(object, (uint32_t)argument);
+        return set_flags(object, fd, (uint32_t)argument);
+    case F_SETOWN:
+    case F_GETOWN:
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_SETSIG:
+    case F_GETSIG:
+        return async_command(object, command, argument);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
@@ -189,19 +203,22 @@ long sys_fcntl(int fd, unsigned command, unsigned long argument) {
     else if (command == F_DUPFD_QUERY)
         result = same_description(fd, (int)argument, &ref);
     else
-        result = ref.rights & RIGHT_PATH ? -EBADF : object_command(&ref, command, argument);
+        result = ref.rights & RIGHT_PATH ? -EBADF : object_command(&ref, fd, command, argument);
     handle_release(&ref);
     return result;
 }
 
 // ---------------------------------------------------------------- ioctl
 
-static long set_flag(struct object *object, uint32_t flag, const int __user *user) {
+// FIONBIO, FIOASYNC.
+static long set_flag(struct object *object, int fd, unsigned command, const int __user *user) {
     int on;
     if (get_user(on, user) != 0)
         return -EFAULT;
+    if (command == FIOASYNC)
+        return async_set(object, fd, on);
     uint32_t flags = atomic_load(&object->status_flags);
-    return set_status_flags(object, on ? flags | flag : flags & ~flag);
+    return set_status_flags(object, on ? flags | O_NONBLOCK : flags & ~(uint32_t)O_NONBLOCK);
 }
 
 // Lacking READ or WRITE is EBADF, lacking another right is EACCES.
@@ -228,13 +245,13 @@ long sys_ioctl(int fd, unsigned command, unsigned long argument) {
         result = handle_set_flags(fd, 0);
         break;
     case FIONBIO:
-        result = set_flag(object, O_NONBLOCK, (const int __user *)argument);
-        break;
     case FIOASYNC:
-        result = set_flag(object, O_ASYNC, (const int __user *)argument);
+        result = set_flag(object, fd, command, (const int __user *)argument);
         break;
     default:
-        result = object_ioctl(&ref, command, argument);
+        result = async_ioctl(object, command, argument);
+        if (result == -ENOTTY)
+            result = object_ioctl(&ref, command, argument);
     }
     handle_release(&ref);
     return result;

@@ -27,27 +27,6 @@ static void file_size_exceeded(void) {
     signal_send_self(SIGXFSZ);
 }
 
-// Linux's si_code and si_band for the readiness that the object has.
-static void async_io(int owner, int signal, struct object *object, uint32_t signals) {
-    static const struct {
-        uint32_t bits;
-        int code;
-    } codes[] = {{SIGNAL_READABLE, POLL_IN},
-                 {SIGNAL_WRITABLE, POLL_OUT},
-                 {SIGNAL_ERROR, POLL_ERR},
-                 {SIGNAL_PRIORITY, POLL_PRI},
-                 {SIGNAL_HANGUP, POLL_HUP}};
-    int code = POLL_MSG;
-    (void)object;
-    for (unsigned i = 0; i < ARRAY_SIZE(codes); i++) {
-        if (signals & codes[i].bits) {
-            code = codes[i].code;
-            break;
-        }
-    }
-    signal_send_owner(owner, signal ? signal : SIGIO, signal ? code : SI_KERNEL, -1, signals & 0xffff);
-}
-
 static struct task *task_find(int id) {
     struct process *process = process_lookup_seen(id);
     return process ? &process->task : nullptr;
@@ -96,7 +75,6 @@ static const struct vfs_hooks hooks = {
     .broken_pipe = broken_pipe,
     .file_size_limit = file_size_limit,
     .file_size_exceeded = file_size_exceeded,
-    .async_io = async_io,
     .task_find = task_find,
     .task_next = task_next,
     .thread_next = thread_next,

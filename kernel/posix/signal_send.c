@@ -213,25 +213,6 @@ void signal_send_self(int signal) {
     signal_send_thread(posix_current(), signal, &info);
 }
 
-void signal_send_owner(int owner, int signal, int code, int fd, int64_t band) {
-    struct signal_info info;
-    signal_info_init(&info, signal, code);
-    info.poll.band = band;
-    info.poll.fd = fd;
-    spin_lock(&process_tree_lock);
-    struct process *process = owner > 0 ? process_find(owner) : nullptr;
-    struct process_group *group = owner < 0 ? process_group_find(-owner) : nullptr;
-    if (process)
-        signal_send_process(process, signal, &info);
-    if (group) {
-        struct process *p;
-        LIST_FOR_EACH(p, &group->members, group_node) {
-            signal_send_process(p, signal, &info);
-        }
-    }
-    spin_unlock(&process_tree_lock);
-}
-
 // Faults of the current thread. If the program ignores or blocks them it cannot go on: the default action, then.
 void signal_force(int signal, int code, vaddr_t address) {
     struct signal_info info;

@@ -104,6 +104,11 @@ static void file_destroy(struct object *object) {
     kfree(file);
 }
 
+// The foreground group, if there is one.
+static int file_async_owner(struct object *object) {
+    return -MAX(tty_foreground_group(CONTAINER_OF(object, struct tty_file, object)->tty), 0);
+}
+
 const struct object_ops tty_file_ops = {
     .type = OBJECT_FILE,
     .name = "tty",
@@ -112,6 +117,7 @@ const struct object_ops tty_file_ops = {
     .read = tty_file_read,
     .write = tty_file_write,
     .ioctl = tty_file_ioctl,
+    .async_owner = file_async_owner,
 };
 
 status_t tty_open(struct tty *tty, uint32_t flags, bool console, struct object **out) {

@@ -34,6 +34,16 @@ void tty_update_signals_locked(struct tty *tty) {
     }
 }
 
+// Whoever counts arrivals (edge-triggered waiters, SIGIO) hears of each.
+static void tell_of_input_locked(struct tty *tty) REQUIRES(&tty->lock) {
+    struct tty_file *file;
+    if (!input_ready(tty))
+        return;
+    LIST_FOR_EACH(file, &tty->files, node) {
+        object_signal(&file->object, 0, SIGNALS_READ);
+    }
+}
+
 // --- output ---
 
 void tty_push_output_locked(struct tty *tty) {
@@ -120,6 +130,7 @@ static void finish_input(struct tty *tty) RELEASES(&tty->lock) {
     if (line_is_ready(&tty->line, 1))
         wait_queue_wake_all(&tty->readers);
     tty_update_signals_locked(tty);
+    tell_of_input_locked(tty);
     spin_unlock(&tty->lock);
     tty_send_events(tty, events);
 }

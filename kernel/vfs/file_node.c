@@ -57,6 +57,11 @@ static int node_describe(struct object *object, char *to, size_t size) {
     return inner->ops->describe ? inner->ops->describe(inner, to, size) : 0;
 }
 
+static int node_async_owner(struct object *object) {
+    struct object *inner = inner_of(object);
+    return inner->ops->async_owner ? inner->ops->async_owner(inner) : OBJECT_ASYNC_NEVER;
+}
+
 static void node_handle_closed(struct object *object, struct task *task) {
     struct object *inner = inner_of(object);
     file_handle_closed(object, task);
@@ -92,6 +97,7 @@ const struct object_ops node_file_ops = {
     .wait_target = node_wait_target,
     .describe = node_describe,
     .link_text = file_link_text,
+    .async_owner = node_async_owner,
 };
 
 void file_set_inner(struct file *file, struct object *inner) {

@@ -438,6 +438,7 @@ const struct object_ops pipe_end_ops = {
     .stat = pipe_stat,
     .set_flags = pipe_set_flags,
     .link_text = pipe_link_text,
+    .async_owner = object_async_named,
 };
 
 static void end_init(struct pipe_end *end, struct pipe *pipe, unsigned access, uint32_t flags) {

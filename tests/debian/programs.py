@@ -22,7 +22,7 @@ TOP = HERE.parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 import arch as arches  # noqa: E402
 
-SCRIPT = """. /etc/profile; export LANG=C.UTF-8
+SCRIPT = """. /etc/profile; export LANG=C.UTF-8; ip link set lo up 2> /dev/null
 while IFS= read -r name; do
     echo "## begin $name $(dpkg-query -W -f '${Version}' $(cat /files/$name.package) 2>/dev/null)"
     timeout 120 bash /files/$name.run < /dev/null 2>&1

@@ -168,4 +168,9 @@ enum {
     FIONCLEX = 0x5450,
     FIOCLEX = 0x5451,
     FIOASYNC = 0x5452,
+    // Those of sockets that name who gets SIGIO and SIGURG.
+    FIOSETOWN = 0x8901,
+    SIOCSPGRP = 0x8902,
+    FIOGETOWN = 0x8903,
+    SIOCGPGRP = 0x8904,
 };

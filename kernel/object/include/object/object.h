@@ -69,9 +69,14 @@ struct object_ops {
     int (*describe)(struct object *object, char *to, size_t size);
     // The text of /proc/PID/fd/N; default "name:[id]".
     int (*link_text)(struct object *object, char *to, size_t size);
+    // Whom O_ASYNC tells if nobody was named: minus a process group, or OBJECT_ASYNC_*. OBJECT_ASYNC_NEVER
+    int (*async_owner)(struct object *object);
 };
 
 enum { IO_NONBLOCK = 0x10000 }; // with RWF_* in the flags of read and write
+// What async_owner says: who sets O_ASYNC; nobody until somebody is named; nobody ever.
+enum { OBJECT_ASYNC_SETTER = 0, OBJECT_ASYNC_NAMED = 1, OBJECT_ASYNC_NEVER = 2 };
+int object_async_named(struct object *object); // an async_owner: always OBJECT_ASYNC_NAMED
 
 struct object {
     const struct object_ops *ops;
@@ -82,8 +87,9 @@ struct object {
     struct spinlock lock;                        // protects watchers; objects may use it for their own state too
     struct list_node watchers GUARDED_BY(&lock); // struct watcher.node
     uint64_t id;                                 // unique, for "name:[id]" and kcmp
-    struct object *wait_target; // whose signals poll and wait use: itself, or another that lives as long
-    _Atomic uint32_t marks;     // OBJECT_MARK_*
+    struct object *wait_target;         // whose signals poll and wait use: itself, or another that lives as long
+    _Atomic uint32_t marks;             // OBJECT_MARK_*
+    struct object_async *_Atomic async; // who is told by signals; null: nobody ever was (object/async.h)
     union {
         struct object *next_dead;
         struct rcu_head rcu; // once the last reference is gone
@@ -93,6 +99,7 @@ struct object {
 enum {
     OBJECT_MARK_RCU = 1,      // a lock-free lookup may have seen it: destroy after a grace period
     OBJECT_MARK_WAIT_SET = 2, // a wait set has it: tell it when the last handle goes
+    OBJECT_MARK_ASYNC = 8,    // it has `async`
     OBJECT_MARK_FLIGHT = 4,   // its handles were in messages: perhaps only those are left (object/flight.h)
 };
 

@@ -80,8 +80,6 @@ status_t signal_send_thread(struct posix_thread *thread, int signal, const struc
 int signal_send_group(struct process_group *group, int signal, const struct signal_info *info);
 // To the current thread, from the kernel: SIGPIPE of a write, SIGXFSZ.
 void signal_send_self(int signal);
-// To what fcntl(F_SETOWN) named: a process (> 0) or a group (< 0). SIGIO and SIGURG.
-void signal_send_owner(int owner, int signal, int code, int fd, int64_t band);
 // A fault of the current thread: cannot be blocked or ignored.
 void signal_force(int signal, int code, vaddr_t address);
 // True if a signal that the thread does not block is pending.

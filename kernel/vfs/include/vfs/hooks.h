@@ -8,8 +8,6 @@ struct vfs_hooks {
     void (*broken_pipe)(void);         // SIGPIPE to the current thread
     uint64_t (*file_size_limit)(void); // RLIMIT_FSIZE of the current task, ~0: none
     void (*file_size_exceeded)(void);  // SIGXFSZ to the current thread
-    // SIGIO (or `signal`, if not 0) to an owner as F_SETOWN has it: pid, or minus a process group.
-    void (*async_io)(int owner, int signal, struct object *object, uint32_t signals);
     // /proc. find gives one object reference. next: the smallest id ≥ `id`, or -1.
     struct task *(*task_find)(int id);
     int (*task_next)(int id);
