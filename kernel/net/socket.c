@@ -156,7 +156,7 @@ status_t socket_take_error(struct socket *socket) {
 }
 
 nsec_t socket_deadline(nsec_t timeout) {
-    return LIKELY(timeout == 0) ? NSEC_NEVER : clock_now() + timeout;
+    return LIKELY(timeout == 0) ? NSEC_NEVER : nsec_sum(clock_now(), timeout);
 }
 
 status_t socket_interrupted(status_t status, nsec_t timeout) {

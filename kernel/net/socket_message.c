@@ -242,7 +242,7 @@ static status_t timeout_from_user(const void __user *timeout, nsec_t *deadline) 
     if (value.seconds < 0 || value.nanoseconds < 0 || value.nanoseconds >= 1000000000)
         return -EINVAL;
     if (value.seconds < 1000000000)
-        *deadline = clock_now() + value.seconds * 1000000000 + value.nanoseconds;
+        *deadline = nsec_sum(clock_now(), value.seconds * 1000000000 + value.nanoseconds);
     return 0;
 }
 

@@ -45,8 +45,7 @@ static nsec_t offset_of(const struct timer_object *timer) {
 }
 
 static void program(struct timer_object *timer) {
-    nsec_t offset = offset_of(timer);
-    timer_set(&timer->timer, timer->expires > INT64_MIN + offset ? timer->expires - offset : 0);
+    timer_set(&timer->timer, MAX(nsec_sum(timer->expires, -offset_of(timer)), (nsec_t)0));
 }
 
 // Counts what has expired by now and finds the next expiration. object.lock is held.
@@ -57,7 +56,7 @@ static void advance(struct timer_object *timer) {
     uint64_t passed = 1;
     if (timer->interval) {
         passed += (uint64_t)(now - timer->expires) / (uint64_t)timer->interval;
-        timer->expires += (nsec_t)passed * timer->interval;
+        timer->expires = nsec_sum(timer->expires + (nsec_t)(passed - 1) * timer->interval, timer->interval);
     } else {
         timer->expires = 0;
     }
@@ -135,9 +134,7 @@ void timer_object_set(struct object *object, const struct timer_setting *setting
         get_setting(timer, old);
     timer->expires = setting->value;
     if (setting->value && !absolute)
-        timer->expires += clock_now() + offset_of(timer);
-    if (timer->expires < 0)
-        timer->expires = NSEC_NEVER;
+        timer->expires = nsec_sum(timer->expires, clock_now() + offset_of(timer));
     timer->interval = setting->interval;
     timer->absolute = absolute;
     timer->cancel_on_set = cancel_on_set && absolute;
@@ -157,7 +154,7 @@ static void clock_was_set(void) {
     LIST_FOR_EACH(timer, &realtime.list, node) {
         spin_lock(&timer->object.lock);
         if (timer->expires && !timer->absolute)
-            timer->expires += offset - realtime.last_offset;
+            timer->expires = nsec_sum(timer->expires, offset - realtime.last_offset);
         if (timer->cancel_on_set) {
             timer->cancelled = true;
             object_signal_locked(&timer->object, 0, SIGNALS_READ);

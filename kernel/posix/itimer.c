@@ -23,9 +23,9 @@ static void real_fired(struct timer *timer) {
     signal_generate(process, nullptr, SIGALRM, nullptr);
     if (timers->real_interval > 0) {
         // Periods that were missed are skipped, not made up for.
-        nsec_t now = clock_now(), next = timers->real_expiry + timers->real_interval;
+        nsec_t now = clock_now(), next = nsec_sum(timers->real_expiry, timers->real_interval);
         if (next <= now)
-            next = now + timers->real_interval - (now - next) % timers->real_interval;
+            next = nsec_sum(now, timers->real_interval - (now - next) % timers->real_interval);
         timers->real_expiry = next;
         timer_set(timer, next);
     } else {

@@ -59,7 +59,8 @@ static nsec_t go_on(struct posix_timer *t, nsec_t now) {
     if (t->expiry == 0)
         return 0;
     nsec_t passed = now < t->expiry ? 0 : (now - t->expiry) / t->interval + 1;
-    t->expiry += passed * t->interval;
+    if (passed != 0)
+        t->expiry = nsec_sum(t->expiry + (passed - 1) * t->interval, t->interval);
     arm(t);
     return passed;
 }
@@ -248,7 +249,7 @@ long sys_timer_settime(int id, int flags, const void __user *value, void __user 
         t->queued = false;
         t->overrun = 0;
         if (first != 0) {
-            t->expiry = t->absolute ? MAX(first, (nsec_t)1) : now_on(t) + MIN(first, NSEC_NEVER - now_on(t));
+            t->expiry = t->absolute ? MAX(first, (nsec_t)1) : nsec_sum(now_on(t), first);
             arm(t);
         }
     }

@@ -44,8 +44,7 @@ struct abi_timeval timeval_from_nsec(nsec_t t) {
 }
 
 nsec_t deadline_after(nsec_t duration) {
-    nsec_t deadline;
-    return __builtin_add_overflow(clock_now(), duration, &deadline) ? NSEC_NEVER : deadline;
+    return nsec_sum(clock_now(), duration);
 }
 
 // --- reading ---

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/timerfd.h>
 #include <sys/timex.h>
 
 static volatile int fired, value_seen, overrun_seen;
@@ -159,10 +160,50 @@ static void posix_timers(void) {
     timer_delete(timer);
 }
 
+// A period that ends after all time: the timer expires once, at its start, and the time left stays the largest there is.
+static void huge_times(void) {
+    const struct timespec huge = {INT64_MAX, 999'999'999}, soon = {0, 1'000'000};
+    const time_t centuries = 8'000'000'000; // seconds; the largest time is some 9.2 * 10^9 of them
+    const clockid_t clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME};
+    for (size_t i = 0; i < COUNT(clocks); i++) {
+        int fd = timerfd_create(clocks[i], TFD_CLOEXEC);
+        struct itimerspec set = {.it_interval = huge, .it_value = soon}, got;
+        uint64_t count = 0;
+        ok(timerfd_settime(fd, 0, &set, NULL) == 0 && read(fd, &count, 8) == 8 && count == 1,
+           "a timerfd with a huge interval expires once (clock %d)", clocks[i]);
+        timerfd_gettime(fd, &got);
+        ok(got.it_value.tv_sec > centuries / 2, "and has a long time left (%lld s)", (long long)got.it_value.tv_sec);
+        set = (struct itimerspec){.it_value = huge};
+        ok(timerfd_settime(fd, 0, &set, NULL) == 0 && timerfd_gettime(fd, &got) == 0 &&
+               got.it_value.tv_sec > centuries / 2,
+           "a huge first time (%lld s)", (long long)got.it_value.tv_sec);
+        ok(timerfd_settime(fd, TFD_TIMER_ABSTIME, &set, NULL) == 0 && timerfd_gettime(fd, &got) == 0 &&
+               got.it_value.tv_sec > centuries / 2,
+           "an absolute one (%lld s)", (long long)got.it_value.tv_sec);
+        close(fd);
+        timer_t timer;
+        timer_create(clocks[i], &(struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM}, &timer);
+        fired = 0;
+        set = (struct itimerspec){.it_interval = huge, .it_value = soon};
+        ok(timer_settime(timer, 0, &set, NULL) == 0 && eventually(fired == 1), "a timer likewise");
+        timer_gettime(timer, &got);
+        ok(got.it_value.tv_sec > centuries / 2, "and has a long time left (%lld s)", (long long)got.it_value.tv_sec);
+        timer_delete(timer);
+    }
+    struct itimerval set = {.it_interval = {INT64_MAX, 999'999}, .it_value = {0, 1000}}, got;
+    fired = 0;
+    ok(setitimer(ITIMER_REAL, &set, NULL) == 0 && eventually(fired == 1), "an interval timer likewise");
+    getitimer(ITIMER_REAL, &got);
+    ok(got.it_value.tv_sec > centuries / 2, "and has a long time left (%lld s)", (long long)got.it_value.tv_sec);
+    set = (struct itimerval){};
+    setitimer(ITIMER_REAL, &set, NULL);
+}
+
 int main(void) {
     reading();
     sleeping();
     intervals();
     posix_timers();
+    huge_times();
     return tap_done();
 }

@@ -19,8 +19,10 @@ static struct {
 
 static nsec_t timer_deadline PER_CPU = NSEC_NEVER;
 
+// No more than half of what the counter holds: a deadline in 200 years does not come around to the past.
 static uint64_t to_ticks(uint64_t nsec) {
-    return (uint64_t)((unsigned __int128)nsec * timer_source.ticks_per_nsec >> 32);
+    unsigned __int128 ticks = (unsigned __int128)nsec * timer_source.ticks_per_nsec >> 32;
+    return ticks > INT64_MAX ? INT64_MAX : (uint64_t)ticks;
 }
 
 static void program(nsec_t deadline) {

@@ -15,6 +15,12 @@ typedef int64_t loff_t;    // a position in a file, bytes
 
 #define NSEC_NEVER INT64_MAX
 
+// The sum of two times, which stops at the ends of what can be said: a program may name any time.
+static inline nsec_t nsec_sum(nsec_t a, nsec_t b) {
+    nsec_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : NSEC_NEVER) : sum;
+}
+
 // Pointers into user space are a type of their own: only the functions of <arch/uaccess.h> and
 // <mm/uio.h> may follow them. clang warns on a dereference and refuses to mix them with others.
 #ifdef TESSERA_HOST
