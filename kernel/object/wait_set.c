@@ -297,10 +297,12 @@ static bool report(struct wait_set *set, struct item *item, wait_set_emit *emit,
     return taken;
 }
 
-// Reports items of the ready list until `max` are reported or `emit` refuses one. Their number. set->mutex is held.
-static unsigned collect(struct wait_set *set, unsigned max, wait_set_emit *emit, void *context) {
+// Reports items of the ready list until `max` are reported or `emit` refuses one (*refused). Their number. set->mutex
+// is held.
+static unsigned collect(struct wait_set *set, unsigned max, wait_set_emit *emit, void *context, bool *refused) {
     unsigned count = 0;
-    bool refused = false, more;
+    bool more;
+    *refused = false;
     spin_lock(&set->lock);
     struct list_node *at = set->ready.next, *last = set->ready.prev;
     spin_unlock(&set->lock);
@@ -308,12 +310,12 @@ static unsigned collect(struct wait_set *set, unsigned max, wait_set_emit *emit,
         do {
             struct list_node *next = at->next;
             more = at != last;
-            count += report(set, LIST_ENTRY(at, struct item, ready), emit, context, &refused);
-            if (refused)
+            count += report(set, LIST_ENTRY(at, struct item, ready), emit, context, refused);
+            if (*refused)
                 break;
             at = next;
         } while (more && count < max);
-        if (more && !refused && set->ready.next != at)
+        if (more && !*refused && set->ready.next != at)
             rotate(set, at);
     }
     if (list_is_empty(&set->ready)) {
@@ -340,12 +342,13 @@ int wait_set_wait(struct wait_set *set, unsigned max, nsec_t deadline, wait_set_
     status_t status = 0;
     for (;;) {
         unsigned count = 0;
+        bool refused = false;
         if (!list_is_empty(&set->ready) || !is_empty(set)) {
             mutex_lock(&set->mutex);
-            count = collect(set, max, emit, context);
+            count = collect(set, max, emit, context, &refused);
             mutex_unlock(&set->mutex);
         }
-        if (count > 0)
+        if (count > 0 || refused)
             return (int)count;
         if (deadline <= 0 || status == -ETIMEDOUT)
             return 0;
@@ -368,8 +371,9 @@ static struct object *refresh(struct object *object) {
     struct wait_set *set = CONTAINER_OF(object, struct wait_set, object);
     if (object_signals(object) == 0)
         return object;
+    bool refused;
     mutex_lock(&set->mutex);
-    collect(set, 1, refuse, nullptr);
+    collect(set, 1, refuse, nullptr, &refused);
     mutex_unlock(&set->mutex);
     return object;
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 static int set(int ep, int operation, int fd, uint32_t events) {
@@ -41,6 +42,11 @@ static void control(void) {
     write(ends[1], "x", 1);
     is(ready(ep), 1, "now it is");
     ok(got[0].events == EPOLLIN && got[0].data.u64 == 0x1234'5678'0000'0000ull + ends[0], "with the data given");
+    void *unwritable = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fails(epoll_wait(ep, unwritable, 1, 0), EFAULT, "no place to write it");
+    fails(epoll_wait(ep, unwritable, 1, -1), EFAULT, "nor for who would wait");
+    is(ready(ep), 1, "it is still there");
+    munmap(unwritable, 4096);
     is(set(ep, EPOLL_CTL_DEL, ends[0], 0), 0, "remove");
     is(ready(ep), 0, "nothing");
     close(ep), close(ends[0]), close(ends[1]);
