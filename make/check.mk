@@ -25,9 +25,11 @@ test-system: $(KERNEL_IMAGE) $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 test-system-linux: $(INIT) $(RUN_TESTS) $(SYSTEM_TESTS)
 	$(Q)tools/test-guest $(machine_options) --linux --init $(INIT) --bin $(USER)/bin --smp $(SMP) --mem $(MEM) $(TESTS)
 
-# Test suites of Debian's packages on both kernels, compared: docs/compat.md. SUITE=python: one of them.
+# Debian's programs on both architectures, and test suites of Debian's packages on both kernels, compared: docs/compat.md.
+# SUITE=python: one of them.
 .PHONY: compat
-compat: $(KERNEL_IMAGE) user
+compat:
+	$(Q)$(foreach a,x86_64 arm64,$(MAKE) --no-print-directory ARCH=$(a) kernel user &&) true
 	$(Q)tools/compat --arch $(ARCH) $(if $(SUITE),--suite $(SUITE))
 
 stress: $(KERNEL_IMAGE) user

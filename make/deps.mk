@@ -17,6 +17,7 @@ deps_of_bench := run $(ARCH)
 deps_of_test := run test lint debian $(test_arches) $(addprefix iso-,$(filter arm64,$(test_arches)))
 deps_of_test-system := run $(ARCH)
 deps_of_test-system-linux := run $(ARCH)
+deps_of_compat := run debian x86_64 arm64
 deps_of_check := run test lint
 deps_of_fuzz := run test $(ARCH)
 deps_of_lint := run lint

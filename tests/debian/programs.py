@@ -3,7 +3,7 @@
 """programs: runs Debian's programs in the guest, from an image of Debian's packages, and says which work (TAP).
 
     programs.py                          every program of programs.conf that the image `small` has
-    programs.py --image base --table F   and writes the table of programs and versions to F
+    programs.py --image base --json F    and writes the programs, their versions and whether they work to F (for tools/compat)
     programs.py --linux                  the same under Debian's kernel, where all must pass
 """
 
@@ -52,19 +52,13 @@ def run_guest(args, programs):
     return found
 
 
-def table(results):
-    lines = ["| program | version | works |", "|---|---|---|"]
-    lines += [f"| {name} | {version or '-'} | {'yes' if good else '**no**'} |" for name, version, good in results]
-    return "\n".join(lines) + "\n"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arches.add_option(parser)
     parser.add_argument("--image", default="small")
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--linux", action="store_true")
-    parser.add_argument("--table", help="write a table in Markdown to this file")
+    parser.add_argument("--json", metavar="FILE", help="write [{program, version, works}] to this file")
     parser.add_argument("names", nargs="*", metavar="PROGRAM")
     args = parser.parse_args()
     config = configparser.ConfigParser(delimiters=(":",), interpolation=None, comment_prefixes=("#",))
@@ -82,10 +76,10 @@ def main():
         print(f"{'ok' if good else 'not ok'} {number} - {name} {version}")
         if not good:
             print(f"#   ran:    {shlex.quote(about['run'])}\n#   wanted: {about['want']!r}\n#   got:    {output!r}")
-        results.append((name, version, good))
-    if args.table:
-        pathlib.Path(args.table).write_text(table(results))
-    return 0 if all(good for *_, good in results) else 1
+        results.append({"program": name, "version": version, "works": good})
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(results, indent=0))
+    return 0 if all(result["works"] for result in results) else 1
 
 
 if __name__ == "__main__":
