@@ -16,6 +16,7 @@ sources += boot/machine_fdt.c
 sources += boot/machine_acpi.c
 sources += boot/paging.c
 sources += boot/features.c
+sources += boot/patch.c
 sources += boot/percpu.c
 sources += boot/psci.c
 sources += boot/smp.c

@@ -10,6 +10,11 @@ ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -
 ARCH_LINK_FLAGS += --wrap=sys_clone --wrap=sys_clone3
 # And those that may park their thread.
 ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv --wrap=sys_fipc_call_words --wrap=sys_fipc_reply_recv_words
+# Calls that never return (arch/thread.h, ARCH_PARKS) lie at the end of the code (kernel.ld), within 1 MiB of all data that
+# they use: the linker would leave a nop at each access otherwise. Nobody's frame is below theirs.
+ifneq ($(DEBUG),1)
+$(OUT)/obj/kernel/ipc/straight.o $(OUT)/obj/kernel/ipc/straight_words.o: kernel_flags += -mcmodel=tiny -fomit-frame-pointer
+endif
 -include arch/arm64/vdso.mk
 
 # What loaders take: the image's bytes as they lie in memory, without .bss; the headers are in its first page.

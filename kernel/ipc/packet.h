@@ -117,8 +117,7 @@ ALWAYS_INLINE bool store_packet(void __user *message, type_and_size what, uint64
     uintptr_t at = (uintptr_t)message;
     uint32_t size = size_of(what);
     ARCH_USER_OPEN;
-    STORE(what, at, 0);
-    STORE(badge, at, 8);
+    ARCH_CARGO_STORE_HEAD(what, badge, at, 0, bad);
     STORE(count_and_flags, at, 24);
     if (LIKELY(size == 64))
         ARCH_CARGO_STORE_64(cargo, at, HEADER_SIZE, bad);

@@ -18,6 +18,7 @@ __attribute__((target("branch-protection=bti"))) void boot_main(void) {
     features_read();
     features_enable();
     arm64_cpu_init(); // from here on an exception says what it was
+    patches_apply();
     loader_parse();
     paging_init();
     arm64_aspace_init_cpu(); // the one-to-one map goes

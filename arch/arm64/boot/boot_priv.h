@@ -39,6 +39,7 @@ void paging_init(void);
 // Reads firmware's tables before the direct map exists: maps [start, start + size) as normal memory, read-only; the
 // next call may unmap it.
 const void *paging_peek(paddr_t start, size_t size);
+void *paging_window(paddr_t start, size_t size); // the same, writable
 // `size` zeroed bytes of physical memory, for good, before the page allocator exists. Panics without memory.
 void *boot_alloc(size_t size);
 paddr_t boot_alloc_phys(size_t size);
@@ -57,6 +58,9 @@ void features_read(void);
 const char *features_missing(void);
 // This CPU's SCTLR_EL1, PAN.
 void features_enable(void);
+
+// --- patch.c: once arm64_features are known ---
+void patches_apply(void);
 
 // --- percpu.c ---
 size_t percpu_area_size(void);

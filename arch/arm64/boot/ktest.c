@@ -9,6 +9,7 @@
 #include <arch/smp.h>
 #include <arch/thread.h>
 #include <lib/ktest.h>
+#include <port/patch.h>
 #include <sched/sched.h>
 
 #define PSTATE_PAN S3_0_C4_C2_3 // in bit 22
@@ -37,6 +38,21 @@ static void check_translation(void) {
     KTEST_CHECK(bit(control, 36) == arm64_features.asid16);
     KTEST_CHECK(sysreg_read(MAIR_EL1) == ARM64_MAIR);
     KTEST_CHECK(sysreg_read(TTBR1_EL1) == arch_virt_to_phys(arch_kernel_root()));
+}
+
+// One of the instructions that start-up chose (patch.c).
+KTEST(user_window_opens) {
+    if (!arm64_features.pan) {
+        ktest_skip("the processor has no PAN");
+        return;
+    }
+    unsigned long state = arch_irq_save();
+    arm64_window_open();
+    uint64_t open = sysreg_read(PSTATE_PAN);
+    arm64_window_close();
+    uint64_t closed = sysreg_read(PSTATE_PAN);
+    arch_irq_restore(state);
+    KTEST_CHECK(!bit(open, 22) && bit(closed, 22));
 }
 
 KTEST(cpu_registers_are_the_same_everywhere) {

@@ -71,6 +71,10 @@ const void *paging_peek(paddr_t start, size_t size) {
     return window(start, size, ARM64_PTE_KERNEL_PAGE | ARM64_PTE_READ_ONLY);
 }
 
+void *paging_window(paddr_t start, size_t size) {
+    return window(start, size, ARM64_PTE_KERNEL_PAGE);
+}
+
 paddr_t boot_alloc_phys(size_t size) {
     size = ALIGN_UP(size, PAGE_SIZE);
     paddr_t start = boot_map_take(&boot_info, size, PAGE_SIZE, DIRECT_MAP_MAX);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arch/user_fault.h>
+#include <port/patch.h>
 
 // struct arch_frame: x0-x30 first
 #define FRAME_X(n) (8 * (n))
@@ -27,9 +28,7 @@
 #define STACK_OWNER_SIZE 16
 
 // struct arm64_features
-#define FEATURES_PAN 0
-#define FEATURES_PAUTH 2
-#define FEATURES_ZVA 12
+#define FEATURES_ZVA 12 // the others: port/patch.h
 
 // Bits of SCTLR_EL1, ESR_EL1
 #define SCTLR_ENIA_BIT 31
@@ -38,22 +37,6 @@
 
 #ifdef __ASSEMBLER__
 // clang-format off
-// The user window, on CPUs with PAN: x15 keeps between the two whether this is one. (ldtr and sttr need no window.)
-.macro WINDOW_OPEN
-    .arch_extension pan
-    adrp x15, arm64_features
-    add x15, x15, :lo12:arm64_features
-    ldrb w15, [x15, #FEATURES_PAN]
-    cbz w15, 773f
-    msr pan, #0
-773:
-.endm
-.macro WINDOW_CLOSE
-    cbz w15, 774f
-    msr pan, #1
-774:
-.endm
-
 // `bti c` first: whatever has an address may be called through it.
 .macro FUNCTION name
     .section .text.\name, "ax", @progbits
@@ -63,6 +46,15 @@
     .balign 16
 \name:
     hint #34
+.endm
+// Only direct branches lead there.
+.macro LABEL name
+    .section .text.\name, "ax", @progbits
+    .globl \name
+    .hidden \name
+    .type \name, @function
+    .balign 16
+\name:
 .endm
 .macro WEAK_FUNCTION name
     .section .text.\name, "ax", @progbits

@@ -18,6 +18,7 @@ static_assert(offsetof(struct arch_thread, syscall_table) == THREAD_SYSCALL_LIMI
 static_assert(offsetof(struct arch_thread, keys.ia) == THREAD_KEYS_IA);
 static_assert(offsetof(struct arch_thread, keys_off) == THREAD_KEYS_OFF);
 static_assert(sizeof(struct arch_thread) == THREAD_WORK);
+// Two are in port/patch.h.
 static_assert(offsetof(struct arm64_features, pan) == FEATURES_PAN);
 static_assert(offsetof(struct arm64_features, pauth) == FEATURES_PAUTH);
 static_assert(offsetof(struct arm64_features, zva) == FEATURES_ZVA);

@@ -87,7 +87,7 @@ static status_t words_push(uintptr_t sp, uintptr_t link_at, const struct arch_si
     const struct arch_thread *thread = arch_of(self);
     const struct arch_frame *frame = arch_thread_frame(self);
     uintptr_t end = sp + offsetof(struct signal_frame, esr);
-    user_window_open();
+    arm64_window_open();
     USER_WINDOW_PUT(link_at, 0, frame->regs[29], bad);
     USER_WINDOW_PUT(link_at, 8, frame->regs[30], bad);
     USER_WINDOW_PUT(sp, UC(flags), 0, bad);
@@ -104,7 +104,7 @@ static status_t words_push(uintptr_t sp, uintptr_t link_at, const struct arch_si
         end += sizeof(struct esr_record);
     }
     USER_WINDOW_PUT(end, 0, 0, bad);
-    user_window_close();
+    arm64_window_close();
     return 0;
 bad:
     return -EFAULT;

@@ -12,7 +12,7 @@
 // full barrier. 0; -EFAULT; -EAGAIN: too many tries.
 static status_t exclusive_round(uintptr_t address, bool always, uint32_t expected, uint32_t value, uint32_t *old) {
     uint32_t found, failed = 1, tries;
-    user_window_open();
+    arm64_window_open();
     __asm__ goto("mov %w2, #" EXCLUSIVE_TRIES "\n"
                  "1: ldxr %w0, [%3]\n\t" USER_FAULT(1b, "%l[bad]") //
                  "cbnz %w4, 2f\n\t"
@@ -28,7 +28,7 @@ static status_t exclusive_round(uintptr_t address, bool always, uint32_t expecte
                  : "r"(address), "r"((uint32_t)always), "r"(expected), "r"(value)
                  : "memory", "cc"
                  : bad);
-    user_window_close();
+    arm64_window_close();
     *old = found;
     return failed ? -EAGAIN : 0;
 bad:

@@ -5,15 +5,7 @@
 
 #include "arm64_priv.h"
 #include <arch/uaccess.h>
-
-ALWAYS_INLINE void user_window_open(void) {
-    if (arm64_features.pan)
-        __asm__ volatile(".arch_extension pan\n\tmsr pan, #0" ::: "memory");
-}
-ALWAYS_INLINE void user_window_close(void) {
-    if (arm64_features.pan)
-        __asm__ volatile(".arch_extension pan\n\tmsr pan, #1" ::: "memory");
-}
+#include <port/patch.h>
 
 // base: uintptr_t; offset: a constant.
 #define USER_WINDOW_PUT(base, offset, value, bad)                          \

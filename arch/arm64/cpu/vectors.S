@@ -69,8 +69,8 @@
     .endif
 .endm
 
-// What entries from the kernel spoil meanwhile; x9 is the current thread.
-.macro LEAVE pauth
+// What entries from the kernel spoil meanwhile; x9 is the current thread, the frame begins `below` bytes below sp.
+.macro LEAVE pauth, below=0
     .if \pauth
     ldr x10, [x9, #THREAD_KEYS_OFF]
     tbz x10, #SCTLR_ENIA_BIT, 771f
@@ -82,10 +82,10 @@
     msr s3_0_c2_c1_0, x10
     msr s3_0_c2_c1_1, x11
     .endif
-    ldp x9, x10, [sp, #FRAME_PC]
+    ldp x9, x10, [sp, #FRAME_PC - \below]
     msr elr_el1, x9
     msr spsr_el1, x10
-    ldp x30, x11, [sp, #FRAME_X(30)]
+    ldp x30, x11, [sp, #FRAME_X(30) - \below]
     msr sp_el0, x11
 .endm
 
@@ -211,33 +211,6 @@ arm64_leave_slow_\name:
     RESTORE_ALL
     eret
 
-// Of arch_thread_resume_user: x9 is the thread, its frame is at sp.
-.Lresume_\name:
-    ldr x10, [x9, #THREAD_WORK]
-    cbnz x10, 1f
-    mov x0, #0
-    RESTORE_CALLEE
-    LEAVE \pauth
-    RESTORE_BUT_X0
-    eret
-1:  str xzr, [sp]
-    b arm64_leave_slow_\name
-
-// Of arch_thread_resume_words: likewise, and x0-x6 are to be what they are.
-.Lresume_words_\name:
-    ldr x10, [x9, #THREAD_WORK]
-    cbnz x10, 1f
-    RESTORE_CALLEE
-    LEAVE \pauth
-    ldp x7, x8, [sp, #FRAME_X(7)]
-    RESTORE_FROM_X9
-    eret
-1:  stp x0, x1, [sp]
-    stp x2, x3, [sp, #FRAME_X(2)]
-    stp x4, x5, [sp, #FRAME_X(4)]
-    str x6, [sp, #FRAME_X(6)]
-    b arm64_leave_slow_\name
-
 .Lfatal_\name: // an SError or FIQ
     ENTER \pauth
     mov x0, sp
@@ -298,24 +271,87 @@ STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
 STRAIGHT sys_fipc_call_words, fipc_call_words_straight
 STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
 
+// The second load of these two, which all CPUs need, is where those with pointer authentication turn off.
+.macro LOAD_WORK
+    ldr x10, [x9, #THREAD_WORK]
+.endm
+.macro LOAD_WORK_OR_BRANCH label
+    PATCHED FEATURES_PAUTH, "LOAD_WORK", "b \label"
+.endm
+
+.macro RESTORE_FROM_X10 below=0
+    ldp x10, x11, [sp, #FRAME_X(10) - \below]
+    ldp x12, x13, [sp, #FRAME_X(12) - \below]
+    ldp x14, x15, [sp, #FRAME_X(14) - \below]
+    ldp x16, x17, [sp, #FRAME_X(16) - \below]
+    ldp x18, x19, [sp, #FRAME_X(18) - \below]
+    ldp x20, x21, [sp, #FRAME_X(20) - \below]
+    ldp x22, x23, [sp, #FRAME_X(22) - \below]
+    ldp x24, x25, [sp, #FRAME_X(24) - \below]
+    ldp x26, x27, [sp, #FRAME_X(26) - \below]
+    ldp x28, x29, [sp, #FRAME_X(28) - \below]
+.endm
+
+// x10 is the thread's work, x9 the thread, its frame is at sp. The user window may be open.
+.macro RESUME_USER name, pauth
+    cbnz x10, 1f
+    LEAVE \pauth
+    mov x0, #0
+    ldp x2, x3, [sp, #FRAME_X(2)]
+    ldp x4, x5, [sp, #FRAME_X(4)]
+    ldp x6, x7, [sp, #FRAME_X(6)]
+    ldp x8, x9, [sp, #FRAME_X(8)]
+    RESTORE_FROM_X10
+    ldp xzr, x1, [sp], #FRAME_SIZE
+    eret
+1:  WINDOW_CLOSE
+    str xzr, [sp]
+    b arm64_leave_slow_\name
+.endm
+
+// Likewise, but sp is WORDS_BELOW into the frame, and x0-x6 are to be what they are.
+#define WORDS_BELOW FRAME_X(8)
+.macro RESUME_WORDS name, pauth
+    cbnz x10, 1f
+    LEAVE \pauth, WORDS_BELOW
+    ldr x7, [sp, #FRAME_X(7) - WORDS_BELOW]
+    RESTORE_FROM_X10 WORDS_BELOW
+    ldp x8, x9, [sp], #FRAME_SIZE - WORDS_BELOW
+    eret
+1:  sub sp, sp, #WORDS_BELOW
+    stp x0, x1, [sp]
+    stp x2, x3, [sp, #FRAME_X(2)]
+    stp x4, x5, [sp, #FRAME_X(4)]
+    str x6, [sp, #FRAME_X(6)]
+    b arm64_leave_slow_\name
+.endm
+
 // Of arch_thread_resume_user: x9 is the thread, x10 where to say that the stack was left.
-FUNCTION arm64_resume_user
+LABEL arm64_resume_user
     ldr x11, [x9, #THREAD_STACK_TOP]
     sub sp, x11, #FRAME_SIZE
     stlrb wzr, [x10]
-    BY_PAUTH .Lresume_
+    LOAD_WORK_OR_BRANCH .Lresume_pauth
+    RESUME_USER arm64_vectors, 0
+.Lresume_pauth:
+    LOAD_WORK
+    RESUME_USER arm64_vectors_pauth, 1
 END arm64_resume_user
 
 // Of arch_thread_resume_words: from x12 to x9, which has x0 and x6. The message is on the stack that is left.
-FUNCTION arm64_resume_words
+LABEL arm64_resume_words
     ldr x12, [x12, #THREAD_STACK_TOP]
     ldr x11, [x9, #THREAD_STACK_TOP]
     ldp x1, x2, [x12, #FRAME_X(1) - FRAME_SIZE]
     ldp x3, x4, [x12, #FRAME_X(3) - FRAME_SIZE]
     ldr x5, [x12, #FRAME_X(5) - FRAME_SIZE]
-    sub sp, x11, #FRAME_SIZE
+    sub sp, x11, #FRAME_SIZE - WORDS_BELOW
     stlrb wzr, [x10]
-    BY_PAUTH .Lresume_words_
+    LOAD_WORK_OR_BRANCH .Lresume_words_pauth
+    RESUME_WORDS arm64_vectors, 0
+.Lresume_words_pauth:
+    LOAD_WORK
+    RESUME_WORDS arm64_vectors_pauth, 1
 END arm64_resume_words
 
 // Where a parked thread goes on: x0 is the previous thread, x29 is 0, the end of backtraces.

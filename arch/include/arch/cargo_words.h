@@ -29,6 +29,11 @@ struct arch_cargo {
 #define ARCH_CARGO_LOAD(cargo, address, at, bad) CARGO_8(ARCH_USER_LOAD, cargo, address, at, bad)
 #define ARCH_CARGO_STORE_64(cargo, address, at, bad) CARGO_8(ARCH_USER_STORE, cargo, address, at, bad)
 #define ARCH_CARGO_STORE_32(cargo, address, at, bad) CARGO_4(ARCH_USER_STORE, cargo, address, at, 0, bad)
+#define ARCH_CARGO_STORE_HEAD(first, second, address, at, bad)         \
+    do {                                                               \
+        ARCH_USER_STORE(ARCH_USER_64, first, address, at, bad);        \
+        ARCH_USER_STORE(ARCH_USER_64, second, address, (at) + 8, bad); \
+    } while (0)
 ALWAYS_INLINE bool arch_cargo_begin(struct thread *self) {
     (void)self;
     arch_irq_disable();

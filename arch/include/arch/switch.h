@@ -26,6 +26,7 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next);
 MUST_USE ALWAYS_INLINE bool arch_cargo_begin(struct thread *self);
 // #define ARCH_CARGO_LOAD(cargo, address, at, bad)   64 bytes of user memory, in an open window (arch/user_access.h)
 // #define ARCH_CARGO_STORE_64(cargo, address, at, bad), ARCH_CARGO_STORE_32   likewise, to it
+// #define ARCH_CARGO_STORE_HEAD(first, second, address, at, bad)   two words that come along
 // Can this one be handed cargo?
 ALWAYS_INLINE bool arch_cargo_suits(const struct thread *next);
 ALWAYS_INLINE void arch_cargo_copy(const struct arch_cargo *cargo, uint64_t *words); // to kernel memory

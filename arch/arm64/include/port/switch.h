@@ -75,7 +75,7 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
     from->tls = tls;
     if (!loaded->vector_off || to->vector_turns != 0)
         arm64_vector_switch(from, to);
-    if (UNLIKELY(to->keys_id != loaded->keys_id) && to->keys_id != 0)
+    if (to->keys_id != 0 && UNLIKELY(to->keys_id != loaded->keys_id))
         arm64_keys_load(to);
     __asm__ volatile("msr sp_el0, %0" ::"r"(next) : "memory");
 }
@@ -93,4 +93,4 @@ ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct threa
     return from;
 }
 
-#include <arch/cargo_words.h>
+#include <port/cargo.h>

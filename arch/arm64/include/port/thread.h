@@ -10,8 +10,8 @@ struct thread;
 // overwrite half of the vector registers of the thread they return to.
 #define SAVES_NOTHING
 // What never returns has no such callers. The convention's first nine parameters are in x20-x28, the others as
-// anywhere.
-#define ARCH_PARKS __attribute__((preserve_none))
+// anywhere. Only direct branches lead there (cpu/vectors.S), and no return address is worth a signature.
+#define ARCH_PARKS __attribute__((preserve_none, target("branch-protection=none")))
 #define ARCH_PARKS_FIRST                                                                                   \
     [[maybe_unused]] long parks_x20, [[maybe_unused]] long parks_x21, [[maybe_unused]] long parks_x22,     \
         [[maybe_unused]] long parks_x23, [[maybe_unused]] long parks_x24, [[maybe_unused]] long parks_x25, \

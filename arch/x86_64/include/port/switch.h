@@ -152,6 +152,11 @@ ALWAYS_INLINE bool arch_cargo_begin(struct thread *self) {
         X86_CARGO_STORE((at) + 32, address, "xmm2", bad); \
         X86_CARGO_STORE((at) + 48, address, "xmm3", bad); \
     } while (0)
+#define ARCH_CARGO_STORE_HEAD(first, second, address, at, bad)         \
+    do {                                                               \
+        ARCH_USER_STORE(ARCH_USER_64, first, address, at, bad);        \
+        ARCH_USER_STORE(ARCH_USER_64, second, address, (at) + 8, bad); \
+    } while (0)
 ALWAYS_INLINE bool arch_cargo_suits(const struct thread *next) {
     return ((const struct arch_thread *)(const void *)next)->fpu != nullptr;
 }

@@ -8,7 +8,7 @@
 // Whether `have` has all of `wanted`.
 /*@ assigns \nothing;
     ensures \result != 0 <==> (have & wanted) == wanted; */
-static inline int rights_include(uint32_t have, uint32_t wanted) {
+static inline __attribute__((always_inline)) int rights_include(uint32_t have, uint32_t wanted) {
     return (have & wanted) == wanted;
 }
 
