@@ -33,7 +33,7 @@ static void open_ring(const struct ring_options *options) {
         type out = {1}, in = {};                                   \
         uint64_t sum = 0;                                          \
         begin();                                                   \
-        for (long i = 0; i < n; i += BATCH) {                      \
+        for (long left = n; left > 0; left -= BATCH) {             \
             for (int k = 0; k < BATCH; k++) {                      \
                 if (ring_put(&producer, &out, sizeof out) != 0)    \
                     exit(1);                                       \

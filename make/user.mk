@@ -10,6 +10,8 @@ user_cpu := aarch64
 musl := out/cache/deb/musl-dev-arm64/usr
 uapi := /usr/aarch64-linux-gnu/include
 user_rtlib := libgcc
+# Atomics in place, as on x86-64, and not in functions that look what the processor has.
+bench_flags := -mno-outline-atomics
 $(musl)/lib/$(user_cpu)-linux-musl/libc.a:
 	$(Q)tools/fetch deb musl-dev --arch arm64 > /dev/null
 else
