@@ -13,6 +13,7 @@
 #include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <sched/thread.h>
 
 #define AROUND_FAULT 8u    // pages that a fault brings in
 #define DROP_STEPS 64u     // in which room is made, until there is enough
@@ -154,6 +155,7 @@ static int start_fill(struct block_device *device, uint64_t first, unsigned most
     list_push_back(&list, &fill->request.node);
     if (awaited)
         *awaited = fill;
+    thread_current()->io.from_disk += (uint64_t)made << PAGE_SHIFT;
     block_submit(device, &list);
     return made;
 }

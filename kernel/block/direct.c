@@ -54,6 +54,8 @@ static status_t transfer(struct block_device *device, struct bounce *bounce, uin
                                              .count = (uint32_t)(size >> BLOCK_SECTOR_SHIFT),
                                              .segments = bounce->segments,
                                              .segment_count = used};
+    struct io_counts *io = &thread_current()->io;
+    *(read ? &io->from_disk : &io->to_disk) += size;
     return block_run_one(device, &bounce->request);
 }
 

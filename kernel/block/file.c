@@ -127,6 +127,7 @@ static ssize_t write_at(struct block_file *file, struct uio *uio, uint64_t posit
     if (has_flag(file, O_DIRECT))
         return direct_write(device, uio, position);
     ssize_t done = cached_write(device, uio, position, MIN(uio->resid, size - position));
+    thread_current()->io.to_disk += done > 0 ? (uint64_t)done : 0;
     if (done > 0 && has_flag(file, O_DSYNC)) {
         status_t status = cache_sync(device, position, position + (uint64_t)done, true);
         if (status != 0)

@@ -4,6 +4,7 @@
 #include "block_priv.h"
 
 #include <lib/fmt.h>
+#include <lib/string.h>
 #include <vfs/path.h>
 
 #define PATH_SIZE 192u
@@ -130,6 +131,16 @@ static const struct {
     {"queue/zoned", show_zoned},
 };
 
+// The link of the disk's folder, which is as deep as its device's and two more, to its class.
+static status_t add_subsystem(const struct block_device *device) {
+    char target[PATH_SIZE] = "../../..", path[PATH_SIZE];
+    for (const char *at = device->info.folder; (at = strchr(at, '/')) != nullptr; at++)
+        fmt_snprintf(target + strlen(target), sizeof target - strlen(target), "/..");
+    fmt_snprintf(target + strlen(target), sizeof target - strlen(target), "/class/block");
+    fmt_snprintf(path, sizeof path, "%s/block/%s/subsystem", device->info.folder, device->name);
+    return sysfs_add_link(path, target);
+}
+
 static status_t list_links(const struct block_device *device) {
     char target[PATH_SIZE], path[PATH_SIZE];
     fmt_snprintf(target, sizeof target, "../%s/block/%s", device->info.folder, device->name);
@@ -140,7 +151,12 @@ static status_t list_links(const struct block_device *device) {
     if (status == 0)
         status = sysfs_add_link(path, target);
     fmt_snprintf(path, sizeof path, "dev/block/%u:%u", block_major(device), block_minor(device));
-    return status == 0 ? sysfs_add_link(path, target) : status;
+    if (status == 0)
+        status = sysfs_add_link(path, target);
+    fmt_snprintf(path, sizeof path, "%s/block/%s/device", device->info.folder, device->name);
+    if (status == 0)
+        status = sysfs_add_link(path, "../..");
+    return status == 0 ? add_subsystem(device) : status;
 }
 
 status_t block_list(struct block_device *device) {

@@ -2,6 +2,7 @@
 // Copying between descriptors in the kernel: sendfile, copy_file_range, splice, tee, vmsplice.
 #include "fd.h"
 #include "file_vec.h"
+#include "io_count.h"
 
 #include <sched/sched.h>
 #include <vfs/splice.h>
@@ -45,11 +46,11 @@ static ssize_t copy_piece(struct copy *copy, loff_t *in_at, loff_t *out_at, void
     struct object *in = copy->in.object, *out = copy->out.object;
     struct uio uio;
     uio_init_kernel(&uio, buffer, size);
-    ssize_t got = in->ops->read(in, &uio, in_at, 0);
+    ssize_t got = io_count_read(in->ops->read(in, &uio, in_at, 0));
     if (got <= 0)
         return got;
     uio_init_kernel(&uio, buffer, (size_t)got);
-    ssize_t done = out->ops->write(out, &uio, out_at, io_flags(out));
+    ssize_t done = io_count_write(out->ops->write(out, &uio, out_at, io_flags(out)));
     if (done > 0) {
         *in_at += done;
         if (out_at)

@@ -2,6 +2,7 @@
 // read, write and their relatives; lseek.
 #include "fd.h"
 #include "file_vec.h"
+#include "io_count.h"
 
 // ---------------------------------------------------------------- one buffer
 
@@ -16,7 +17,7 @@ long sys_read(int fd, void __user *buffer, size_t size) {
     ssize_t done =
         LIKELY(object->ops->read != nullptr) ? object->ops->read(object, &uio, nullptr, io_flags(object)) : -EINVAL;
     handle_release(&ref);
-    return done;
+    return io_count_read(done);
 }
 
 long sys_write(int fd, const void __user *buffer, size_t size) {
@@ -30,7 +31,7 @@ long sys_write(int fd, const void __user *buffer, size_t size) {
     ssize_t done =
         LIKELY(object->ops->write != nullptr) ? object->ops->write(object, &uio, nullptr, io_flags(object)) : -EINVAL;
     handle_release(&ref);
-    return done;
+    return io_count_write(done);
 }
 
 // Positioned transfers need an object that has positions.
@@ -57,7 +58,7 @@ long sys_pread64(int fd, void __user *buffer, size_t size, loff_t offset) {
     uio_init_user(&uio, buffer, MIN(size, IO_SIZE_MAX));
     ssize_t done = transfer_at(ref.object, &uio, offset, io_flags(ref.object), false);
     handle_release(&ref);
-    return done;
+    return io_count_read(done);
 }
 
 long sys_pwrite64(int fd, const void __user *buffer, size_t size, loff_t offset) {
@@ -69,7 +70,7 @@ long sys_pwrite64(int fd, const void __user *buffer, size_t size, loff_t offset)
     uio_init_user(&uio, (void __user *)buffer, MIN(size, IO_SIZE_MAX));
     ssize_t done = transfer_at(ref.object, &uio, offset, io_flags(ref.object), true);
     handle_release(&ref);
-    return done;
+    return io_count_write(done);
 }
 
 // ---------------------------------------------------------------- several buffers
@@ -130,7 +131,7 @@ static long transfer_vector(const struct vector_call *call, const void __user *i
     vector_put(&vector);
 release:
     handle_release(&ref);
-    return done;
+    return call->write ? io_count_write(done) : io_count_read(done);
 }
 
 long sys_readv(int fd, const void __user *iov, unsigned long count) {

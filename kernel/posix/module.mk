@@ -22,4 +22,4 @@ sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c se
 # files
 sources += file_path.c file_io.c file_open.c file_stat.c file_dir.c file_name.c file_attr.c file_fcntl.c file_sync.c
 sources += async.c file_copy.c inotify.c mount.c xattr.c
-sources += proc_sys.c proc_system.c sys_system.c proc_task.c proc_task_fs.c proc_task_maps.c proc_task_ns.c proc_task_status.c proc_tessera.c proc_jobs.c
+sources += proc_sys.c proc_system.c sys_system.c sys_cpu.c proc_task.c proc_task_fs.c proc_task_io.c proc_task_maps.c proc_task_ns.c proc_task_status.c proc_tessera.c proc_jobs.c

@@ -37,8 +37,13 @@ void proc_add_all(const struct proc_file *files, unsigned count);
 void proc_task_init(void);
 void proc_task_fs_init(void); // by proc_task_init
 void proc_task_ns_init(void);
+void proc_task_io_init(void);
 void proc_system_init(void);
-void sys_system_init(void); // /sys/devices/system, by proc_system_init
+void sys_system_init(void); // /sys/devices/system and /sys/kernel/mm, by proc_system_init
+void sys_cpu_init(void);    // by sys_system_init
+// All processors, as a range and as bits.
+void cpu_range_show(struct text_buffer *text, void *context);
+void cpu_map_show(struct text_buffer *text, void *context);
 void proc_sys_init(void);
 void proc_tessera_init(void);
 void proc_jobs_init(void); // /proc/tessera/jobs, handles, ports: proc_jobs.c

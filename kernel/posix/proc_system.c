@@ -185,6 +185,15 @@ static void cgroups_show(struct text_buffer *text, void *context) {
     text_printf(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
 }
 
+// When each processor's next timer fires. Which timers there are is no program's affair.
+static void timer_list_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "Timer List Version: v0.9\nHRTIMER_MAX_CLOCK_BASES: 1\nnow at %lld nsecs\n\n",
+                (long long)clock_now());
+    for (unsigned i = 0; i < arch_cpu_count(); i++)
+        text_printf(text, "cpu: %u\n  .expires_next   : %lld nsecs\n\n", i, (long long)timer_next(i));
+}
+
 static void cmdline_show(struct text_buffer *text, void *context) {
     (void)context;
     text_printf(text, "%s\n", boot_info.command_line);
@@ -214,6 +223,7 @@ void proc_system_init(void) {
         {"modules", 0444, modules_show},
         {"cmdline", 0444, cmdline_show},
         {"cgroups", 0444, cgroups_show},
+        {"timer_list", 0400, timer_list_show},
     };
     proc_add_all(files, ARRAY_SIZE(files));
     sys_system_init();

@@ -143,15 +143,6 @@ static status_t wchan_show(struct text_buffer *text, struct task *task, int tid)
     return 0;
 }
 
-static status_t io_show(struct text_buffer *text, struct task *task, int tid) {
-    (void)tid;
-    status_t status = proc_check_access(task_process(task));
-    if (status == 0) // nothing is counted per process; programs want the lines
-        text_printf(text, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
-                          "cancelled_write_bytes: 0\n");
-    return status;
-}
-
 // The larger, the sooner it is ended when memory is short: pages in thousandths of all memory, moved by the adjustment.
 static status_t oom_score_show(struct text_buffer *text, struct task *task, int tid) {
     (void)tid;
@@ -283,7 +274,6 @@ static const struct proc_entry entries[] = {
     {.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_smaps_rollup},
     {.name = "mem", .mode = S_IFREG | 0600, .read = proc_mem_read, .write = proc_mem_write},
     {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits},
-    {.name = "io", .mode = S_IFREG | 0400, .show = io_show},
     {.name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show},
     {.name = "schedstat", .mode = S_IFREG | 0444, .show = schedstat_show},
     {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show},
@@ -299,4 +289,5 @@ void proc_task_init(void) {
     procfs_add_task_entries(entries, ARRAY_SIZE(entries));
     proc_task_fs_init();
     proc_task_ns_init();
+    proc_task_io_init();
 }

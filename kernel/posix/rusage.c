@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // What threads, processes and children have used: getrusage, times, and the sums that exit and wait keep.
 #include "rusage.h"
+#include "io_count.h"
 #include "process_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
@@ -13,6 +14,7 @@ void resource_totals_of_thread(struct posix_thread *thread, struct resource_tota
     sched_thread_times(&thread->thread, &out->user, &out->system);
     out->switches_voluntary = thread->thread.switches_voluntary;
     out->switches_involuntary = thread->thread.switches_involuntary;
+    out->io = thread->thread.io;
 }
 
 void resource_totals_add(struct resource_totals *to, const struct resource_totals *from) {
@@ -22,6 +24,7 @@ void resource_totals_add(struct resource_totals *to, const struct resource_total
     to->maj_faults += from->maj_faults;
     to->switches_voluntary += from->switches_voluntary;
     to->switches_involuntary += from->switches_involuntary;
+    io_counts_add(&to->io, &from->io);
     to->peak_resident_kib = MAX(to->peak_resident_kib, from->peak_resident_kib);
 }
 

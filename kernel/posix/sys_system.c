@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-// /sys/devices/system: the processors, and the one node of memory that all of them are near to.
+// /sys/devices/system: the one node of memory that all processors are near to, and the clock; and how memory comes in
+// large pages (/sys/kernel/mm).
 #include "proc_priv.h"
-#include <arch/smp.h>
-#include <lib/fmt.h>
+#include <arch/time.h>
 #include <mm/page.h>
 #include <vfs/path.h>
-
-// All processors, as a range.
-static void cpu_range_show(struct text_buffer *text, void *context) {
-    (void)context;
-    text_printf(text, arch_cpu_count() > 1 ? "0-%u\n" : "%u\n", arch_cpu_count() - 1);
-}
-
-// All processors, as bits: words of 32, the highest first.
-static void cpu_map_show(struct text_buffer *text, void *context) {
-    (void)context;
-    unsigned count = arch_cpu_count();
-    for (unsigned word = (count + 31) / 32; word-- > 0;) {
-        unsigned bits = MIN(count - word * 32, 32u);
-        text_printf(text, "%08x%s", bits == 32 ? UINT32_MAX : (1u << bits) - 1, word ? "," : "\n");
-    }
-}
 
 static void constant_show(struct text_buffer *text, void *context) {
     text_printf(text, "%s\n", (const char *)context);
@@ -44,24 +28,40 @@ static void node_memory_show(struct text_buffer *text, void *context) {
     kib(text, "Slab:", p.slab);
 }
 
+#define HUGE_POOL "kernel/mm/hugepages/hugepages-2048kB/" // of MAP_HUGETLB: nothing is set aside
+
 void sys_system_init(void) {
     static const struct {
         const char *path;
         text_fn *show;
         const char *text;
     } files[] = {
-        {"cpu/online", cpu_range_show, nullptr},         {"cpu/possible", cpu_range_show, nullptr},
-        {"cpu/present", cpu_range_show, nullptr},        {"node/online", constant_show, "0"},
-        {"node/possible", constant_show, "0"},           {"node/has_cpu", constant_show, "0"},
-        {"node/has_memory", constant_show, "0"},         {"node/has_normal_memory", constant_show, "0"},
-        {"node/node0/cpulist", cpu_range_show, nullptr}, {"node/node0/cpumap", cpu_map_show, nullptr},
-        {"node/node0/distance", constant_show, "10"},    {"node/node0/meminfo", node_memory_show, nullptr},
+        {"devices/system/cpu/online", cpu_range_show, nullptr},
+        {"devices/system/cpu/possible", cpu_range_show, nullptr},
+        {"devices/system/cpu/present", cpu_range_show, nullptr},
+        {"devices/system/node/online", constant_show, "0"},
+        {"devices/system/node/possible", constant_show, "0"},
+        {"devices/system/node/has_cpu", constant_show, "0"},
+        {"devices/system/node/has_memory", constant_show, "0"},
+        {"devices/system/node/has_normal_memory", constant_show, "0"},
+        {"devices/system/node/node0/cpulist", cpu_range_show, nullptr},
+        {"devices/system/node/node0/cpumap", cpu_map_show, nullptr},
+        {"devices/system/node/node0/distance", constant_show, "10"},
+        {"devices/system/node/node0/meminfo", node_memory_show, nullptr},
+        {"devices/system/clocksource/clocksource0/available_clocksource", constant_show, ARCH_CLOCK_NAME},
+        {"devices/system/clocksource/clocksource0/current_clocksource", constant_show, ARCH_CLOCK_NAME},
+        {HUGE_POOL "nr_hugepages", constant_show, "0"},
+        {HUGE_POOL "free_hugepages", constant_show, "0"},
+        {HUGE_POOL "resv_hugepages", constant_show, "0"},
+        {HUGE_POOL "surplus_hugepages", constant_show, "0"},
+        {HUGE_POOL "nr_overcommit_hugepages", constant_show, "0"},
+        {"kernel/mm/transparent_hugepage/enabled", constant_show, "[always] madvise never"},
+        {"kernel/mm/transparent_hugepage/hpage_pmd_size", constant_show, "2097152"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-        char path[64];
-        fmt_snprintf(path, sizeof(path), "devices/system/%s", files[i].path);
-        status_t status = sysfs_add(path, 0444, files[i].show, nullptr, (void *)(uintptr_t)files[i].text);
+        status_t status = sysfs_add(files[i].path, 0444, files[i].show, nullptr, (void *)(uintptr_t)files[i].text);
         if (status != 0)
-            panic("/sys/%s: error %d", path, -status);
+            panic("/sys/%s: error %d", files[i].path, -status);
     }
+    sys_cpu_init();
 }

@@ -26,6 +26,14 @@ void timer_queue_init(unsigned cpu) {
     queue->first = queue->firing = nullptr;
 }
 
+nsec_t timer_next(unsigned cpu) {
+    struct timer_queue *queue = &cpu_local(timer_queue, cpu);
+    spin_lock(&queue->lock);
+    nsec_t deadline = queue->first ? queue->first->deadline : NSEC_NEVER;
+    spin_unlock(&queue->lock);
+    return deadline;
+}
+
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer)) {
     rb_node_init(&timer->node);
     timer->fire = fire;

@@ -74,8 +74,8 @@ static void show_drivers(struct text_buffer *text, void *context) {
 void console_init(void) {
     if (procfs_add("tty/drivers", 0444, show_drivers, nullptr, nullptr) != 0)
         klog(LOG_ERROR, "no /proc/tty/drivers");
-    if (sysfs_add("class/tty/console/active", 0444, show_active, nullptr, nullptr) != 0)
-        klog(LOG_ERROR, "no /sys/class/tty/console/active");
+    if (sysfs_add("devices/virtual/tty/console/active", 0444, show_active, nullptr, nullptr) != 0)
+        klog(LOG_ERROR, "no /sys/devices/virtual/tty/console/active");
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         status_t status = device_register(&devices[i]);
         if (status != 0)

@@ -67,6 +67,8 @@ status_t device_register(const struct device_ops *ops) {
     mutex_unlock(&devices.mutex);
     if (root.entry)
         add_node(&root, ops);
+    if (!ops->block)
+        log_failure("/sys", ops->name, device_list(ops));
     return 0;
 }
 

@@ -190,8 +190,8 @@ status_t sysfs_add_link(const char *path, const char *target) {
 }
 
 void sysfs_init(void) {
-    static const char *const directories[] = {"block",    "bus", "class",  "dev",   "devices",
-                                              "firmware", "fs",  "kernel", "module"};
+    static const char *const directories[] = {"block",   "bus",      "class", "class/input", "dev",   "dev/char",
+                                              "devices", "firmware", "fs",    "kernel",      "module"};
     filesystem_register(&sysfs_super);
     for (unsigned i = 0; i < ARRAY_SIZE(directories); i++)
         if (node_tree_add(&sys_tree, directories[i], nullptr) != 0)

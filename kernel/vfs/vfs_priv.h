@@ -247,6 +247,7 @@ void overlay_register_type(void);
 void devfs_init(void);
 void procfs_init(void);
 void sysfs_init(void);
+MUST_USE status_t device_list(const struct device_ops *ops); // device_sysfs.c: shows a character device in /sys
 void pipe_put(struct pipe *pipe);
 // Another end of the pipe behind an object (opening /proc/self/fd/N). -ENXIO: not a pipe.
 MUST_USE status_t pipe_reopen(struct object *object, uint32_t flags, struct object **out);

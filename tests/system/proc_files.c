@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-// Files of /proc and /sys that programs read: namespaces, maps of ids, the node of memory, drivers of terminals.
+// Files of /proc and /sys that programs read: namespaces, maps of ids, the node of memory, drivers of terminals,
+// what was read and written, devices by number, the machine.
 #include "sys.h"
+
+#include <limits.h>
 
 static const char *kinds[] = {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"};
 
@@ -62,8 +65,112 @@ static void files(void) {
     is(__builtin_popcountl(map), sysconf(_SC_NPROCESSORS_CONF), "its processors");
 }
 
+// --- what was read and written ---
+
+struct counts {
+    long read_chars, written_chars, reads, writes;
+};
+
+static struct counts counts_in(const char *path) {
+    struct counts c = {-1, -1, -1, -1};
+    char *text = get_file(path);
+    if (text)
+        sscanf(text, "rchar: %ld wchar: %ld syscr: %ld syscw: %ld", &c.read_chars, &c.written_chars, &c.reads,
+               &c.writes);
+    return c;
+}
+
+static void write_and_read(int times) {
+    char bytes[100] = {0};
+    int ends[2];
+    if (pipe(ends) != 0)
+        _exit(1);
+    for (int i = 0; i < times; i++)
+        if (write(ends[1], bytes, 100) != 100 || read(ends[0], bytes, 60) != 60 || read(ends[0], bytes, 99) != 40)
+            _exit(1);
+    close(ends[0]), close(ends[1]);
+}
+
+static void transfers(void) {
+    struct counts before = counts_in("/proc/self/io");
+    write_and_read(50);
+    struct counts after = counts_in("/proc/self/io");
+    ok(before.reads > 0, "/proc/self/io");
+    // Reading the file counts, too.
+    ok(after.reads - before.reads >= 100 && after.reads - before.reads < 110, "calls that read");
+    ok(after.read_chars - before.read_chars >= 5000 && after.read_chars - before.read_chars < 7000, "what they read");
+    is(after.writes - before.writes, 50, "calls that wrote");
+    is(after.written_chars - before.written_chars, 5000, "what they wrote");
+    is(in_child(write_and_read(30)), 0, "a child reads and writes");
+    struct counts later = counts_in("/proc/self/io");
+    ok(later.written_chars - after.written_chars >= 3000 && later.writes - after.writes >= 30,
+       "what a child did that was waited for counts as ours");
+    char bytes[10];
+    before = counts_in("/proc/self/io");
+    bool failed = read(-1, bytes, 1) < 0 && write(-1, bytes, 1) < 0;
+    after = counts_in("/proc/self/io");
+    ok(failed, "calls that fail at once");
+    is(after.written_chars - before.written_chars, 0, "move nothing");
+    if (is_root())
+        exited(in_child(_exit(setuid(1000) != 0 || (get_file("/proc/1/io") != NULL))), 0, "another's is not shown");
+}
+
+// --- attributes, devices, the machine ---
+
+static bool leads_to(const char *link, const char *end) {
+    char target[PATH_MAX];
+    return realpath(link, target) && strlen(target) >= strlen(end) &&
+           same_text(target + strlen(target) - strlen(end), end);
+}
+
+static void devices(void) {
+    char *text = get_file("/sys/dev/char/1:3/uevent");
+    ok(text && strstr(text, "MAJOR=1\nMINOR=3\nDEVNAME=null\n"), "/dev/null by its number in /sys");
+    ok(same_text(get_file("/sys/dev/char/1:3/dev"), "1:3\n"), "and its number");
+    ok(leads_to("/sys/dev/char/1:3", "/sys/devices/virtual/mem/null"), "it is a virtual one");
+    ok(leads_to("/sys/class/mem/null", "/sys/devices/virtual/mem/null"), "found by class, too");
+    ok(leads_to("/sys/class/mem/null/subsystem", "/sys/class/mem"), "which it names");
+    ok(leads_to("/sys/class/tty/console/subsystem", "/sys/class/tty"), "as the console does");
+    ok((text = get_file("/sys/class/tty/console/active")) && strlen(text) > 1, "which says where it is");
+    is(access("/sys/class/input", X_OK), 0, "input devices have a class, if there are any or not");
+    is(access("/sys/devices/platform", X_OK), 0, "there is a platform");
+}
+
+static void machine(void) {
+    char name[40] = "", *text = get_file("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    ok(text && sscanf(text, "%39s", name) == 1, "the clock has a name");
+    char *all = get_file("/sys/devices/system/clocksource/clocksource0/available_clocksource");
+    ok(all && strstr(all, name), "and is one of those that there are");
+    ok(same_text(get_file("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"), "0\n"), "no pages are set aside");
+    ok((text = get_file("/sys/kernel/mm/transparent_hugepage/enabled")) && strchr(text, '['),
+       "large pages by themselves");
+    ok(same_text(get_file("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"), "2097152\n"), "and their size");
+    ok((text = get_file("/sys/devices/system/cpu/cpu0/topology/core_cpus_list")) && atoi(text) == 0, "a core's CPUs");
+    ok((text = get_file("/sys/devices/system/cpu/cpu0/topology/package_cpus")) && strtoul(text, NULL, 16) & 1,
+       "a package's");
+    if (is_root()) {
+        ok((text = get_file("/proc/timer_list")) && strstr(text, "now at "), "/proc/timer_list");
+        exited(in_child(_exit(setuid(1000) != 0 || access("/proc/timer_list", R_OK) == 0)), 0, "is root's");
+    }
+}
+
+// A Linux with AppArmor or SELinux says what they say.
+static void attributes(void) {
+    int fd = open("/proc/self/attr/current", O_RDWR);
+    char text[100];
+    ok(fd >= 0, "/proc/self/attr/current");
+    ssize_t got = read(fd, text, sizeof text);
+    ok(got > 0 || (got < 0 && errno == EINVAL), "says something, or that there is no module");
+    fails(write(fd, "nonsense that is none", 21), EINVAL, "takes no nonsense");
+    close(fd);
+}
+
 int main(void) {
     namespaces();
     files();
+    transfers();
+    attributes();
+    devices();
+    machine();
     return tap_done();
 }

@@ -6,6 +6,7 @@
 
 // Nanoseconds since boot, monotonic, the same on all CPUs. Any context. A few instructions.
 ALWAYS_INLINE nsec_t arch_clock_now(void);
+// ARCH_CLOCK_NAME (port/time.h): what Linux calls this clock.
 // Programs this CPU's one-shot timer: an interrupt (sched_timer_interrupt) at or soon after
 // `deadline` on that clock; a past one fires at once; NSEC_NEVER stops it. Interrupts off.
 void arch_timer_set(nsec_t deadline);

@@ -22,6 +22,8 @@ ALWAYS_INLINE uint64_t arm64_counter(void) {
     return count;
 }
 
+#define ARCH_CLOCK_NAME "arch_sys_counter"
+
 ALWAYS_INLINE nsec_t arch_clock_now(void) {
     uint64_t ticks = arm64_counter() - arm64_clock.base;
     return (nsec_t)((unsigned __int128)ticks * arm64_clock.mult >> ARM64_CLOCK_SHIFT);

@@ -6,6 +6,8 @@
 
 extern nsec_t host_clock;
 
+#define ARCH_CLOCK_NAME "host"
+
 ALWAYS_INLINE nsec_t arch_clock_now(void) {
     return host_clock;
 }

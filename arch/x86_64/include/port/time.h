@@ -13,6 +13,8 @@ struct x86_clock {
 };
 extern struct x86_clock x86_clock X86_HIDDEN;
 
+#define ARCH_CLOCK_NAME "tsc"
+
 ALWAYS_INLINE nsec_t arch_clock_now(void) {
     uint64_t ticks = arch_cycles() - x86_clock.base;
     return (nsec_t)((unsigned __int128)ticks * x86_clock.mult >> X86_CLOCK_SHIFT);

@@ -33,6 +33,7 @@ struct interval_timers; // itimer.h
 struct resource_totals {
     nsec_t user, system;
     uint64_t min_faults, maj_faults, switches_voluntary, switches_involuntary, peak_resident_kib;
+    struct io_counts io;
 };
 
 struct seccomp_filter; // what a thread's calls are asked about: seccomp.h

@@ -44,6 +44,13 @@ struct cpu_mask {
     uint64_t bits; // CPU_MAX is 64
 };
 
+// For /proc/PID/io.
+struct io_counts {
+    uint64_t read_chars, written_chars; // by calls like read and write
+    uint64_t reads, writes;             // of these calls
+    uint64_t from_disk, to_disk;        // bytes that disks were asked for, and that their caches took
+};
+
 struct thread {
     struct arch_thread arch;       // first, and `work` next: entry code knows their offsets
     _Atomic uint32_t work;         // THREAD_WORK_*
@@ -104,6 +111,7 @@ struct thread {
     struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
     long (*continuation)(void);      // where it goes on if it has given up its kernel stack (arch_thread_park)
     const char *wait_reason;         // for /proc/PID/wchan
+    struct io_counts io;             // what it read and wrote: only the thread itself counts
     uint16_t io_priority;            // of its requests to disks, as ioprio_set has it; inherited
 #ifdef TESSERA_DEBUG
     uint32_t spinlocks_held;

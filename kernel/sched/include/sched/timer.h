@@ -21,5 +21,7 @@ void timer_set(struct timer *timer, nsec_t deadline);
 // return the callback does not run any more (waits for it), unless called from the callback itself. So hold no
 // lock that the callback takes.
 bool timer_cancel(struct timer *timer);
+// When the next of a CPU's timers fires; NSEC_NEVER: none is set.
+nsec_t timer_next(unsigned cpu);
 // The monotonic clock.
 nsec_t clock_now(void);
