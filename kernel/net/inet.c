@@ -27,7 +27,9 @@ static status_t create(int family, int type, int protocol, struct socket **out) 
     if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
         return tcp_create(family, out);
     if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
-        return udp_create(family, out);
+        return udp_create(family, IPPROTO_UDP, out);
+    if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
+        return udp_create(family, protocol, out);
     return type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
 }
 

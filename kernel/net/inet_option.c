@@ -8,11 +8,12 @@
 #include <object/task.h>
 
 enum option_flag {
-    FLAG = 1,        // any number: 0 or 1 is kept
-    BYTE = 2,        // one byte will do (SOL_IP)
-    UNBOUND = 4,     // only before bind
-    NOT_STREAM = 8,  // -ENOPROTOOPT for SOCK_STREAM
-    ONLY_STREAM = 16 // -ENOPROTOOPT for others
+    FLAG = 1,         // any number: 0 or 1 is kept
+    BYTE = 2,         // one byte will do (SOL_IP)
+    UNBOUND = 4,      // only before bind
+    NOT_STREAM = 8,   // -ENOPROTOOPT for SOCK_STREAM
+    ONLY_STREAM = 16, // -ENOPROTOOPT for others
+    COVERAGE = 32     // 0, or at least a header: brought into the range
 };
 
 struct option_rule {
@@ -25,6 +26,7 @@ struct option_rule {
 #define IP IPPROTO_IP
 #define IP6 IPPROTO_IPV6
 #define TCP IPPROTO_TCP
+#define LITE IPPROTO_UDPLITE
 static const struct option_rule rules[] = {
     {IP, IP_TOS, BYTE, OPTION_TOS, INT32_MIN, INT32_MAX, 0},
     {IP, IP_TTL, BYTE, OPTION_TTL, 1, 255, 64},
@@ -67,6 +69,8 @@ static const struct option_rule rules[] = {
     {TCP, TCP_FASTOPEN, ONLY_STREAM, OTHER(21), 0, INT32_MAX, 0},
     {TCP, TCP_NOTSENT_LOWAT, ONLY_STREAM, OTHER(22), INT32_MIN, INT32_MAX, -1},
     {TCP, TCP_MAXSEG, ONLY_STREAM, OPTION_MAXSEG, 88, 32767, 0},
+    {LITE, UDPLITE_SEND_CSCOV, COVERAGE, OPTION_SEND_COVERAGE, 8, UINT16_MAX, 0},
+    {LITE, UDPLITE_RECV_CSCOV, COVERAGE, OPTION_RECEIVE_COVERAGE, 8, UINT16_MAX, -1},
     {SOL_SOCKET, SO_TIMESTAMPNS, FLAG, OPTION_TIMESTAMPNS, 0, 0, 0},
 };
 static_assert(OTHER(23) <= INET_OPTION_COUNT);
@@ -104,6 +108,8 @@ static status_t set_by_rule(struct inet_socket *socket, const struct option_rule
         number = rule->initial;
     else if (number == 0 && rule->level == IPPROTO_TCP && rule->name == TCP_MAXSEG)
         number = 0;
+    else if (rule->flags & COVERAGE)
+        number = number == 0 ? 0 : number < rule->least ? rule->least : MIN(number, rule->most);
     else if (number < rule->least || number > rule->most)
         return -EINVAL;
     if (rule->place == OPTION_TOS)
@@ -235,6 +241,8 @@ static int32_t shown(struct inet_socket *socket, const struct option_rule *rule,
     int32_t number = inet_option(socket, rule->place);
     if (rule->place == OPTION_HOPS && number == -1)
         return 64;
+    if (rule->place == OPTION_RECEIVE_COVERAGE)
+        return MAX(number, 0);
     if (rule->place == OPTION_MAXSEG)
         return connected ? (inet_is_v4(socket) ? 65483 : 65463) : number ? number : 536;
     return number;

@@ -24,13 +24,14 @@ struct bucket {
 struct spinlock inet_lock;
 
 static struct {
-    struct bucket table[2][BUCKETS] GUARDED_BY(&inet_lock); // TCP, UDP
+    struct bucket table[3][BUCKETS] GUARDED_BY(&inet_lock); // TCP, UDP, UDP-Lite
     struct list_node waiting GUARDED_BY(&inet_lock);        // by age
     unsigned waiting_count GUARDED_BY(&inet_lock);
 } ports = {.waiting = LIST_INIT(ports.waiting)};
 
 static struct bucket *bucket_of(int protocol, uint16_t port) REQUIRES(&inet_lock) {
-    struct bucket *bucket = &ports.table[protocol != IPPROTO_TCP][port % BUCKETS];
+    unsigned table = protocol == IPPROTO_TCP ? 0 : protocol == IPPROTO_UDP ? 1 : 2;
+    struct bucket *bucket = &ports.table[table][port % BUCKETS];
     if (!bucket->claims.next) {
         list_init(&bucket->claims);
         list_init(&bucket->receivers);

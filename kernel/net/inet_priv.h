@@ -63,7 +63,9 @@ enum inet_option {
     OPTION_MAXSEG,
     OPTION_BOUND_TO_LO,
     OPTION_TIMESTAMPNS,
-    OPTION_OTHERS // those that are only kept
+    OPTION_SEND_COVERAGE,    // UDP-Lite: how much of a datagram its checksum covers, header included; 0: all
+    OPTION_RECEIVE_COVERAGE, // -1: anything goes
+    OPTION_OTHERS            // those that are only kept
 };
 #define INET_OPTION_COUNT 48
 
@@ -96,12 +98,14 @@ struct inet_socket {
 struct tcp_socket {
     struct inet_socket inet; // first
     struct memory_account *payer;
-    // Set once per connection, before data can flow; taken away by connect(AF_UNSPEC) only when it is over.
+    // Set once per connection, before data can flow. connect(AF_UNSPEC) takes it away, but other threads may still use
+    // it, so its memory stays: as long as the socket, or until another connection can have it.
     struct stream *_Atomic stream;
     uint8_t side;
     // The rest under inet_lock. The state is inet.claim.state.
-    bool connecting; // a connect that did not wait: the next one reports how it ended
-    bool closed;     // the last handle is gone
+    bool connecting;        // a connect that did not wait: the next one reports how it ended
+    bool closed;            // the last handle is gone
+    struct stream *retired; // of earlier connections: stream.next_retired
     uint32_t backlog_max, backlog_length;
     struct list_node backlog; // listening: struct tcp_socket.backlog_node, not yet accepted; one reference each
     struct list_node pending; // listening: of clients that wait for room there, their other sides
@@ -180,7 +184,7 @@ void inet_port_for_each_locked(int protocol, void (*visit)(const struct inet_cla
 extern const struct socket_ops tcp_ops, udp_ops;
 struct tcp_socket *tcp_alloc(int family, struct memory_account *payer);
 status_t tcp_create(int family, struct socket **out);
-status_t udp_create(int family, struct socket **out);
+status_t udp_create(int family, int protocol, struct socket **out); // IPPROTO_UDP, IPPROTO_UDPLITE
 ALWAYS_INLINE struct stream *tcp_stream(struct tcp_socket *socket) {
     return atomic_load_explicit(&socket->stream, memory_order_acquire);
 }
@@ -197,6 +201,9 @@ void tcp_drop_unused(struct tcp_socket *server); // what was made for a connecti
 // Waits for a connect under way. 0: it is over, well or not.
 MUST_USE status_t tcp_wait_connected(struct tcp_socket *client, bool nonblock, nsec_t timeout);
 void tcp_update_signals_locked(struct tcp_socket *socket) REQUIRES(&inet_lock);
+
+// --- tcp_info.c ---
+status_t tcp_get_option(struct socket *base, int level, int name, void *value, size_t *size);
 
 void inet_proc_init(void);
 // Of a claim, as /proc/net and ss show it. inet_lock is held.

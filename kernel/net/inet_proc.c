@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/net: tcp, tcp6, udp, udp6 and what tells of lo, as Linux prints them.
 #include "inet_priv.h"
+#include "interface.h"
 
 #include <lib/log.h>
 #include <lib/string.h>
@@ -61,7 +62,7 @@ static void show_claim(const struct inet_claim *claim, void *context) {
     bool v6 = claim->socket ? !inet_is_v4(claim->socket) : !inet_address_is_v4(&claim->local.address);
     if (v6 != table->v6)
         return;
-    bool udp = table->protocol == IPPROTO_UDP;
+    bool udp = table->protocol != IPPROTO_TCP;
     struct inet_endpoint remote = claim->remote;
     if (!v6 && remote.port == 0)
         remote.address = inet_address_any(true);
@@ -81,13 +82,14 @@ static void show_claim(const struct inet_claim *claim, void *context) {
                 udp ? to_udp(&claim->socket->socket)->drops : 0);
 }
 
+#define SHOW_V6 0x100
 static void show_table(struct text_buffer *text, void *context) {
-    uintptr_t which = (uintptr_t)context; // bit 0: IPv6, bit 1: UDP
-    struct table table = {.text = text, .protocol = which & 2 ? IPPROTO_UDP : IPPROTO_TCP, .v6 = which & 1};
+    uintptr_t which = (uintptr_t)context; // the protocol, and bit 0x100: IPv6
+    struct table table = {.text = text, .protocol = which & 0xff, .v6 = which & SHOW_V6};
     const char *local = table.v6 ? "local_address                         " : "local_address ";
     const char *remote = table.v6 ? "remote_address                        " : "rem_address   ";
     text_printf(text, "  sl  %s%sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode%s\n", local, remote,
-                which & 2 ? " ref pointer drops" : "");
+                table.protocol == IPPROTO_TCP ? "" : " ref pointer drops");
     spin_lock(&inet_lock);
     inet_port_for_each_locked(table.protocol, show_claim, &table);
     spin_unlock(&inet_lock);
@@ -98,24 +100,27 @@ static void count_claim(const struct inet_claim *claim, void *context) {
 }
 
 static void show_sockstat(struct text_buffer *text, void *context) {
-    unsigned tcp[2] = {}, udp[2] = {};
+    unsigned tcp[2] = {}, udp[2] = {}, lite[2] = {};
     spin_lock(&inet_lock);
     inet_port_for_each_locked(IPPROTO_TCP, count_claim, tcp);
     inet_port_for_each_locked(IPPROTO_UDP, count_claim, udp);
+    inet_port_for_each_locked(IPPROTO_UDPLITE, count_claim, lite);
     spin_unlock(&inet_lock);
-    text_printf(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem 0\n", tcp[0] + udp[0], tcp[0],
-                tcp[1], tcp[0]);
-    text_printf(text, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n", udp[0]);
+    text_printf(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem 0\n", tcp[0] + udp[0] + lite[0],
+                tcp[0], tcp[1], tcp[0]);
+    text_printf(text, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n", udp[0],
+                lite[0]);
 }
 
-// Nothing is counted on lo: there are no packets.
 static void show_dev(struct text_buffer *text, void *context) {
+    struct interface_counts total = interface_total();
+    unsigned long long bytes = total.bytes, packets = total.packets;
     text_printf(text,
                 "Inter-|   Receive                                                |  Transmit\n"
                 " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
                 "fifo colls carrier compressed\n"
-                "    lo: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u %7u %10u\n",
-                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                "    lo: %7llu %7llu %4u %4u %4u %5u %10u %9u %8llu %7llu %4u %4u %4u %5u %7u %10u\n",
+                bytes, packets, 0, 0, 0, 0, 0, 0, bytes, packets, 0, 0, 0, 0, 0, 0);
 }
 
 static void show_route(struct text_buffer *text, void *context) {
@@ -133,9 +138,16 @@ void inet_proc_init(void) {
         text_fn *show;
         uintptr_t context;
     } files[] = {
-        {"net/tcp", show_table, 0},   {"net/tcp6", show_table, 1},        {"net/udp", show_table, 2},
-        {"net/udp6", show_table, 3},  {"net/sockstat", show_sockstat, 0}, {"net/dev", show_dev, 0},
-        {"net/route", show_route, 0}, {"net/if_inet6", show_if_inet6, 0},
+        {"net/tcp", show_table, IPPROTO_TCP},
+        {"net/tcp6", show_table, IPPROTO_TCP | SHOW_V6},
+        {"net/udp", show_table, IPPROTO_UDP},
+        {"net/udp6", show_table, IPPROTO_UDP | SHOW_V6},
+        {"net/udplite", show_table, IPPROTO_UDPLITE},
+        {"net/udplite6", show_table, IPPROTO_UDPLITE | SHOW_V6},
+        {"net/sockstat", show_sockstat, 0},
+        {"net/dev", show_dev, 0},
+        {"net/route", show_route, 0},
+        {"net/if_inet6", show_if_inet6, 0},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
         status_t status = procfs_add(files[i].path, 0444, files[i].show, nullptr, (void *)files[i].context);

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: MPL-2.0
 // The ioctls of sockets, of any family, that ask for network interfaces: there is lo, always up.
+#include "interface.h"
 #include "net_priv.h"
 
 #include <abi/netlink.h>
+#include <arch/smp.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
 #include <object/cred.h>
 #include <object/task.h>
 
 #define LO_FLAGS (IFF_UP | IFF_LOOPBACK | IFF_RUNNING)
+
+struct interface_counts interface_counts PER_CPU;
+
+struct interface_counts interface_total(void) {
+    struct interface_counts total = {};
+    for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
+        total.packets += cpu_local(interface_counts, cpu).packets;
+        total.bytes += cpu_local(interface_counts, cpu).bytes;
+    }
+    return total;
+}
 
 static void put_address(struct abi_ifreq *request, uint8_t first, uint8_t last) {
     struct abi_sockaddr_in in = {.family = AF_INET, .address = {first, 0, 0, last}};

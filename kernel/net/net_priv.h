@@ -16,8 +16,9 @@ const struct socket_family *socket_family_find(int number);
 
 #define SOCKET_RIGHTS (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_SEND | RIGHT_RECEIVE | RIGHT_ADMIN)
 
-#define SOCKET_SIGNALS \
-    (SIGNALS_READ | SIGNALS_WRITE | SIGNAL_WRITE_BAND | SIGNAL_HANGUP | SIGNAL_READ_HANGUP | SIGNAL_ERROR)
+#define SOCKET_SIGNALS                                                                                      \
+    (SIGNALS_READ | SIGNALS_WRITE | SIGNAL_WRITE_BAND | SIGNAL_HANGUP | SIGNAL_READ_HANGUP | SIGNAL_ERROR | \
+     SIGNAL_PRIORITY)
 #define SOCKET_WRITABLE (SIGNALS_WRITE | SIGNAL_WRITE_BAND)
 
 void unix_init(void);

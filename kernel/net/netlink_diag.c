@@ -54,7 +54,8 @@ status_t netlink_sock_diag(const struct netlink_request *request, struct text_bu
         return -ENOENT;
     if (!whole)
         return -EINVAL;
-    if (dump.wanted.protocol != IPPROTO_TCP && dump.wanted.protocol != IPPROTO_UDP)
+    if (dump.wanted.protocol != IPPROTO_TCP && dump.wanted.protocol != IPPROTO_UDP &&
+        dump.wanted.protocol != IPPROTO_UDPLITE)
         return -ENOENT;
     if (!netlink_is_dump(request) || netlink_attribute(request, sizeof(dump.wanted), BYTECODE, 0))
         return -EOPNOTSUPP; // one socket by its name, or a filter

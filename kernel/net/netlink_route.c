@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // NETLINK_ROUTE: links, addresses and routes of lo, for who asks; nothing can be changed.
 #include "inet_priv.h"
+#include "interface.h"
 #include "netlink_priv.h"
 
 #include <lib/string.h>
@@ -13,8 +14,20 @@ static const uint8_t loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
 
 // --- links ---
 
+// struct rtnl_link_stats64 and, with narrower numbers, rtnl_link_stats: packets in and out, bytes in and out, and 20
+// counts of what never happens on lo.
+static void put_counts(struct text_buffer *answer) {
+    struct interface_counts total = interface_total();
+    uint64_t wide[24] = {total.packets, total.packets, total.bytes, total.bytes};
+    uint32_t narrow[24];
+    for (unsigned i = 0; i < ARRAY_SIZE(wide); i++)
+        narrow[i] = (uint32_t)wide[i];
+    netlink_add(answer, IFLA_STATS64, wide, sizeof(wide));
+    netlink_add(answer, IFLA_STATS, narrow, sizeof(narrow));
+}
+
 static void put_link(const struct netlink_request *request, struct text_buffer *answer) {
-    static const uint8_t zeros[24 * 8];
+    static const uint8_t zeros[6];
     struct abi_ifinfomsg link = {
         .type = ARPHRD_LOOPBACK, .index = LO, .flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP};
     size_t start = netlink_begin(answer, request, RTM_NEWLINK, &link, sizeof(link));
@@ -31,8 +44,7 @@ static void put_link(const struct netlink_request *request, struct text_buffer *
     netlink_add(answer, IFLA_QDISC, "noqueue", 8);
     netlink_add(answer, IFLA_ADDRESS, zeros, 6);
     netlink_add(answer, IFLA_BROADCAST, zeros, 6);
-    netlink_add(answer, IFLA_STATS64, zeros, 24 * 8);
-    netlink_add(answer, IFLA_STATS, zeros, 24 * 4);
+    put_counts(answer);
     netlink_end(answer, start);
 }
 

@@ -19,6 +19,7 @@ struct unix_socket;
 struct packet_route {
     uint8_t from[16], to[16]; // struct inet_address
     uint16_t port;            // it came from
+    uint16_t coverage;        // UDP-Lite: bytes that its checksum covers; 0: all
     uint8_t hops, class;
     nsec_t time; // wall clock
 };

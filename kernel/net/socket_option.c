@@ -7,7 +7,7 @@
 #include <lib/string.h>
 #include <object/task.h>
 
-#define OPTION_MAX 128
+#define OPTION_MAX 256
 #define BUFFER_MAX 212992u // wmem_max, rmem_max
 #define SEND_MIN 4608u
 #define RECEIVE_MIN 2304u
@@ -75,6 +75,8 @@ static status_t set_flag(struct socket *socket, int name, bool on) {
         atomic_fetch_or_explicit(&socket->option_bits, 1u << name, memory_order_relaxed);
     else
         atomic_fetch_and_explicit(&socket->option_bits, ~(1u << name), memory_order_relaxed);
+    if (name == SO_OOBINLINE && socket->ops->options_changed) // what can be read now is another thing
+        socket->ops->options_changed(socket);
     return 0;
 }
 

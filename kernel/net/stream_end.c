@@ -33,10 +33,40 @@ struct stream *stream_create(struct stream_party a, struct stream_party b, bool 
     return stream;
 }
 
-void stream_leave(struct stream *stream, unsigned side) {
+void stream_retire(struct stream *stream, unsigned side) {
     spin_lock(&stream->lock);
     stream->end[side].socket = nullptr;
     spin_unlock(&stream->lock);
+}
+
+static bool is_idle(const struct stream_end *end) {
+    struct stream_end *queues = (struct stream_end *)end;
+    return list_is_empty(&end->packets) && !end->reading && !end->landing && wait_queue_is_empty(&queues->readers) &&
+           wait_queue_is_empty(&queues->writers);
+}
+
+bool stream_renew(struct stream *stream, struct stream_party a, struct stream_party b) {
+    spin_lock(&stream->lock);
+    bool idle = refcount_value(&stream->ref) == 1 && is_idle(&stream->end[0]) && is_idle(&stream->end[1]);
+    if (idle) {
+        refcount_init(&stream->ref, 2);
+        for (unsigned side = 0; side < 2; side++) {
+            charge_fini(&stream->end[side].memory);
+            stream->end[side] = (struct stream_end){};
+        }
+        init_end(stream, 0, a, b);
+        init_end(stream, 1, b, a);
+    }
+    spin_unlock(&stream->lock);
+    return idle;
+}
+
+void stream_leave(struct stream *stream, unsigned side) {
+    stream_retire(stream, side);
+    stream_drop(stream);
+}
+
+void stream_drop(struct stream *stream) {
     if (!refcount_down(&stream->ref))
         return;
     charge_fini(&stream->end[0].memory);
@@ -51,8 +81,10 @@ void stream_end_update_locked(struct stream *stream, unsigned side) {
     struct object *object = &mine->socket->object;
     uint32_t now = 0;
     bool no_more = stream_receive_is_shut(stream, side), send_shut = stream_send_is_shut(stream, side);
-    if (no_more || !list_is_empty(&mine->packets))
+    if (no_more || stream_has_data(mine))
         now |= SIGNALS_READ;
+    if (UNLIKELY(mine->mark.packet != nullptr) && !mine->mark.taken)
+        now |= SIGNAL_PRIORITY;
     if (stream_has_drained(other) || (stream->tcp && send_shut))
         now |= SOCKET_WRITABLE;
     if (no_more)
@@ -67,6 +99,7 @@ void stream_end_update_locked(struct stream *stream, unsigned side) {
 }
 
 void stream_queue_emptied_locked(struct stream_end *end) {
+    end->mark = (struct stream_mark){};
     end->bytes = 0;
     (void)charge_set(&end->memory, 0); // gives back
     end->paid = 0;
@@ -179,6 +212,8 @@ uint32_t stream_unread(struct stream *stream, unsigned side, bool first_only) {
     uint32_t total = 0;
     spin_lock(&stream->lock);
     LIST_FOR_EACH(packet, &stream->end[side].packets, node) {
+        if (UNLIKELY(stream_is_mark_apart(&stream->end[side], packet)))
+            break;
         total += packet->size - packet->start;
         if (first_only)
             break;

@@ -57,6 +57,8 @@ static void finish_landing(struct stream *stream, unsigned side, struct stream_l
     spin_lock(&stream->lock);
     landing->filled = filled;
     landing->busy = false;
+    if (stream->tcp && filled > 0)
+        stream_count(to, filled);
     // The reader is almost always the only one; if not, it may not be the first.
     wait_queue_wake_one_sync(&to->readers);
     if (UNLIKELY(!wait_queue_is_empty(&to->readers)))

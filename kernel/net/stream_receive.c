@@ -49,9 +49,13 @@ static void uncharge(struct stream *stream, unsigned side, uint32_t charge) REQU
     }
 }
 
-static void remove_first(struct stream *stream, unsigned side, struct packet *packet) REQUIRES(&stream->lock) {
+void stream_remove_first(struct stream *stream, unsigned side, struct packet *packet) {
     struct stream_end *mine = &stream->end[side];
     list_remove(&packet->node);
+    if (UNLIKELY(mine->mark.packet == packet)) {
+        mine->mark = (struct stream_mark){};
+        stream_end_update_locked(stream, side);
+    }
     uncharge(stream, side, packet->charge);
     if (list_is_empty(&mine->packets))
         stream_end_update_locked(stream, side);
@@ -112,7 +116,7 @@ static int get_grip(struct stream *stream, unsigned side, struct message *messag
     grip->packet = packet;
     grip->whole = !(message->flags & MSG_PEEK) && packet->size - packet->start <= wanted && !packet->rights;
     if (LIKELY(grip->whole))
-        remove_first(stream, side, packet);
+        stream_remove_first(stream, side, packet);
     else
         mine->reading = true;
     return 1;
@@ -131,11 +135,13 @@ static void release_grip(struct stream *stream, unsigned side, struct grip *grip
     packet->start += (uint32_t)consumed;
     mine->reading = false;
     if (drop || packet->start == packet->size) {
-        remove_first(stream, side, packet);
+        stream_remove_first(stream, side, packet);
         list_push_back(&dead, &packet->node);
     }
-    if (UNLIKELY(mine->closed))
+    if (UNLIKELY(mine->closed)) {
         list_splice_back(&dead, &mine->packets);
+        mine->mark = (struct stream_mark){};
+    }
     wait_queue_wake_one(&mine->readers);
     spin_unlock(&stream->lock);
     if (rights)
@@ -170,7 +176,29 @@ struct reading {
     struct stream_landing landing; // room 0: none
 };
 
-// The next packet of a stream read; 1; 2: data has landed; 0: the read ends here; or an error.
+static bool is_at_mark(const struct stream_end *end) {
+    return UNLIKELY(end->mark.packet != nullptr) && end->packets.next == &end->mark.packet->node;
+}
+
+// The first packet is urgent data. 1: the read begins with it or, if it is read apart, goes around it; 0: it ends here,
+// before it; -EAGAIN: there is nothing behind it that could be looked at.
+static int pass_mark(struct stream *stream, struct reading *read, struct message *message, struct packet **passed)
+    REQUIRES(&stream->lock) {
+    struct stream_end *mine = &stream->end[read->side];
+    struct packet *first = LIST_FIRST(&mine->packets, struct packet, node);
+    *passed = nullptr;
+    if (read->done > 0)
+        return 0;
+    if (!stream_is_mark_apart(mine, first))
+        return 1;
+    if (message->flags & MSG_PEEK)
+        return first->node.next == &mine->packets ? -EAGAIN : 1;
+    stream_remove_first(stream, read->side, first);
+    *passed = first;
+    return 1;
+}
+
+// The next packet of a stream read; 1; 2: data has landed; 3: look again; 0: the read ends here; or an error.
 static int next_packet(struct reading *read, struct message *message, struct grip *grip) {
     struct stream *stream = read->stream;
     spin_lock(&stream->lock);
@@ -180,6 +208,16 @@ static int next_packet(struct reading *read, struct message *message, struct gri
     if (landing && landing->filled > 0) {
         spin_unlock(&stream->lock);
         return 2;
+    }
+    if (LIKELY(result > 0) && UNLIKELY(is_at_mark(&stream->end[read->side]))) {
+        struct packet *passed;
+        result = pass_mark(stream, read, message, &passed);
+        if (result <= 0 || passed) {
+            spin_unlock(&stream->lock);
+            if (passed)
+                packet_destroy(passed);
+            return passed ? 3 : result;
+        }
     }
     if (LIKELY(result > 0) && UNLIKELY(read->done > 0)) {
         struct packet *first = LIST_FIRST(&stream->end[read->side].packets, struct packet, node);
@@ -205,7 +243,10 @@ static struct packet *following(struct stream *stream, unsigned side, struct pac
 
 // MSG_PEEK goes on from the first packet to those behind it, up to one with handles.
 static void peek_further(struct reading *read, struct message *message, struct packet *packet) {
+    const struct stream_end *mine = &read->stream->end[read->side];
     while (message->data->resid > 0 && (packet = following(read->stream, read->side, packet)) && !packet->rights) {
+        if (UNLIKELY(mine->mark.packet == packet))
+            break;
         size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
         size_t copied = packet_copy(packet, packet->start, message->data, size);
         read->done += copied;
@@ -218,6 +259,8 @@ static void peek_further(struct reading *read, struct message *message, struct p
 static ssize_t read_packet(struct reading *read, struct message *message, struct grip *grip) {
     struct packet *packet = grip->packet;
     size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
+    if (UNLIKELY(!grip->whole && stream_is_mark_apart(&read->stream->end[read->side], packet)))
+        size = 0; // looking, around the mark
     bool had_rights = packet->rights != nullptr;
     if (UNLIKELY(message->ancillary != nullptr) && (read->done == 0 || had_rights))
         packet_take_ancillary(packet, message, message->flags & MSG_PEEK);
@@ -260,6 +303,8 @@ ssize_t stream_receive(struct stream *stream, unsigned side, struct socket *sock
         result = next_packet(&read, message, &grip);
         if (result <= 0)
             break;
+        if (UNLIKELY(result == 3))
+            continue;
         ssize_t copied = result == 2 ? take_landed(&read, message) : read_packet(&read, message, &grip);
         if (UNLIKELY(copied < 0)) {
             result = (int)copied;

@@ -34,6 +34,8 @@ ALWAYS_INLINE status_t append(struct stream *stream, unsigned side, struct packe
     to->bytes += packet->charge;
     if (UNLIKELY(was_drained && !stream_has_drained(to)))
         stream_end_update_locked(stream, side);
+    if (stream->tcp)
+        stream_count(to, packet->size);
     wait_queue_wake_one_sync(&to->readers);
     if (LIKELY(to->socket != nullptr))
         object_signal(&to->socket->object, 0, SIGNALS_READ);
@@ -50,13 +52,15 @@ static bool is_refused(struct stream *stream, unsigned side) REQUIRES(&stream->l
 
 // Queues the packet, which it takes over if it returns 0. 1: the other end does not want it.
 static int send_packet(struct stream *stream, unsigned side, struct packet *packet, struct message *message,
-                       nsec_t deadline) {
+                       nsec_t deadline, bool urgent) {
     spin_lock(&stream->lock);
     int status = wait_for_room(stream, side, message, deadline);
     if (UNLIKELY(status == 0 && is_refused(stream, side)))
         status = 1;
     if (LIKELY(status == 0 && !packet->rights))
         status = append(stream, side, packet);
+    if (UNLIKELY(urgent) && status == 0)
+        stream_mark_locked(stream, !side, packet);
     spin_unlock(&stream->lock);
     if (LIKELY(!packet->rights) || status != 0)
         return status;
@@ -84,15 +88,15 @@ static void stamp(struct packet *packet, struct message *message) {
 }
 
 // Makes a packet of the next `size` bytes and sends it.
-static status_t send_piece(struct stream *stream, unsigned side, struct socket *socket, struct message *message,
-                           size_t size) {
+status_t stream_send_piece(struct stream *stream, unsigned side, struct socket *socket, struct message *message,
+                           size_t size, bool urgent) {
     struct packet *packet;
     nsec_t timeout = atomic_load_explicit(&socket->send_timeout, memory_order_relaxed);
     status_t status = packet_create(message->data, size, &packet);
     if (UNLIKELY(status != 0))
         return status;
     stamp(packet, message);
-    int sent = send_packet(stream, side, packet, message, socket_deadline(timeout));
+    int sent = send_packet(stream, side, packet, message, socket_deadline(timeout), urgent);
     if (LIKELY(sent == 0))
         return 0;
     packet_destroy(packet);
@@ -109,8 +113,8 @@ static status_t check_send(struct stream *stream, unsigned side, struct message 
     return 0;
 }
 
-// Why nothing could be sent: TCP tells once that the other end has reset the connection.
-static status_t failed(struct stream *stream, struct socket *socket, struct message *message, status_t status) {
+// TCP tells once that the other end has reset the connection.
+status_t stream_send_failed(struct stream *stream, struct socket *socket, struct message *message, status_t status) {
     if (status != -EPIPE)
         return status;
     status_t error = stream->tcp ? socket_take_error(socket) : 0;
@@ -126,7 +130,7 @@ ssize_t stream_send(struct stream *stream, unsigned side, struct socket *socket,
             continue;
         }
         size_t size = MIN(total - done, PACKET_STREAM_MAX);
-        status = send_piece(stream, side, socket, message, size);
+        status = stream_send_piece(stream, side, socket, message, size, false);
         if (LIKELY(status == 0))
             done += size;
         // A reader slept with a landing open when this came through the queue: let it read, and open it again.
@@ -135,7 +139,7 @@ ssize_t stream_send(struct stream *stream, unsigned side, struct socket *socket,
     }
     if (done > 0)
         return (ssize_t)done;
-    return failed(stream, socket, message, status);
+    return stream_send_failed(stream, socket, message, status);
 }
 
 ssize_t stream_send_whole(struct stream *stream, unsigned side, struct socket *socket, struct message *message) {
@@ -144,6 +148,6 @@ ssize_t stream_send_whole(struct stream *stream, unsigned side, struct socket *s
     if (status == 0 && size > atomic_load_explicit(&socket->send_buffer, memory_order_relaxed) - 32)
         status = -EMSGSIZE;
     if (status == 0)
-        status = send_piece(stream, side, socket, message, size);
-    return status == 0 ? (ssize_t)size : failed(stream, socket, message, status);
+        status = stream_send_piece(stream, side, socket, message, size, false);
+    return status == 0 ? (ssize_t)size : stream_send_failed(stream, socket, message, status);
 }

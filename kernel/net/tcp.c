@@ -53,6 +53,21 @@ static status_t get_stream(struct tcp_socket *socket, bool nonblock, nsec_t time
     return status == -EINPROGRESS ? -EAGAIN : status;
 }
 
+// All but the last byte is ordinary.
+static ssize_t send_urgent(struct stream *stream, struct socket *base, struct message *message) {
+    size_t before = message->data->resid - 1;
+    unsigned side = to_tcp(base)->side;
+    for (size_t done = 0; done < before;) {
+        size_t size = MIN(before - done, PACKET_STREAM_MAX);
+        status_t status = stream_send_piece(stream, side, base, message, size, false);
+        if (status != 0)
+            return done > 0 ? (ssize_t)done : stream_send_failed(stream, base, message, status);
+        done += size;
+    }
+    ssize_t last = stream_send_urgent(stream, side, base, message);
+    return last == 1 ? (ssize_t)before + 1 : before > 0 ? (ssize_t)before : last;
+}
+
 static ssize_t tcp_send(struct socket *base, struct message *message) {
     struct tcp_socket *socket = to_tcp(base);
     struct stream *stream;
@@ -64,8 +79,8 @@ static ssize_t tcp_send(struct socket *base, struct message *message) {
         status = socket_take_error(base);
         return status != 0 && status != -EPIPE ? status : socket_broken_pipe(message->flags);
     }
-    if (UNLIKELY(message->flags & MSG_OOB))
-        return -EOPNOTSUPP;
+    if (UNLIKELY(message->flags & MSG_OOB) && message->data->resid > 0)
+        return send_urgent(stream, base, message);
     return stream_send(stream, socket->side, base, message);
 }
 
@@ -91,8 +106,10 @@ static ssize_t tcp_receive(struct socket *base, struct message *message) {
     struct tcp_socket *socket = to_tcp(base);
     struct stream *stream;
     nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
-    if (UNLIKELY(message->flags & (MSG_OOB | MSG_ERRQUEUE)))
-        return message->flags & MSG_OOB ? -EINVAL : -EAGAIN;
+    if (UNLIKELY(message->flags & MSG_ERRQUEUE))
+        return -EAGAIN;
+    if (UNLIKELY(message->flags & MSG_OOB))
+        return (stream = tcp_stream(socket)) ? stream_receive_urgent(stream, socket->side, base, message) : -EINVAL;
     status_t status = get_stream(socket, message->flags & MSG_DONTWAIT, timeout, &stream);
     if (UNLIKELY(status != 0))
         return socket_interrupted(status, timeout);
@@ -181,6 +198,10 @@ static void tcp_destroy(struct socket *base) {
     struct stream *stream = tcp_stream(socket);
     if (stream)
         stream_leave(stream, socket->side);
+    while ((stream = socket->retired)) {
+        socket->retired = stream->next_retired;
+        stream_drop(stream);
+    }
     if (socket->payer)
         account_put(socket->payer);
     charged_free(&tcp_slab, socket);
@@ -192,8 +213,10 @@ static long tcp_ioctl(struct socket *base, unsigned command, unsigned long argum
     spin_lock(&inet_lock);
     bool listens = socket->inet.claim.state == TCP_LISTEN;
     spin_unlock(&inet_lock);
-    if (command != SIOCINQ && command != SIOCOUTQ)
+    if (command != SIOCINQ && command != SIOCOUTQ && command != SIOCATMARK)
         return -ENOTTY;
+    if (command == SIOCATMARK)
+        return put_user((int32_t)(stream && stream_is_at_mark(stream, socket->side)), (int32_t __user *)argument);
     if (listens)
         return -EINVAL;
     uint32_t bytes = 0;
@@ -212,7 +235,7 @@ const struct socket_ops tcp_ops = {
     .send = tcp_send,
     .receive = tcp_receive,
     .set_option = inet_set_option,
-    .get_option = inet_get_option,
+    .get_option = tcp_get_option,
     .options_changed = tcp_options_changed,
     .ioctl = tcp_ioctl,
     .closed = tcp_closed,

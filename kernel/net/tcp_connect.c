@@ -222,7 +222,31 @@ static status_t connect_again(struct tcp_socket *client, bool nonblock, nsec_t t
     return status != 0 ? status : -ECONNABORTED;
 }
 
-// A reset in both directions. The socket cannot be connected again.
+// A connection ends by a reset in both directions, and the socket is as new, but for a pending error.
+static void forget_connection(struct tcp_socket *socket, struct stream *stream) {
+    unsigned side = socket->side;
+    bool over = stream_is_over(stream, side);
+    if (!over) {
+        spin_lock(&stream->lock);
+        stream_reset_locked(stream, !side, ECONNRESET);
+        stream_reset_locked(stream, side, 0);
+        spin_unlock(&stream->lock);
+    }
+    (void)stream_close(stream, side, true);
+    stream_retire(stream, side);
+    spin_lock(&inet_lock);
+    if (tcp_stream(socket) == stream) { // nobody else was faster
+        atomic_store_explicit(&socket->stream, nullptr, memory_order_release);
+        stream->next_retired = socket->retired;
+        socket->retired = stream;
+        inet_port_finished_locked(&socket->inet.claim, true);
+        inet_forget_peer_locked(&socket->inet);
+        atomic_store_explicit(&socket->inet.socket.error, over ? 0 : ECONNRESET, memory_order_relaxed);
+        tcp_update_signals_locked(socket);
+    }
+    spin_unlock(&inet_lock);
+}
+
 static status_t disconnect(struct tcp_socket *socket) {
     struct stream *stream = tcp_stream(socket);
     struct tcp_socket *server = nullptr;
@@ -235,12 +259,8 @@ static status_t disconnect(struct tcp_socket *socket) {
         tcp_drop_unused(server);
     if (listens)
         tcp_listener_close(socket);
-    if (stream && !stream_is_over(stream, socket->side)) {
-        spin_lock(&stream->lock);
-        stream_reset_locked(stream, !socket->side, ECONNRESET);
-        stream_reset_locked(stream, socket->side, 0);
-        spin_unlock(&stream->lock);
-    }
+    if (stream)
+        forget_connection(socket, stream);
     return 0;
 }
 
@@ -254,13 +274,27 @@ static struct tcp_socket *find_listener(const struct inet_endpoint *to, const st
     return found ? to_tcp(&found->socket) : nullptr;
 }
 
+// A stream of an earlier connection, for a new one. Null: there is none that nobody uses.
+static struct stream *renew_retired(struct tcp_socket *client, struct stream_party mine, struct stream_party theirs) {
+    struct stream **place, *stream;
+    spin_lock(&inet_lock);
+    for (place = &client->retired; (stream = *place) && !stream_renew(stream, mine, theirs);)
+        place = &stream->next_retired;
+    if (stream)
+        *place = stream->next_retired;
+    spin_unlock(&inet_lock);
+    return stream;
+}
+
 // The other side's socket and what connects the two.
 static struct tcp_socket *make_server(struct tcp_socket *client, struct tcp_socket *listener) {
     struct tcp_socket *server = tcp_alloc(AF_INET, listener->payer);
     if (!server)
         return nullptr;
-    struct stream *stream = stream_create((struct stream_party){&client->inet.socket, client->payer},
-                                          (struct stream_party){&server->inet.socket, server->payer}, true);
+    struct stream_party mine = {&client->inet.socket, client->payer}, theirs = {&server->inet.socket, server->payer};
+    struct stream *stream = renew_retired(client, mine, theirs);
+    if (!stream)
+        stream = stream_create(mine, theirs, true);
     if (!stream) {
         object_put(&server->inet.socket.object);
         return nullptr;
@@ -286,6 +320,8 @@ static status_t join_locked(struct tcp_socket *client, struct tcp_socket *listen
         return status;
     }
     claim->state = TCP_SYN_SENT;
+    client->side = 0;
+    atomic_store_explicit(&client->inet.socket.error, 0, memory_order_relaxed);
     server->client = client;
     client->server = server;
     list_push_back(&listener->pending, &server->backlog_node);

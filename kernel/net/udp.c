@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // UDP sockets: a queue at each receiver, bounded by its receive buffer; what does not fit is lost, as UDP may. A
 // datagram to a port that nobody has gives its sender, if connected there, ECONNREFUSED at the next call.
+//
+// UDP-Lite is the same with ports of its own, and a checksum that may cover only a part: nothing is ever damaged here,
+// but a receiver that wants more covered than the sender did does not get the datagram.
 #include "control.h"
 #include "inet_priv.h"
+#include "interface.h"
 
 #include <arch/uaccess.h>
 #include <lib/string.h>
@@ -12,14 +16,15 @@
 
 #define SIZE_MAX_V4 65507u // 65535 less the headers
 #define SIZE_MAX_V6 65527u
+#define UDP_HEADER 8u
 
 CHARGED_CACHE(udp_slab, struct udp_socket);
 
-status_t udp_create(int family, struct socket **out) {
+status_t udp_create(int family, int protocol, struct socket **out) {
     struct udp_socket *socket = charged_alloc_zero(&udp_slab);
     if (!socket)
         return -ENOMEM;
-    inet_socket_init(&socket->inet, &udp_ops, family, SOCK_DGRAM, IPPROTO_UDP);
+    inet_socket_init(&socket->inet, &udp_ops, family, SOCK_DGRAM, protocol);
     list_init(&socket->packets);
     wait_queue_init(&socket->readers);
     charge_init(&socket->memory, account_current());
@@ -63,7 +68,7 @@ static status_t find_receiver(struct inet_socket *socket, struct message *messag
         memcpy(from->address.bytes, ancillary->source, sizeof(from->address.bytes));
     if (status == 0)
         status = inet_route(to, &from->address);
-    *out = status == 0 ? inet_receiver_find_locked(IPPROTO_UDP, to, from) : nullptr;
+    *out = status == 0 ? inet_receiver_find_locked(socket->socket.protocol, to, from) : nullptr;
     if (*out && !refcount_try_up(&(*out)->socket.object.ref))
         *out = nullptr;
     spin_unlock(&inet_lock);
@@ -88,11 +93,22 @@ static void describe_route(struct inet_socket *socket, struct message *message, 
     route->time = clock_realtime();
 }
 
+// How much of a datagram of `size` bytes is covered: 0 all of it, which Linux does not mind whatever is wanted.
+static uint16_t coverage_of(struct inet_socket *socket, size_t size) {
+    int32_t covered = inet_option(socket, OPTION_SEND_COVERAGE);
+    return covered > 0 && (size_t)covered < size + UDP_HEADER ? (uint16_t)covered : 0;
+}
+
+static bool covers_enough(struct udp_socket *receiver, const struct packet *packet) {
+    int32_t wanted = inet_option(&receiver->inet, OPTION_RECEIVE_COVERAGE);
+    return wanted < 0 || packet->route.coverage == 0 || (wanted > 0 && packet->route.coverage >= wanted);
+}
+
 // Queues the packet, or drops it: no room, or nobody pays.
 static void deliver(struct udp_socket *receiver, struct packet *packet) {
     struct socket *base = &receiver->inet.socket;
     spin_lock(&receiver->lock);
-    bool fits = !receiver->closed &&
+    bool fits = !receiver->closed && covers_enough(receiver, packet) &&
                 receiver->bytes <= atomic_load_explicit(&base->receive_buffer, memory_order_relaxed) &&
                 charge_cover(&receiver->memory, stream_pages(receiver->bytes + packet->charge));
     if (fits) {
@@ -148,6 +164,8 @@ static ssize_t udp_send(struct socket *base, struct message *message) {
     if (status == 0) {
         packet->routed = true;
         describe_route(socket, message, &to, &from, &packet->route);
+        packet->route.coverage = coverage_of(socket, size);
+        interface_count(size + UDP_HEADERS + (inet_address_is_v4(&to.address) ? 0 : IPV6_LONGER));
         if (receiver) {
             deliver(to_udp(&receiver->socket), packet);
         } else {

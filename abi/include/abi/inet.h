@@ -5,7 +5,8 @@
 #include <lib/types.h>
 
 enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58 };
-enum { IPPROTO_RAW = 255, IPPROTO_MAX = 263 }; // MAX: with MPTCP
+enum { IPPROTO_UDPLITE = 136, IPPROTO_RAW = 255, IPPROTO_MAX = 263 }; // MAX: with MPTCP
+enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11 };
 
 struct abi_sockaddr_in {
     uint16_t family;
@@ -84,6 +85,23 @@ enum {
     TCP_FASTOPEN = 23,
     TCP_NOTSENT_LOWAT = 25
 };
+// struct tcp_info of Linux 6.1.
+struct abi_tcp_info {
+    uint8_t state, congestion, retransmits, probes, backoff, options, window_scales, flags;
+    uint32_t timeout, ack_timeout, send_segment, receive_segment; // microseconds, bytes
+    uint32_t unacked, sacked, lost, retransmitted, forward_acks;
+    uint32_t last_sent, last_ack_sent, last_received, last_ack_received;
+    uint32_t path_mtu, receive_threshold, round_trip, round_trip_variance, send_threshold, send_window, advertised;
+    uint32_t reordering, receive_round_trip, receive_space, total_retransmitted;
+    uint64_t pacing_rate, pacing_rate_max, bytes_acked, bytes_received;
+    uint32_t segments_out, segments_in, not_sent, round_trip_least, data_segments_in, data_segments_out;
+    uint64_t delivery_rate, busy_time, limited_by_receiver, limited_by_buffer;
+    uint32_t delivered, delivered_marked;
+    uint64_t bytes_sent, bytes_retransmitted;
+    uint32_t duplicates, reordered, out_of_order, window;
+};
+static_assert(sizeof(struct abi_tcp_info) == 232);
+enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4 };
 enum tcp_state {
     TCP_ESTABLISHED = 1,
     TCP_SYN_SENT = 2,

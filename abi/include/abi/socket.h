@@ -72,7 +72,7 @@ enum {
 enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SCM_MAX_FD = 253 };
 
-enum : uint32_t { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411 };
+enum : uint32_t { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 
 #define UNIX_PATH_MAX 108
 struct abi_sockaddr_un {
