@@ -4,6 +4,8 @@
 #include "bench.h"
 
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -65,6 +67,24 @@ static void unix_ping_pong(long n) {
     write(pair[0], "q", 1);
     waitpid(child, NULL, 0);
     close(pair[0]), close(pair[1]);
+}
+
+// The one that accepts echoes.
+static void tcp_ping_pong(long n) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof name;
+    int server = must(socket(AF_INET, SOCK_STREAM, 0)), client = must(socket(AF_INET, SOCK_STREAM, 0)), one = 1;
+    must(bind(server, (struct sockaddr *)&name, size)), must(listen(server, 1));
+    must(getsockname(server, (struct sockaddr *)&name, &size));
+    must(connect(client, (struct sockaddr *)&name, size));
+    int accepted = must(accept(server, NULL, NULL));
+    setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    pid_t child = start_echo(accepted, accepted, 1);
+    ping_pong(n, client, client, 1);
+    write(client, "q", 1);
+    waitpid(child, NULL, 0);
+    close(client), close(accepted), close(server);
 }
 
 static void eventfd_ping_pong(long n) {
@@ -227,6 +247,7 @@ static void poll_many(long n) {
 const struct row message_rows[] = {
     {"pipe_pingpong", "pipe ping-pong, 2 processes", pipe_ping_pong, 2000},
     {"unix_pingpong", "AF_UNIX ping-pong", unix_ping_pong, 2000},
+    {"tcp_pingpong", "TCP ping-pong, 127.0.0.1", tcp_ping_pong, 2000},
     {"eventfd_pingpong", "eventfd ping-pong", eventfd_ping_pong, 2000},
     {"futex_pingpong", "futex ping-pong, 2 threads", futex_ping_pong, 2000},
     {"pipe_ring", "pipe ring of 8, per hop", pipe_ring, 500, 8},

@@ -64,16 +64,25 @@ bool netlink_fixed(const struct netlink_request *request, void *to, size_t size,
     return request->size >= least;
 }
 
-const uint8_t *netlink_attribute(const struct netlink_request *request, size_t fixed, uint16_t type, size_t least) {
+const uint8_t *netlink_attribute_sized(const struct netlink_request *request, size_t fixed, uint16_t type,
+                                       size_t *size) {
     struct abi_nlattr attribute;
     size_t at = ALIGN_UP(fixed, (size_t)4);
     while (at <= request->size && request->size - at >= sizeof(attribute)) {
         memcpy(&attribute, request->body + at, sizeof(attribute));
         if (attribute.size < sizeof(attribute) || attribute.size > request->size - at)
             return nullptr;
-        if (attribute.type == type)
-            return attribute.size - sizeof(attribute) >= least ? request->body + at + sizeof(attribute) : nullptr;
+        if (attribute.type == type) {
+            *size = attribute.size - sizeof(attribute);
+            return request->body + at + sizeof(attribute);
+        }
         at += ALIGN_UP((size_t)attribute.size, (size_t)4);
     }
     return nullptr;
+}
+
+const uint8_t *netlink_attribute(const struct netlink_request *request, size_t fixed, uint16_t type, size_t least) {
+    size_t size;
+    const uint8_t *value = netlink_attribute_sized(request, fixed, type, &size);
+    return value && size >= least ? value : nullptr;
 }

@@ -36,6 +36,21 @@ ALWAYS_INLINE bool netlink_is_dump(const struct netlink_request *request) {
     return (request->header.flags & NLM_F_DUMP) == NLM_F_DUMP;
 }
 
+// Likewise, and how long it is.
+const uint8_t *netlink_attribute_sized(const struct netlink_request *request, size_t fixed, uint16_t type,
+                                       size_t *size);
+
 // 0: answered (a dump's end is added by the caller). -E…: goes back in a message.
 status_t netlink_route(const struct netlink_request *request, struct text_buffer *answer);
 status_t netlink_sock_diag(const struct netlink_request *request, struct text_buffer *answer);
+status_t netlink_unix_diag(const struct netlink_request *request, struct text_buffer *answer);
+
+// --- netlink_filter.c ---
+struct inet_claim;
+struct netlink_filter {
+    const uint8_t *program;
+    size_t size; // 0: everything is wanted
+};
+MUST_USE status_t netlink_filter_check(const struct netlink_filter *filter); // -EINVAL
+// Of one that was checked. inet_lock is held.
+bool netlink_filter_matches(const struct netlink_filter *filter, const struct inet_claim *claim, bool v6);

@@ -109,6 +109,23 @@ struct abi_inet_diag_msg {
 };
 static_assert(sizeof(struct abi_inet_diag_req) == 56 && sizeof(struct abi_inet_diag_msg) == 72);
 
+enum { INET_DIAG_REQ_BYTECODE = 1, INET_DIAG_SHUTDOWN = 8, INET_DIAG_SKV6ONLY = 11 };
+
+struct abi_unix_diag_req {
+    uint8_t family, protocol;
+    uint16_t pad;
+    uint32_t states, inode, show;
+    uint32_t cookie[2];
+};
+struct abi_unix_diag_msg {
+    uint8_t family, type, state, pad;
+    uint32_t inode;
+    uint32_t cookie[2];
+};
+static_assert(sizeof(struct abi_unix_diag_req) == 24 && sizeof(struct abi_unix_diag_msg) == 16);
+enum { UDIAG_SHOW_NAME = 1, UDIAG_SHOW_PEER = 4, UDIAG_SHOW_RQLEN = 16 };
+enum { UNIX_DIAG_NAME = 0, UNIX_DIAG_PEER = 2, UNIX_DIAG_RQLEN = 4, UNIX_DIAG_SHUTDOWN = 6 };
+
 // Interfaces by ioctl: struct ifreq.
 struct abi_ifreq {
     char name[16];
