@@ -149,17 +149,16 @@ void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct re
     rwlock_read_unlock(&aspace->lock);
 }
 
-static void count_page(struct region_usage *out, struct page *page, pte_t pte) {
+static void count_page(struct region_usage *out, struct page *page) {
     if (page == page_zero)
         return;
     unsigned flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
     out->resident++;
-    if (flags & PAGE_ANONYMOUS)
-        out->anonymous++;
-    if (refcount_value(&page->ref) > (page->vmo && !(flags & PAGE_ANONYMOUS) ? 2 : 1))
-        out->shared++;
-    if ((flags & PAGE_DIRTY) || ((flags & PAGE_ANONYMOUS) && arch_pte_is_dirty(pte)))
-        out->dirty++;
+    bool anonymous = flags & PAGE_ANONYMOUS;
+    bool shared = refcount_value(&page->ref) > (page->vmo && !anonymous ? 2 : 1);
+    out->anonymous += anonymous;
+    out->shared += shared;
+    out->shared_anonymous += anonymous && shared;
 }
 
 void region_usage(const struct region *region, struct region_usage *out) {
@@ -172,14 +171,13 @@ void region_usage(const struct region *region, struct region_usage *out) {
             uint64_t pages = (stop - at) >> PAGE_SHIFT;
             out->resident += pages;
             out->anonymous += pages;
-            out->dirty += pages;
             at = stop;
             continue;
         }
         for (; at < stop; at += PAGE_SIZE) {
             pte_t pte = slot_load(&table_of(entry)[table_index(at, 0)]);
             if (pte)
-                count_page(out, pte_page(pte), pte);
+                count_page(out, pte_page(pte));
         }
     }
 }

@@ -155,14 +155,14 @@ static void give_children_away(struct process *process) REQUIRES(&process_tree_l
             signal_send_process(child, child->death_signal, nullptr);
         if (child->exited && (!child->trace || child->trace->tracer->process == reaper))
             process_notify_parent(child, 0, child->exit_status);
-        group_check_orphaned(child->group, nullptr);
+        group_check_orphaned(child, process, nullptr);
     }
 }
 
 // Makes the process a zombie and tells the parent. True: nobody will wait, so it has been reaped.
 static bool become_zombie(struct process *process, int status) REQUIRES(&process_tree_lock) {
     give_children_away(process);
-    group_check_orphaned(process->group, process);
+    group_check_orphaned(process, process->parent, process);
     process->exit_status = status;
     process->exited = true;
     object_signal(&process->task.object, 0, SIGNALS_READ | SIGNAL_TERMINATED);

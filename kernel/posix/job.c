@@ -102,7 +102,10 @@ static int signal_members(struct process_group *group, int signal, const struct 
     return reached;
 }
 
-void group_check_orphaned(struct process_group *group, struct process *without) {
+void group_check_orphaned(struct process *child, struct process *parent, struct process *without) {
+    struct process_group *group = child->group;
+    if (!parent || parent->is_init || parent->group == group || parent->group->session != group->session)
+        return;
     if (!has_stopped_member(group) || !group_is_orphaned(group, without))
         return;
     signal_members(group, SIGHUP, nullptr);

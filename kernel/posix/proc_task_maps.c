@@ -68,12 +68,15 @@ static void line(struct maps *m, const struct region *r) {
     text_printf(m->text, "%s\n", name);
 }
 
+// Anonymous pages count as dirty: they are nowhere else.
 static void usage_lines(struct text_buffer *text, const struct region_usage *u) {
     unsigned long long k = PAGE_SIZE / 1024;
-    unsigned long long dirty = u->anonymous * k, clean = (u->resident - u->anonymous) * k;
+    uint64_t clean = u->resident - u->anonymous, shared_clean = u->shared - u->shared_anonymous;
     text_printf(text, "Rss:            %8llu kB\nPss:            %8llu kB\n", u->resident * k, u->resident * k);
-    text_printf(text, "Shared_Clean:   %8llu kB\nShared_Dirty:   %8u kB\n", clean, 0);
-    text_printf(text, "Private_Clean:  %8u kB\nPrivate_Dirty:  %8llu kB\n", 0, dirty);
+    text_printf(text, "Shared_Clean:   %8llu kB\nShared_Dirty:   %8llu kB\n", shared_clean * k,
+                u->shared_anonymous * k);
+    text_printf(text, "Private_Clean:  %8llu kB\nPrivate_Dirty:  %8llu kB\n", (clean - shared_clean) * k,
+                (u->anonymous - u->shared_anonymous) * k);
     text_printf(text, "Referenced:     %8llu kB\nAnonymous:      %8llu kB\n", u->resident * k, u->anonymous * k);
     text_printf(text, "AnonHugePages:  %8u kB\nSwap:           %8u kB\nSwapPss:        %8u kB\n", 0, 0, 0);
 }
@@ -99,6 +102,8 @@ static bool add_up(const struct region *r, void *context) {
     region_usage(r, &u);
     m->total.resident += u.resident;
     m->total.anonymous += u.anonymous;
+    m->total.shared += u.shared;
+    m->total.shared_anonymous += u.shared_anonymous;
     if (m->first == 0)
         m->first = r->start;
     m->last = r->end;

@@ -102,8 +102,11 @@ void group_join(struct process *process, struct process_group *group) REQUIRES(&
 void group_leave(struct process *process) REQUIRES(&process_tree_lock);
 // POSIX: no member has a parent in another group of the same session. `without`: as if it were gone; or null.
 bool group_is_orphaned(struct process_group *group, struct process *without) REQUIRES(&process_tree_lock);
-// If the group is orphaned now and has a stopped member: SIGHUP and SIGCONT.
-void group_check_orphaned(struct process_group *group, struct process *without) REQUIRES(&process_tree_lock);
+// `child` loses `parent`. If that made the child's group orphaned, and it has a stopped member: SIGHUP and SIGCONT to
+// the group. Only a parent in another group of the session kept it from that, so a parent in the same group costs
+// nothing, however many members there are. `without`: as if it were gone; or null.
+void group_check_orphaned(struct process *child, struct process *parent, struct process *without)
+    REQUIRES(&process_tree_lock);
 // A session leader that ends gives up the terminal. Blocks.
 void session_leader_exited(struct process *process);
 void job_init(void);

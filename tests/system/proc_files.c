@@ -4,6 +4,7 @@
 #include "sys.h"
 
 #include <limits.h>
+#include <sys/mman.h>
 
 static const char *kinds[] = {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"};
 
@@ -39,6 +40,42 @@ static void namespaces(void) {
                _exit(!(good && !same_text(before, after) && strncmp(after, "mnt:[", 5) == 0));
            }),
            0, "who unshares its mounts has another number");
+}
+
+// What smaps says of the mapping at `address`; -1: nothing.
+static long smaps_kb(const void *address, const char *field) {
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char text[256];
+    bool inside = false;
+    long kb = -1;
+    while (file && kb < 0 && fgets(text, sizeof text, file)) {
+        unsigned long from, to;
+        if (sscanf(text, "%lx-%lx ", &from, &to) == 2)
+            inside = from <= (unsigned long)address && (unsigned long)address < to;
+        else if (inside && strncmp(text, field, strlen(field)) == 0)
+            kb = strtol(text + strlen(field), nullptr, 10);
+    }
+    if (file)
+        fclose(file);
+    return kb;
+}
+
+// A page that a fork left to two is shared until one of them writes it. redis asks this before it serves, on ARM64.
+static void shared_pages(void) {
+    long page = sysconf(_SC_PAGESIZE), kb = page / 1024;
+    char *all = mmap(nullptr, 3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *middle = all + page;
+    mprotect(middle, page, PROT_READ | PROT_WRITE);
+    *(volatile char *)middle = 1;
+    is(smaps_kb(middle, "Private_Dirty:"), kb, "a page that was written is private and dirty");
+    is(smaps_kb(middle, "Shared_Dirty:"), 0, "and not shared");
+    exited(in_child({ _exit(smaps_kb(middle, "Shared_Dirty:") != kb || smaps_kb(middle, "Private_Dirty:") != 0); }), 0,
+           "after a fork, it is shared");
+    exited(in_child({
+               *(volatile char *)middle = 2;
+               _exit(smaps_kb(middle, "Shared_Dirty:") != 0 || smaps_kb(middle, "Private_Dirty:") != kb);
+           }),
+           0, "until it is written");
+    munmap(all, 3 * page);
 }
 
 static void files(void) {
@@ -172,5 +209,6 @@ int main(void) {
     attributes();
     devices();
     machine();
+    shared_pages();
     return tap_done();
 }

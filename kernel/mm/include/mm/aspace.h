@@ -144,8 +144,8 @@ int64_t aspace_peak_resident(struct aspace *aspace);
 // Calls `visit` for each region in order until it returns false (/proc/PID/maps, core files). The lock is held for
 // reading: visit must not fault in user memory, nor block for long.
 struct region_usage {
-    uint64_t resident, anonymous, shared, dirty;
-}; // pages
+    uint64_t resident, anonymous, shared, shared_anonymous;
+}; // pages; shared: others have them in their tables, too
 void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct region *region, void *context),
                             void *context);
 // Counts pages by walking the tables (smaps). For use in `visit`.
