@@ -55,6 +55,7 @@ sources += cpu/signal.c
 sources += cpu/signal_test.c
 sources += cpu/regs.c
 sources += cpu/regset.c
+sources += cpu/debug.c
 sources += cpu/pauth.c
 sources += cpu/idregs.c
 sources += cpu/hwcap.c

@@ -32,6 +32,7 @@ sources += cpu/entry.S
 sources += cpu/switch.S
 sources += cpu/thread.c
 sources += cpu/regset.c
+sources += cpu/debug.c
 sources += cpu/trap.c
 sources += cpu/patch.c
 sources += cpu/vector.c

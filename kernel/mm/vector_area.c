@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Memory for vector registers (arch/upcall.h): one size a machine, 64-byte aligned, from a slab cache of that size.
+// And for debug registers, which few threads have.
 #include <arch/upcall.h>
 #include <lib/assert.h>
 #include <mm/slab.h>
@@ -16,4 +17,12 @@ void *arch_vector_area_alloc(size_t size) {
 
 void arch_vector_area_free(void *area, size_t size) {
     slab_free(&areas, area);
+}
+
+void *arch_debug_area_alloc(size_t size) {
+    return kmalloc(size);
+}
+
+void arch_debug_area_free(void *area) {
+    kfree(area);
 }

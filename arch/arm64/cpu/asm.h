@@ -20,8 +20,8 @@
 #define THREAD_SYSCALL_LIMIT 16 // and the table behind it
 #define THREAD_KEYS_IA 56
 #define THREAD_KEYS_OFF 144
-#define THREAD_WORK 176
-#define THREAD_ARCH_WORK 180
+#define THREAD_WORK 184
+#define THREAD_ARCH_WORK 188
 #define WORK_TRACE_BIT 3 // THREAD_WORK_TRACE of sched/thread.h
 
 // Above a kernel stack's end, where the user frame ends: the thread's address, for the entry code.

@@ -29,7 +29,9 @@ enum esr_class {
     ESR_SP_ALIGNMENT = 0x26,
     ESR_FLOAT = 0x2c,
     ESR_SERROR = 0x2f,
+    ESR_BREAK_USER = 0x30,
     ESR_STEP_USER = 0x32,
+    ESR_WATCH_USER = 0x34,
     ESR_BRK = 0x3c,
 };
 // Why an access faulted, of a data or instruction abort; and the same without the table's level.
@@ -68,6 +70,15 @@ extern char arm64_vectors[], arm64_vectors_pauth[];
 // Single steps on this CPU: regset.c.
 void step_enable(void);
 void step_disable(void);
+
+// --- hardware breakpoints and watchpoints: debug.c ---
+void debug_load(void); // those of the current thread, which has some; interrupts off
+// Was it a point of the current thread's? Else another's was left on, and is no more. Interrupts off.
+bool debug_trap_user(bool traced);
+// Register sets NT_ARM_HW_BREAK and NT_ARM_HW_WATCH of a thread that does not run.
+ssize_t debug_get(struct thread *thread, unsigned note, void *to);
+MUST_USE status_t debug_set(struct thread *thread, unsigned note, const void *from);
+void debug_drop(struct arch_thread *arch);
 
 // --- threads ---
 void arm64_threads_init(void); // once, after the kernel has its key

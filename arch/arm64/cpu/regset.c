@@ -86,6 +86,9 @@ ssize_t arch_regset_get(struct thread *thread, unsigned note, void *to) {
         return word_get(to, (uint64_t)arch_frame_syscall_number(arch_thread_frame(thread)), sizeof(uint32_t));
     case NT_ARM_PAC_MASK:
         return pac_mask_get(to);
+    case NT_ARM_HW_BREAK:
+    case NT_ARM_HW_WATCH:
+        return debug_get(thread, note, to);
     default:
         return -EINVAL;
     }
@@ -105,6 +108,9 @@ status_t arch_regset_set(struct thread *thread, unsigned note, const void *from)
         memcpy(&number, from, sizeof(number));
         arch_thread_frame(thread)->syscall = number;
         return 0;
+    case NT_ARM_HW_BREAK:
+    case NT_ARM_HW_WATCH:
+        return debug_set(thread, note, from);
     default:
         return -EINVAL;
     }

@@ -66,6 +66,7 @@ void arch_thread_adopt(struct thread *thread, void *stack) {
 
 void arch_thread_fini(struct thread *thread) {
     vector_free(arch_of(thread));
+    debug_drop(arch_of(thread));
 }
 
 // --- user registers ---
@@ -96,6 +97,7 @@ void arch_thread_reset_user(void) {
     sysreg_write(TPIDR_EL0, 0);
     pauth_reset();
     vector_drop(arch_of(arch_current()));
+    debug_drop(arch_of(arch_current()));
     arch_irq_restore(irq);
 }
 

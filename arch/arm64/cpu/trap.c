@@ -169,6 +169,15 @@ static void exception_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) 
     }
 }
 
+// A hardware breakpoint or watchpoint.
+static void point_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
+    bool traced = atomic_load_explicit(work_of(arch_current()), memory_order_relaxed) & TRACE_WORK;
+    bool hit = debug_trap_user(traced);
+    arch_irq_enable();
+    if (hit)
+        signal_from(SIGTRAP, TRAP_HWBKPT, esr_class(esr) == ESR_WATCH_USER ? untagged(far) : frame->pc, esr, 0);
+}
+
 // Interrupts off on entry and, by the caller, after it.
 void arm64_trap_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
     switch (esr_class(esr)) {
@@ -179,6 +188,10 @@ void arm64_trap_user(struct arch_frame *frame, uint64_t esr, vaddr_t far) {
         break;
     case ESR_VECTOR_UNIT:
         vector_first_use();
+        break;
+    case ESR_BREAK_USER:
+    case ESR_WATCH_USER:
+        point_user(frame, esr, far);
         break;
     default:
         arch_irq_enable();
@@ -232,6 +245,8 @@ void arm64_exit_slow(struct arch_frame *frame) {
             arch_of(self)->syscall_limit = work & TRACE_WORK ? 0 : SYSCALL_TABLE_SIZE;
             if (UNLIKELY(arch_of(self)->step))
                 step_enable();
+            if (UNLIKELY((work & TRACE_WORK) && arch_of(self)->debug))
+                debug_load();
             return;
         }
     }

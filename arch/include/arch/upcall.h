@@ -40,6 +40,10 @@ void trap_user_exception(int signal, int code, vaddr_t address, unsigned trap_nu
 // Memory for a thread's vector state: 64-byte aligned, at most a page; nullptr: none left. kernel/mm.
 void *arch_vector_area_alloc(size_t size);
 void arch_vector_area_free(void *area, size_t size);
+// Memory for what a tracer sets in debug registers; any size up to a page. nullptr: none left. Does not block.
+// kernel/mm.
+void *arch_debug_area_alloc(size_t size);
+void arch_debug_area_free(void *area);
 
 // The system-call table (kernel/posix, generated from abi/syscalls.tbl): SYSCALL_TABLE_SIZE entries.
 // The port's entry code checks the number and calls the entry; out of range: syscall_unknown.

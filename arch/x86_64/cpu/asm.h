@@ -38,7 +38,7 @@
 #define THREAD_STACK_POINTER 0
 #define THREAD_STACK_TOP 8
 #define THREAD_SYSCALL_LIMIT 64
-#define THREAD_WORK 72
+#define THREAD_WORK 80
 #define WORK_TRACE 8 // THREAD_WORK_TRACE of sched/thread.h
 
 #define TSS_RSP0 4

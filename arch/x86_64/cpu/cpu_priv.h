@@ -98,6 +98,17 @@ bool x86_exit_slow(struct arch_frame *frame);
 void x86_traps_init(void);     // once
 void x86_traps_init_cpu(void); // each CPU
 
+// --- debug registers: debug.c. Interrupts off, but for the last three ---
+#define TRACE_WORK 8u  // THREAD_WORK_TRACE: a mode, not something to be done
+void debug_load(void); // those of the current thread, which has some
+// What a debug trap in user mode is to the thread: TRAP_TRACE, TRAP_HWBKPT, TRAP_BRKPT; 0: nothing.
+int debug_trap_user(struct arch_frame *frame);
+void debug_trap_kernel(struct arch_frame *frame);
+// Of a thread that does not run, or the current one.
+uint64_t debug_get(const struct thread *thread, unsigned number);
+MUST_USE status_t debug_set(struct thread *thread, unsigned number, uint64_t value);
+void debug_drop(struct arch_thread *arch);
+
 // Writes stac and clac into the code if the processor has SMAP. Once.
 void smap_patch(void);
 

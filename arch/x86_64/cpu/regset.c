@@ -171,12 +171,15 @@ unsigned arch_regset_of_request(long request, bool *set) {
 // --- struct user: the registers, then what no one asks for (zero), then the debug registers ---
 
 #define USER_SIZE 912
+#define DEBUG_OFFSET 848
 
 status_t arch_user_word_get(struct thread *thread, unsigned long offset, unsigned long *value) {
     struct user_regs regs;
     if (offset % 8 != 0 || offset >= USER_SIZE)
         return -EIO;
     *value = 0;
+    if (offset >= DEBUG_OFFSET)
+        *value = debug_get(thread, (unsigned)(offset - DEBUG_OFFSET) / 8);
     if (offset >= sizeof(regs))
         return 0;
     regs_get(thread, &regs);
@@ -186,6 +189,8 @@ status_t arch_user_word_get(struct thread *thread, unsigned long offset, unsigne
 
 status_t arch_user_word_set(struct thread *thread, unsigned long offset, unsigned long value) {
     struct user_regs regs;
+    if (offset % 8 == 0 && offset >= DEBUG_OFFSET && offset < USER_SIZE)
+        return debug_set(thread, (unsigned)(offset - DEBUG_OFFSET) / 8, value);
     if (offset % 8 != 0 || offset >= sizeof(regs))
         return -EIO;
     regs_get(thread, &regs);

@@ -96,6 +96,7 @@ void arch_thread_fini(struct thread *thread) {
         arch_vector_area_free(arch->fpu, vector_area_size);
     arch->fpu = nullptr;
     arch->fpu_cpu = -1;
+    debug_drop(arch);
 }
 
 // --- user registers ---
@@ -131,6 +132,7 @@ void arch_thread_reset_user(void) {
     // Selectors too: a program starts with null data segments.
     __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%fs" ::"r"(0));
     vector_drop(arch_of(arch_current()));
+    debug_drop(arch_of(arch_current()));
     arch_irq_restore(irq);
 }
 

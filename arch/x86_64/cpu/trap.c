@@ -17,8 +17,7 @@ enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11 };
 enum {
     SI_KERNEL = 0x80,
     ILL_ILLOPN = 2,
-    TRAP_BRKPT = 1,
-    TRAP_TRACE = 2,
+    TRAP_HWBKPT = 4,
     BUS_ADRALN = 1,
     FPE_INTDIV = 1,
     FPE_FLTDIV = 3,
@@ -95,13 +94,6 @@ static int float_error_code(unsigned trap) {
     return float_code(status & ~control & 0x3f);
 }
 
-// Single step or `int1`. DR6 is sticky.
-static int debug_code(void) {
-    uint64_t dr6;
-    __asm__ volatile("mov %%dr6, %0\n\tmov %1, %%dr6" : "=&r"(dr6) : "r"(0xffff0ff0ul));
-    return dr6 & 0x4000 ? TRAP_TRACE : TRAP_BRKPT;
-}
-
 static void page_fault_user(struct arch_frame *frame, uint64_t error) {
     vaddr_t address = read_cr2();
     arch_irq_enable();
@@ -130,9 +122,10 @@ void x86_trap_user(struct arch_frame *frame, unsigned trap) {
     thread->trap_error = error == (uint64_t)-1 ? 0 : (uint32_t)error;
     error = thread->trap_error;
     if (trap == TRAP_DEBUG) {
-        int code = debug_code();
+        int code = debug_trap_user(frame);
         arch_irq_enable();
-        trap_user_exception(SIGTRAP, code, frame->rip, trap, error);
+        if (code != 0)
+            trap_user_exception(SIGTRAP, code, frame->rip, trap, error);
     } else if (trap == TRAP_X87 || trap == TRAP_SIMD) {
         int code = float_error_code(trap);
         arch_irq_enable();
@@ -193,9 +186,8 @@ void x86_trap_paranoid(struct arch_frame *frame, unsigned trap) {
     case TRAP_NMI:
         x86_nmi();
         return;
-    case TRAP_DEBUG: // a stray single step in the kernel
-        debug_code();
-        frame->rflags &= ~FLAG_TF;
+    case TRAP_DEBUG:
+        debug_trap_kernel(frame);
         return;
     default:
         kernel_bug(frame, trap, frame->orig_rax);
@@ -208,11 +200,13 @@ bool x86_exit_slow(struct arch_frame *frame) {
     bool all = false;
     for (;;) {
         // A traced thread keeps WORK_TRACE: it alone is no work.
-        if ((atomic_load_explicit(work_of(self), memory_order_relaxed) & ~8u) != 0)
+        if ((atomic_load_explicit(work_of(self), memory_order_relaxed) & ~TRACE_WORK) != 0)
             user_return_work(frame);
         if (*arch_work_of(self) == 0) {
-            uint32_t trace = atomic_load_explicit(work_of(self), memory_order_relaxed) & 8u;
+            uint32_t trace = atomic_load_explicit(work_of(self), memory_order_relaxed) & TRACE_WORK;
             arch_of(self)->syscall_limit = trace ? 0 : SYSCALL_TABLE_SIZE;
+            if (UNLIKELY(trace && arch_of(self)->debug))
+                debug_load();
             return all;
         }
         *arch_work_of(self) = 0;

@@ -48,6 +48,7 @@ struct arch_thread {
     int32_t fpu_cpu;   // whose registers hold `fpu`'s contents, or -1
     // How many more switches load the state at once; 0: not before the next use.
     uint32_t vector_turns;
+    void *debug;   // struct debug_state: cpu/debug.c; null: no tracer has set any point
     uint32_t step; // a tracer single-steps it: cpu/regset.c
     uint32_t reserved;
 };

@@ -33,6 +33,7 @@ struct arch_thread {
     int32_t fpu_cpu;        // whose registers hold `fpu`'s contents, or -1
     uint32_t step;          // enum step_state
     uint64_t syscall_limit; // numbers below it are called at once; 0 while calls are traced
+    void *debug;            // struct debug_state: cpu/debug.c; null: no tracer has set any register
 };
 // Does a tracer single-step it, and whose is the trap flag in the frame then? cpu/regset.c.
 enum step_state { STEP_OFF, STEP_FLAG_IS_OURS, STEP_FLAG_IS_USERS };
