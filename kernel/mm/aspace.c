@@ -160,7 +160,8 @@ static status_t choose_address(struct aspace *aspace, const struct map_request *
         return 0;
     }
     hint = ALIGN_DOWN(hint, PAGE_SIZE);
-    if (hint >= MMAP_MIN_ADDRESS && size <= USER_TOP && hint <= USER_TOP - size && !request->low) {
+    vaddr_t top = request->low ? LOW_TOP : USER_TOP;
+    if (hint >= MMAP_MIN_ADDRESS && size <= top && hint <= top - size) {
         struct region *there = region_from(aspace, hint);
         size_t gap = there && (there->flags & REGION_GROWS_DOWN) ? STACK_GUARD_GAP : 0;
         if (!there || there->start >= hint + size + gap) {

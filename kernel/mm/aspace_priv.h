@@ -65,6 +65,9 @@ void region_set_bounds(struct region *region, vaddr_t start, vaddr_t end);
 // The lock of its VMO, if it has one.
 void region_lock_object(const struct region *region);
 void region_unlock_object(const struct region *region);
+// Where MAP_32BIT searches, as on Linux; a hint may lie below.
+#define LOW_BOTTOM 0x40000000ul
+#define LOW_TOP 0x80000000ul
 // A free place for `size` bytes, from the top down. 0: none.
 vaddr_t region_find_gap(struct aspace *aspace, size_t size, bool low, size_t align) REQUIRES(&aspace->lock);
 // Memory below `end` became free.

@@ -255,7 +255,7 @@ static vaddr_t search_down(struct aspace *aspace, struct search *search) REQUIRE
 // Most searches go on where the last one ended: with thousands of regions a walk from the top would be long.
 vaddr_t region_find_gap(struct aspace *aspace, size_t size, bool low, size_t align) {
     if (low)
-        return search_down(aspace, &(struct search){size, align, 0x40000000ul, 0x80000000ul, 0});
+        return search_down(aspace, &(struct search){size, align, LOW_BOTTOM, LOW_TOP, 0});
     struct search search = {size, align, MMAP_MIN_ADDRESS, aspace->mmap_top, 0};
     if (aspace->gap_from && aspace->gap_from < aspace->mmap_top && size > aspace->gap_passed) {
         search.high = aspace->gap_from;

@@ -56,6 +56,17 @@ static void placing(void) {
     is(munmap(m, 10 * PAGE), 0, "unmapping nothing is no error");
     char *hint = mmap(m, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ok(hint == m, "a free hint is taken");
+#ifdef MAP_32BIT
+    const int low_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT;
+    char *const wanted = (char *)0x50000000, *low = mmap(wanted, PAGE, PROT_READ, low_flags, -1, 0);
+    ok(low == wanted, "with MAP_32BIT, too");
+    char *elsewhere = mmap(wanted, PAGE, PROT_READ, low_flags, -1, 0);
+    ok(elsewhere != wanted && (uintptr_t)elsewhere >= 0x40000000 && (uintptr_t)elsewhere < 0x80000000,
+       "a taken one is not");
+    char *high = mmap(hint + PAGE, PAGE, PROT_READ, low_flags, -1, 0);
+    ok((uintptr_t)high >= 0x40000000 && (uintptr_t)high < 0x80000000, "nor one above 2 GiB");
+    munmap(low, PAGE), munmap(elsewhere, PAGE), munmap(high, PAGE);
+#endif
     char *other = mmap(m, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ok(other != MAP_FAILED && other != m, "a taken one is not");
     munmap(hint, PAGE), munmap(other, PAGE);
