@@ -10,9 +10,6 @@ ALWAYS_INLINE uint32_t size_of(type_and_size what) {
     return (uint32_t)(what >> 32);
 }
 
-// Between two tests that shall not be computed as one, which takes longer if neither says no.
-#define APART atomic_signal_fence(memory_order_acq_rel)
-
 // Header and data of a message in user memory, with the window to it open once. False: no such message, one close to
 // the end of user space, or a fault that stays one; the slow path tells them apart.
 #define PACKET_MAX (HEADER_SIZE + FIPC_FAST_MAX)

@@ -30,7 +30,7 @@ void dpc_raise(struct dpc *dpc) {
 }
 
 void dpc_poke(unsigned cpu) {
-    atomic_store_explicit(&cpu_local(run_queue, cpu).dpc_pending, true, memory_order_release);
+    dpc_expect(cpu);
     arch_ipi_send(cpu); // sched_ipi marks the thread that runs there
 }
 

@@ -19,6 +19,7 @@ static void adopt_idle(unsigned cpu, struct thread *idle, void *stack) {
     atomic_store_explicit(&idle->state, THREAD_RUNNING, memory_order_relaxed);
     atomic_store_explicit(&idle->on_cpu, true, memory_order_relaxed);
     list_init(&idle->run_node);
+    idle->slice_left = NSEC_NEVER / 2;
     idle->run_start = rq->clock = arch_clock_now();
     timer_queue_init(cpu);
     tick_init();

@@ -95,7 +95,11 @@ static status_t try_move(struct thread *thread, uint64_t allowed) NO_THREAD_SAFE
             return 0;
         }
     } else if (rq->current == thread) {
+        // It runs on a CPU that it may not use: the next switch there sends it off (see requeue in schedule.c). Whoever
+        // sees the wish for one, with the queue locked, need not look at the affinity.
         status = -EBUSY;
+        if (thread != arch_current())
+            run_queue_kick(rq);
     } else { // asleep: whoever hands this CPU to it (thread_take) does not ask again
         atomic_fetch_or_explicit(&thread->work, THREAD_WORK_RESCHED, memory_order_relaxed);
     }
@@ -112,14 +116,7 @@ status_t sched_set_affinity(struct thread *thread, struct cpu_mask mask) NO_THRE
         arch_cpu_relax();
     if (status == 0)
         return 0;
-    // It runs on a CPU that it may not use: the next switch there sends it off (see requeue in schedule.c).
-    if (thread == arch_current()) {
+    if (thread == arch_current())
         schedule_preempt();
-        return 0;
-    }
-    struct run_queue *rq = thread_lock_queue(thread);
-    if (rq->current == thread)
-        run_queue_kick(rq);
-    spin_unlock(&rq->lock);
     return 0;
 }

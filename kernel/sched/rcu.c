@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // Grace periods. They are numbered. One is in progress at a time; it is over when every CPU that was awake at its start
-// has passed a quiescent state: a context switch, a pass through dpc_run_pending (return to user mode, preempt
-// point), or sleep in the idle loop. A CPU that stays in user mode is interrupted by its sample timer within 10 ms; one
-// that a caller of rcu_synchronize waits for is interrupted at once.
+// has passed a quiescent state: a pass through dpc_run_pending (context switch, return to user mode, preempt
+// point), or sleep in the idle loop. So a context switch need not look for grace periods: it looks whether dpcs are
+// pending, and who starts a period says so on each CPU that it waits for. A CPU that stays in user mode is interrupted
+// by its sample timer within 10 ms; one that a caller of rcu_synchronize waits for is interrupted at once.
 //
 // A CPU's callbacks wait in two lists: `fresh` (no period assigned yet) and `waiting` (run when period
 // `waiting_for` is completed). Both are touched by that CPU alone.
@@ -29,7 +30,7 @@ static struct {
     _Atomic uint64_t online;
 } rcu;
 
-_Atomic uint64_t rcu_waiting;
+static _Atomic uint64_t rcu_waiting; // CPUs that the grace period in progress waits for
 
 struct rcu_cpu {
     struct rcu_head *fresh, *waiting;
@@ -45,8 +46,12 @@ static void start(unsigned self) {
     rcu.current++;
     atomic_exchange_explicit(&rcu_waiting, rcu.online & ~(1ull << self), memory_order_seq_cst);
     uint64_t asleep = atomic_load_explicit(&rcu.asleep, memory_order_seq_cst);
-    if ((atomic_fetch_and_explicit(&rcu_waiting, ~asleep, memory_order_seq_cst) & ~asleep) == 0)
+    uint64_t waiting = atomic_fetch_and_explicit(&rcu_waiting, ~asleep, memory_order_seq_cst) & ~asleep;
+    if (waiting == 0)
         atomic_exchange_explicit(&rcu.completed, rcu.current, memory_order_seq_cst);
+    // They see rcu_waiting once they have seen this: they take it back before they look.
+    for (; waiting; waiting &= waiting - 1)
+        dpc_expect((unsigned)__builtin_ctzll(waiting));
 }
 
 // Tells CPUs whose callbacks may have become due.
@@ -56,7 +61,7 @@ static void tell_interested(unsigned self) {
         dpc_poke((unsigned)__builtin_ctzll(others));
 }
 
-void rcu_report(void) {
+static void report(void) {
     unsigned self = arch_cpu_id();
     uint64_t bit = 1ull << self;
     bool over = false;
@@ -112,7 +117,8 @@ static void hurry(unsigned self) {
 void rcu_poll(void) {
     unsigned self = arch_cpu_id();
     struct rcu_cpu *cpu = &this_cpu(rcu_cpu);
-    rcu_quiescent(self);
+    if (UNLIKELY(atomic_load_explicit(&rcu_waiting, memory_order_relaxed) >> self & 1))
+        report();
     if (!cpu->waiting && !cpu->fresh)
         return;
     for (;;) {
@@ -207,7 +213,7 @@ void rcu_idle_enter(void) {
     unsigned self = arch_cpu_id();
     atomic_fetch_or_explicit(&rcu.asleep, 1ull << self, memory_order_seq_cst);
     if (UNLIKELY(atomic_load_explicit(&rcu_waiting, memory_order_seq_cst) >> self & 1))
-        rcu_report();
+        report();
 }
 
 void rcu_idle_exit(void) {

@@ -44,7 +44,7 @@ ALWAYS_INLINE struct thread *run_queue_pick(struct run_queue *rq) REQUIRES(&rq->
     if (second == head)
         rq->bitmap = bitmap & ~(1u << level);
     atomic_store_explicit(&rq->ready, atomic_load_explicit(&rq->ready, memory_order_relaxed) - 1, memory_order_relaxed);
-    list_init(node);
+    node->next = node; // all that list_is_linked looks at
     return LIST_ENTRY(node, struct thread, run_node);
 }
 
@@ -62,7 +62,7 @@ ALWAYS_INLINE struct thread *run_queue_exchange(struct run_queue *rq, struct thr
     head->next = second;
     second->prev = head;
     list_push_back(head, &thread->run_node);
-    list_init(first);
+    first->next = first; // all that list_is_linked looks at
     return LIST_ENTRY(first, struct thread, run_node);
 }
 
@@ -132,6 +132,10 @@ ALWAYS_INLINE bool dpc_is_pending(const struct run_queue *rq) {
 }
 bool dpc_is_running(void);   // on this CPU
 void dpc_poke(unsigned cpu); // makes another CPU pass a safe point
+// Another CPU shall call dpc_run_pending at its next switch, or in its idle loop before it sleeps.
+ALWAYS_INLINE void dpc_expect(unsigned cpu) {
+    atomic_store_explicit(&cpu_local(run_queue, cpu).dpc_pending, true, memory_order_release);
+}
 
 // --- barrier.c ---
 void barrier_interrupt(void); // part of sched_ipi
@@ -141,13 +145,7 @@ void timer_queue_init(unsigned cpu);
 nsec_t timer_run_expired(nsec_t now); // this CPU's; returns the deadline of the next one
 
 // --- rcu.c ---
-extern _Atomic uint64_t rcu_waiting; // CPUs that the grace period in progress waits for
-void rcu_report(void);               // this CPU is at a safe point. No lock held.
-void rcu_poll(void);                 // and looks after its callbacks
-void rcu_idle_enter(void);           // around the sleep of an idle CPU
+void rcu_poll(void);       // this CPU is at a safe point: tells so, and looks after its callbacks. No lock held.
+void rcu_idle_enter(void); // around the sleep of an idle CPU
 void rcu_idle_exit(void);
-ALWAYS_INLINE void rcu_quiescent(unsigned cpu) {
-    if (UNLIKELY(atomic_load_explicit(&rcu_waiting, memory_order_relaxed) >> cpu & 1))
-        rcu_report();
-}
 void rcu_cpu_online(unsigned cpu);

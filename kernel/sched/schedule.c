@@ -27,14 +27,21 @@ struct run_queue run_queue PER_CPU;
 
 enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
 
-// The time on the CPU that ends now.
-static void account(struct run_queue *rq, struct thread *thread, nsec_t now) REQUIRES(&rq->lock) {
+ALWAYS_INLINE uint32_t work_of(struct thread *thread) {
+    return atomic_load_explicit(&thread->work, memory_order_relaxed);
+}
+#define PASSED_ON (THREAD_WORK_RESCHED | THREAD_WORK_DPC)
+
+// The time on the CPU that ends now. True: it has a share of the CPU, that of a group.
+ALWAYS_INLINE bool account(struct run_queue *rq, struct thread *thread, nsec_t now) REQUIRES(&rq->lock) {
     nsec_t ran = now - thread->run_start;
     thread->run_time += ran;
     thread->burst += ran;
     thread->slice_left -= ran;
-    if (UNLIKELY(thread->share != nullptr))
-        share_account(rq, thread, ran);
+    if (LIKELY(thread->share == nullptr))
+        return false;
+    share_account(rq, thread, ran);
+    return true;
 }
 
 static void slice_is_over(struct thread *thread) {
@@ -42,9 +49,9 @@ static void slice_is_over(struct thread *thread) {
     thread->slice_left = sched_slice(thread);
 }
 
-ALWAYS_INLINE void make_ready(struct run_queue *rq, struct thread *prev, unsigned level) REQUIRES(&rq->lock) {
+ALWAYS_INLINE void make_ready(struct thread *prev, unsigned level, nsec_t now) {
     prev->queued_level = (uint8_t)level;
-    prev->ready_since = rq->clock;
+    prev->ready_since = now;
     prev->sync_woken = false;
     atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
     prev->switches_involuntary++;
@@ -56,7 +63,7 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
     bool slice_over = prev->slice_left <= 0;
     if (slice_over)
         slice_is_over(prev);
-    make_ready(rq, prev, prev->level);
+    make_ready(prev, prev->level, rq->clock);
     if (kind == SWITCH_YIELD && prev->level <= LEVEL_NORMAL_MAX) {
         // Behind the best that is ready, even if it is a longer runner than this one.
         int top = run_queue_top(rq);
@@ -73,30 +80,42 @@ static void requeue(struct run_queue *rq, struct thread *prev, enum switch_kind 
 }
 
 // The usual yield, in one step: to the first of the level that `prev` queues at, behind whose last it goes. Null:
-// there is more to it.
-ALWAYS_INLINE struct thread *exchange_places(struct run_queue *rq, struct thread *prev) REQUIRES(&rq->lock) {
+// there is more to it. If `prev` may not run here any more, it has work (sched_set_affinity).
+ALWAYS_INLINE struct thread *exchange_places(struct run_queue *rq, struct thread *prev, nsec_t now)
+    REQUIRES(&rq->lock) {
     uint32_t bitmap = rq->bitmap;
-    unsigned top = 31 - (unsigned)__builtin_clz(bitmap | 1);
-    if (UNLIKELY(top == LEVEL_IDLE) || UNLIKELY(top > prev->level) || UNLIKELY(prev->level > LEVEL_NORMAL_MAX) ||
-        UNLIKELY(prev->share != nullptr) || UNLIKELY(!(prev->affinity.bits >> rq->cpu & 1)))
+    if (UNLIKELY(bitmap <= 1u << LEVEL_IDLE) || UNLIKELY((work_of(prev) & PASSED_ON) != 0))
         return nullptr;
-    if (UNLIKELY(prev->slice_left <= 0))
-        slice_is_over(prev);
-    make_ready(rq, prev, top);
+    unsigned top = 31 - (unsigned)__builtin_clz(bitmap);
+    if (UNLIKELY(prev->slice_left < 0))
+        return nullptr;
+    APART;
+    if (UNLIKELY(prev->level > LEVEL_NORMAL_MAX))
+        return nullptr;
+    APART;
+    if (UNLIKELY(top > prev->level))
+        return nullptr;
+    make_ready(prev, top, now);
     return run_queue_exchange(rq, prev, top);
 }
 
 // Sees to it that the slice ends and that the busy CPU is sampled. Interrupts off. If the CPU was busy before, it is
-// being sampled already.
-ALWAYS_INLINE void program_slice(struct run_queue *rq, struct thread *next, nsec_t now, bool was_busy) {
-    nsec_t wanted = now + SAMPLE_PERIOD, end = now + next->slice_left;
-    rq->slice_end = end;
-    if (LIKELY(rq->tick_armed <= end) && LIKELY(was_busy || rq->tick_armed <= wanted))
+// being sampled already. A slice that is over already shows as one that ends before the timer fires.
+static NOINLINE void program_slice_slow(struct run_queue *rq, struct thread *next, nsec_t now) {
+    if (next == rq->idle)
         return;
+    if (next->slice_left <= 0)
+        next->slice_left = sched_slice(next);
+    nsec_t wanted = now + SAMPLE_PERIOD, end = now + next->slice_left;
     if (run_queue_top(rq) >= next->queued_level && end < wanted)
         wanted = end;
     if (wanted < rq->tick_armed)
         tick_program(wanted);
+}
+ALWAYS_INLINE void program_slice(struct run_queue *rq, struct thread *next, nsec_t now, bool was_busy) {
+    nsec_t end = now + next->slice_left;
+    if (UNLIKELY(rq->tick_armed > end) || (!was_busy && rq->tick_armed > now + SAMPLE_PERIOD))
+        program_slice_slow(rq, next, now);
 }
 
 ALWAYS_INLINE struct thread *choose(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock) {
@@ -127,87 +146,102 @@ void switch_finish(struct thread *prev) {
 }
 
 // A wish for a switch is granted; an interrupt's deferred procedure, marked on `prev` since dpcs were looked for, is
-// for whoever runs now. With the queue locked: if `prev` goes on, a wish that comes from now on must stay.
-ALWAYS_INLINE void pass_work(struct thread *prev, struct thread *next) {
-    uint32_t work = atomic_load_explicit(&prev->work, memory_order_relaxed) & (THREAD_WORK_RESCHED | THREAD_WORK_DPC);
-    if (LIKELY(work == 0))
-        return;
-    atomic_fetch_and_explicit(&prev->work, ~work, memory_order_relaxed);
-    if (work & THREAD_WORK_DPC)
+// for whoever runs now. With the queue locked: if `prev` goes on, a wish that comes from now on must stay. And so does
+// one for a CPU that it may use: it may sleep now, and be handed this one by somebody who does not ask (thread_take).
+static NOINLINE void pass_work_on(struct run_queue *rq, struct thread *prev, struct thread *next) REQUIRES(&rq->lock) {
+    uint32_t passed = work_of(prev) & PASSED_ON;
+    if (!(prev->affinity.bits >> rq->cpu & 1))
+        passed &= ~(uint32_t)THREAD_WORK_RESCHED;
+    atomic_fetch_and_explicit(&prev->work, ~passed, memory_order_relaxed);
+    if (passed & THREAD_WORK_DPC)
         atomic_fetch_or_explicit(&next->work, THREAD_WORK_DPC, memory_order_relaxed);
+}
+ALWAYS_INLINE void pass_work(struct run_queue *rq, struct thread *prev, struct thread *next) REQUIRES(&rq->lock) {
+    if (UNLIKELY((work_of(prev) & PASSED_ON) != 0))
+        pass_work_on(rq, prev, next);
+}
+
+// The current thread has been queued or blocks, and the best that is ready is to run.
+ALWAYS_INLINE struct thread *choose_next(struct run_queue *rq, struct thread *prev, nsec_t now) REQUIRES(&rq->lock) {
+    if (UNLIKELY(now >= rq->next_ageing)) {
+        rq->next_ageing = now + AGE_PERIOD;
+        run_queue_age(rq, now);
+    }
+    struct thread *next = choose(rq, now);
+    pass_work(rq, prev, next);
+    return next;
+}
+
+ALWAYS_INLINE void make_current(struct run_queue *rq, struct thread *next, nsec_t now) REQUIRES(&rq->lock) {
+    rq->current = next;
+    next->run_start = now;
+}
+
+// It was chosen again.
+static NOINLINE void stay(struct run_queue *rq, struct thread *thread, nsec_t now) RELEASES(&rq->lock) {
+    make_current(rq, thread, now);
+    spin_unlock(&rq->lock);
+    atomic_store_explicit(&thread->state, THREAD_RUNNING, memory_order_relaxed);
+    program_slice(rq, thread, now, false);
+    arch_irq_enable();
 }
 
 // Runs the best thread that is ready, or `direct`, which was claimed and runs on the caller's time. Inline, so that
-// each kind of switch has only what it needs.
-ALWAYS_INLINE void switch_away(enum switch_kind kind, struct thread *direct) {
-    struct thread *prev = arch_current();
+// each kind of switch has only what it needs. (A yield has looked for dpcs. While it goes by exchanges of places, ageing
+// is for the ends of slices and the samples to see to.)
+ALWAYS_INLINE void switch_away(enum switch_kind kind, struct run_queue *rq, struct thread *direct) {
+    struct thread *prev = arch_current(), *next = direct;
     lockdep_assert_none_held(prev);
-    struct run_queue *rq = &this_cpu(run_queue);
-    if (UNLIKELY(dpc_is_pending(rq)))
+    if (kind != SWITCH_YIELD && UNLIKELY(dpc_is_pending(rq)))
         dpc_run_pending();
     arch_irq_disable();
-    rcu_quiescent(rq->cpu);
     nsec_t now = arch_clock_now();
     spin_lock(&rq->lock);
     rq->clock = now;
-    account(rq, prev, now);
-    bool may_age = now >= rq->next_ageing;
-    struct thread *next = direct;
-    if (kind == SWITCH_YIELD && !may_age)
-        next = exchange_places(rq, prev);
+    bool shared = account(rq, prev, now);
     if (kind == SWITCH_BLOCK) {
         prev->switches_voluntary++;
         policy_learn_block(prev);
-    } else if (next == nullptr && prev != rq->idle) {
-        requeue(rq, prev, kind);
-    }
-    if (UNLIKELY(may_age)) {
-        rq->next_ageing = now + AGE_PERIOD;
-        run_queue_age(rq, now);
     }
     if (direct != nullptr) {
         direct->queued_level = direct->level;
         direct->slice_left = prev->slice_left;
-    } else if (kind != SWITCH_YIELD || UNLIKELY(next == nullptr)) {
-        next = choose(rq, now);
+        pass_work(rq, prev, direct);
+    } else if (kind == SWITCH_YIELD && LIKELY(!shared)) {
+        next = exchange_places(rq, prev, now);
     }
-    rq->current = next;
-    next->run_start = now;
-    pass_work(prev, next);
+    if (kind == SWITCH_BLOCK ? direct == nullptr : UNLIKELY(next == nullptr)) {
+        if (kind != SWITCH_BLOCK && prev != rq->idle)
+            requeue(rq, prev, kind);
+        next = choose_next(rq, prev, now);
+        if (UNLIKELY(next == prev)) {
+            stay(rq, prev, now);
+            return;
+        }
+    }
+    make_current(rq, next, now);
     spin_unlock(&rq->lock);
 
     atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
-    if (next != rq->idle) {
-        if (UNLIKELY(next->slice_left <= 0))
-            next->slice_left = sched_slice(next);
-        program_slice(rq, next, now, kind != SWITCH_PREEMPT);
-    }
-    if (UNLIKELY(next == prev)) {
-        arch_irq_enable();
-        return;
-    }
+    program_slice(rq, next, now, kind != SWITCH_PREEMPT);
     rq->switches++;
     atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
-    if (next->aspace != prev->aspace)
+    if (LIKELY(next->aspace != prev->aspace))
         arch_aspace_switch(next->aspace);
     arch_thread_load(prev, next);
     switch_end(arch_stack_switch(prev, next));
 }
 
 SAVES_NOTHING void schedule_block(void) {
-    switch_away(SWITCH_BLOCK, nullptr);
+    switch_away(SWITCH_BLOCK, &this_cpu(run_queue), nullptr);
 }
 
 SAVES_NOTHING void schedule_block_for(struct thread *direct) {
-    switch_away(SWITCH_BLOCK, direct);
+    switch_away(SWITCH_BLOCK, &this_cpu(run_queue), direct);
 }
 
 SAVES_NOTHING void schedule_preempt(void) {
-    switch_away(SWITCH_PREEMPT, nullptr);
-}
-
-static SAVES_NOTHING void schedule_yield(void) {
-    switch_away(SWITCH_YIELD, nullptr);
+    switch_away(SWITCH_PREEMPT, &this_cpu(run_queue), nullptr);
 }
 
 SAVES_NOTHING void schedule_direct(struct thread *next) {
@@ -229,14 +263,14 @@ void sched_thread_continue(struct thread *prev) {
 }
 
 void sched_yield(void) {
-    const struct run_queue *rq = &this_cpu(run_queue);
-    if (dpc_is_pending(rq))
+    struct run_queue *rq = &this_cpu(run_queue);
+    if (UNLIKELY(dpc_is_pending(rq)))
         dpc_run_pending();
     uint32_t better = arch_current()->policy == SCHED_POLICY_FIFO || arch_current()->policy == SCHED_POLICY_RR
                           ? ~0u << arch_current()->level
                           : ~0u << 1;
     if (rq->bitmap & better)
-        schedule_yield();
+        switch_away(SWITCH_YIELD, rq, nullptr);
 }
 
 void sched_service_work(uint32_t work) {

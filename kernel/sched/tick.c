@@ -87,7 +87,7 @@ static void check_slice(struct run_queue *rq, nsec_t now) {
         run_queue_kick(rq);
     int top = run_queue_top(rq);
     if (rq->current != rq->idle &&
-        (top > rq->current->queued_level || (top == rq->current->queued_level && now >= rq->slice_end)))
+        (top > rq->current->queued_level || (top == rq->current->queued_level && now >= run_queue_slice_end(rq))))
         run_queue_kick(rq);
     spin_unlock(&rq->lock);
 }
@@ -118,8 +118,8 @@ static void tick(struct dpc *dpc) {
         check_slice(rq, now);
         next = MIN(next, tick->next_sample);
         if (run_queue_top(rq) == current->queued_level) {
-            nsec_t soon = now + 100000;
-            next = MIN(next, rq->slice_end > soon ? rq->slice_end : soon);
+            nsec_t soon = now + 100000, slice_end = run_queue_slice_end(rq);
+            next = MIN(next, slice_end > soon ? slice_end : soon);
         }
     }
     unsigned long irq = arch_irq_save();

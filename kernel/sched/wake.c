@@ -82,7 +82,7 @@ static NOINLINE void enqueue_in_general(struct thread *thread, bool sync) NO_THR
     const struct thread *current = rq->current;
     if (current == rq->idle || level > current->queued_level)
         run_queue_kick(rq);
-    nsec_t slice_end = level == current->queued_level && current != rq->idle ? rq->slice_end : NSEC_NEVER;
+    nsec_t slice_end = level == current->queued_level && current != rq->idle ? run_queue_slice_end(rq) : NSEC_NEVER;
     spin_unlock(&rq->lock);
     // From here on the thread may run, end and be freed.
     if (cpu == arch_cpu_id() && slice_end < rq->tick_armed)
@@ -111,7 +111,7 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     if (UNLIKELY(current == rq->idle) || level > running)
         atomic_fetch_or_explicit(&current->work, THREAD_WORK_RESCHED, memory_order_relaxed);
     else if (level == running)
-        slice_end = rq->slice_end;
+        slice_end = run_queue_slice_end(rq);
     spin_unlock(&rq->lock);
     if (UNLIKELY(slice_end < rq->tick_armed))
         program_end(slice_end);

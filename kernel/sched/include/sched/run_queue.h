@@ -25,7 +25,6 @@ struct run_queue {
     _Atomic bool dpc_pending; // dpcs are listed, or another CPU asks for a pass through dpc_run_pending
     nsec_t tick_armed;        // when the hardware timer will fire; written with interrupts off
     nsec_t clock;             // when the last switch or sample was
-    nsec_t slice_end;         // of the current thread, if others want the CPU
     nsec_t next_ageing;
     nsec_t next_balance;
     uint64_t round;       // of shares of the CPU (share.c) …
@@ -35,6 +34,11 @@ struct run_queue {
     uint64_t switches;
 };
 extern struct run_queue run_queue PER_CPU;
+
+// When the current thread's slice ends, if others want the CPU.
+ALWAYS_INLINE nsec_t run_queue_slice_end(const struct run_queue *rq) {
+    return rq->current->run_start + rq->current->slice_left;
+}
 
 // A thread with a share of the CPU (share.c) has run for so long.
 void share_account(struct run_queue *rq, struct thread *thread, nsec_t ran) REQUIRES(&rq->lock);
