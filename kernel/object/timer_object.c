@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Timer objects. The kernel timer fires once for each expiration that somebody may wait for; periods that passed while
-// nobody looked are counted when it fires, by division, so a short interval costs no interrupts that are late anyway.
+// Timer objects. The kernel timer fires once and rests until the expiration has been read; the periods that passed by
+// then are counted at the read, by division. So a timer that nobody reads costs one interrupt, however short its
+// interval is.
 //
 // Real-time timers are kept as monotonic deadlines and moved when the wall clock is set: all of them are in a list.
 
@@ -67,9 +68,10 @@ static void timer_fired(struct timer *kernel_timer) {
     struct timer_object *timer = CONTAINER_OF(kernel_timer, struct timer_object, timer);
     spin_lock(&timer->object.lock);
     advance(timer);
-    if (timer->expires)
-        program(timer);
-    if (timer->expirations) {
+    if (timer->expirations == 0) {
+        if (timer->expires)
+            program(timer); // a little early, or set anew on the way
+    } else {
         object_signal_locked(&timer->object, 0, SIGNALS_READ);
         wait_queue_wake_one(&timer->readers);
     }
@@ -96,6 +98,8 @@ static ssize_t timer_read(struct object *object, struct uio *uio, loff_t *pos, u
         return -ESPIPE;
     spin_lock(&object->lock);
     status_t status = wait_for_expiration(object, flags);
+    if (status == 0)
+        advance(timer);
     uint64_t expirations = timer->expirations;
     if (status == 0) {
         if (timer->cancelled)
@@ -103,6 +107,8 @@ static ssize_t timer_read(struct object *object, struct uio *uio, loff_t *pos, u
         timer->cancelled = false;
         timer->expirations = 0;
         object_signal_locked(object, SIGNALS_READ, 0);
+        if (timer->expires)
+            program(timer);
     }
     spin_unlock(&object->lock);
     if (status != 0)

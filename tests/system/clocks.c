@@ -5,8 +5,8 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/time.h>
-#include <sys/times.h>
 #include <sys/timerfd.h>
+#include <sys/times.h>
 #include <sys/timex.h>
 
 static volatile int fired, value_seen, overrun_seen;
@@ -160,7 +160,8 @@ static void posix_timers(void) {
     timer_delete(timer);
 }
 
-// A period that ends after all time: the timer expires once, at its start, and the time left stays the largest there is.
+// A period that ends after all time: the timer expires once, at its start, and the time left stays the largest there
+// is.
 static void huge_times(void) {
     const struct timespec huge = {INT64_MAX, 999'999'999}, soon = {0, 1'000'000};
     const time_t centuries = 8'000'000'000; // seconds; the largest time is some 9.2 * 10^9 of them

@@ -74,6 +74,13 @@ static void timers(void) {
     sleep_ms(40);
     poll(&p, 1, 30000); // it may be a CPU's that just stands still
     ok(read(fd, &count, 8) == 8 && count >= 7, "an interval counts (%llu)", (unsigned long long)count);
+    spec = (struct itimerspec){{0, 1}, {0, 1}};
+    timerfd_settime(fd, 0, &spec, NULL);
+    sleep_ms(20);
+    ok(read(fd, &count, 8) == 8 && count >= 20'000'000, "a nanosecond's interval leaves us time (%llu)",
+       (unsigned long long)count);
+    spec = (struct itimerspec){{0, 5'000'000}, {0, 5'000'000}};
+    timerfd_settime(fd, 0, &spec, NULL);
     struct itimerspec old;
     spec = (struct itimerspec){};
     is(timerfd_settime(fd, 0, &spec, &old), 0, "disarm");
