@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <tessera/words.h>
+#include <time.h>
 #include <unistd.h>
 
 // A call that cannot fail; what is left out is 0.
@@ -162,17 +163,24 @@ static void take_turns_at_once(long n, long mine, long other) {
     for (long i = 0; i < n; i++)
         native(object_signal_and_wait, other, 0, 1u << 24, &entry, FIPC_FOREVER);
 }
+// Whoever has blocked so often after so little is a short runner for any scheduler: neither preempts the other then.
+static void sleep_often(void) {
+    for (int i = 0; i < 100; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
 static void ping_pong(long n, void (*turns)(long n, long mine, long other)) {
     long a = native(port_create, NULL), b = native(port_create, NULL);
     on_cpu(0);
     pid_t child = (pid_t)must(fork());
     if (child == 0) {
         struct wait_entry entry = taking(b);
+        sleep_often();
         native(object_wait, &entry, 1, FIPC_FOREVER);
         turns(n + 19, b, a);
         native(object_signal, a, 0, 1u << 24);
         _exit(0);
     }
+    sleep_often();
     turns(20, a, b);
     begin();
     turns(n, a, b);

@@ -10,6 +10,7 @@ ARCH_LINK_FLAGS := -m aarch64linux -pie --no-dynamic-linker -z text -z norelro -
 ARCH_LINK_FLAGS += --wrap=sys_clone --wrap=sys_clone3
 # And those that may park their thread.
 ARCH_LINK_FLAGS += --wrap=sys_fipc_call --wrap=sys_fipc_reply_recv --wrap=sys_fipc_call_words --wrap=sys_fipc_reply_recv_words
+ARCH_LINK_FLAGS += --wrap=sys_object_wait
 # Calls that never return (arch/thread.h, ARCH_PARKS) lie at the end of the code (kernel.ld), within 1 MiB of all data that
 # they use: the linker would leave a nop at each access otherwise. Nobody's frame is below theirs.
 ifneq ($(DEBUG),1)

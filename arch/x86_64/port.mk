@@ -11,4 +11,5 @@ ARCH_LINK_FLAGS += --wrap=sys_fipc_call --defsym=__wrap_sys_fipc_call=fipc_call_
 ARCH_LINK_FLAGS += --wrap=sys_fipc_reply_recv --defsym=__wrap_sys_fipc_reply_recv=fipc_reply_recv_straight
 ARCH_LINK_FLAGS += --wrap=sys_fipc_call_words --defsym=__wrap_sys_fipc_call_words=fipc_call_words_straight
 ARCH_LINK_FLAGS += --wrap=sys_fipc_reply_recv_words --defsym=__wrap_sys_fipc_reply_recv_words=fipc_reply_recv_words_straight
+ARCH_LINK_FLAGS += --wrap=sys_object_wait --defsym=__wrap_sys_object_wait=object_wait_straight
 include arch/x86_64/vdso.mk

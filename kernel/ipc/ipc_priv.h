@@ -12,6 +12,7 @@
 #include "levels.h"
 #include "queue.h"
 #include <abi/fipc.h>
+#include <abi/native.h>
 #include <abi/posix_server.h>
 #include <arch/uaccess.h>
 #include <ipc/port.h>
@@ -370,7 +371,18 @@ long finish_receive(struct fipc_thread *self, struct port *port, void __user *me
 long fipc_continue(void); // of a parked thread, of any kind
 // An answer is left with a caller that will find it when it runs.
 void note_answer(struct fipc_call *call, type_and_size what, const uint64_t *data);
+// What a wait clears it could clear by object_signal as well.
+ALWAYS_INLINE uint32_t rights_to_wait(const struct wait_entry *entry) {
+    return RIGHT_WAIT | (entry->consume != 0 ? RIGHT_SIGNAL : 0);
+}
+ALWAYS_INLINE bool may_consume(const struct wait_entry *entry) {
+    return (entry->consume & ~(entry->wanted & SIGNAL_USER)) == 0;
+}
+// Tells what one entry has got: 1. If that fails, it is given back: -EFAULT.
+status_t wait_tell(struct wait_entry __user *user, struct object *object, uint32_t ready, uint32_t consume);
 // What the port's entry code jumps to: see arch_thread_park.
+[[noreturn]] ARCH_PARKS void object_wait_straight(ARCH_PARKS_FIRST struct wait_entry __user *user, unsigned count,
+                                                  int64_t deadline);
 [[noreturn]] ARCH_PARKS void fipc_call_straight(ARCH_PARKS_FIRST int handle, const void __user *message,
                                                 void __user *reply, size_t room, int64_t deadline);
 [[noreturn]] ARCH_PARKS void fipc_reply_recv_straight(ARCH_PARKS_FIRST const void __user *reply, int handle,

@@ -98,19 +98,29 @@ long sys_handle_info(int handle, void __user *out, size_t size) {
     return copy_to_user(out, &info, sizeof info);
 }
 
-long sys_object_signal(int handle, uint32_t clear, uint32_t set) {
+// If the bits are up they are left alone: then whoever clears them sees what the caller did before.
+ALWAYS_INLINE long signal_object(struct object *object, uint32_t clear, uint32_t set) {
+    if (UNLIKELY(((clear | set) & ~SIGNAL_USER) != 0))
+        return -EINVAL;
+    atomic_thread_fence(memory_order_seq_cst);
+    return object_signal_waited(object->wait_target, clear, set);
+}
+
+static NOINLINE long signal_by_lookup(int handle, uint32_t clear, uint32_t set) {
     struct handle_ref ref;
     status_t status = handle_lookup(handle, RIGHT_SIGNAL, &ref);
-    if (UNLIKELY(status != 0))
+    if (status != 0)
         return status;
-    if (LIKELY(((clear | set) & ~SIGNAL_USER) == 0)) {
-        // If the bits are up they are left alone: then whoever clears them sees what the caller did before.
-        atomic_thread_fence(memory_order_seq_cst);
-        object_signal(ref.object->wait_target, clear, set);
-    } else
-        status = -EINVAL;
+    long result = signal_object(ref.object, clear, set);
     handle_release(&ref);
-    return status;
+    return result;
+}
+
+long sys_object_signal(int handle, uint32_t clear, uint32_t set) {
+    uint64_t entry = handle_near(handle);
+    if (UNLIKELY(!entry_allows(entry, RIGHT_SIGNAL)))
+        return signal_by_lookup(handle, clear, set);
+    return signal_object(entry_object(entry), clear, set);
 }
 
 // ---------------------------------------------------------------- waiting
@@ -120,14 +130,6 @@ struct waiting {
     struct handle_ref refs[WAIT_ENTRIES_MAX];
     struct wait_entry entries[WAIT_ENTRIES_MAX];
 };
-
-// What a wait clears it could clear by object_signal as well.
-ALWAYS_INLINE uint32_t rights_to_wait(const struct wait_entry *entry) {
-    return RIGHT_WAIT | (entry->consume != 0 ? RIGHT_SIGNAL : 0);
-}
-ALWAYS_INLINE bool may_consume(const struct wait_entry *entry) {
-    return (entry->consume & ~(entry->wanted & SIGNAL_USER)) == 0;
-}
 
 // The caller could not be told: what it has consumed is up again.
 static void give_back(struct object *object, uint32_t consumed) {
@@ -166,8 +168,7 @@ static long wait_entries(struct waiting *w, unsigned count, nsec_t deadline, str
     return told ? result : -EFAULT;
 }
 
-// Tells what one entry has got. If that fails, it is given back.
-static status_t tell(struct wait_entry __user *user, struct object *object, uint32_t ready, uint32_t consume) {
+status_t wait_tell(struct wait_entry __user *user, struct object *object, uint32_t ready, uint32_t consume) {
     if (LIKELY(put_user(ready, &user->observed) == 0))
         return 1;
     give_back(object, ready & consume);
@@ -187,7 +188,7 @@ static long wait_for_one(struct wait_entry __user *user, nsec_t deadline) {
         return status;
     status = object_wait(ref.object, entry.wanted, entry.consume, deadline, &ready);
     if (LIKELY(status == 0))
-        status = tell(user, ref.object, ready, entry.consume);
+        status = wait_tell(user, ref.object, ready, entry.consume);
     handle_release(&ref);
     return status == -EINTR ? -ERESTARTSYS : status;
 }
@@ -211,15 +212,19 @@ long sys_object_signal_and_wait(int handle, uint32_t clear, uint32_t set, void _
         status =
             object_signal_and_wait(to.object, clear, set, from.object, entry.wanted, entry.consume, deadline, &ready);
         if (LIKELY(status == 0))
-            status = tell(user, from.object, ready, entry.consume);
+            status = wait_tell(user, from.object, ready, entry.consume);
         handle_release(&from);
     }
     handle_release(&to);
     return status;
 }
 
-// How many entries have something; -ETIMEDOUT: none had until the deadline.
 long sys_object_wait(void __user *user, unsigned count, int64_t deadline) {
+    return object_wait_general(user, count, deadline);
+}
+
+// How many entries have something; -ETIMEDOUT: none had until the deadline.
+long object_wait_general(void __user *user, unsigned count, nsec_t deadline) {
     if (count == 0 || count > WAIT_ENTRIES_MAX)
         return -EINVAL;
     if (count == 1)

@@ -11,8 +11,10 @@
 // signaller needs no barrier: the watcher sees them. That holds because an object changes its state and its signals
 // under one lock.
 
+#include <lib/opaque.h>
 #include <object/flight.h>
 #include <object/object.h>
+#include <object/wait_one.h>
 
 #include "object_priv.h"
 #include <arch/percpu.h>
@@ -157,16 +159,46 @@ static bool has_watchers(struct object *object) NO_THREAD_SAFETY {
     return atomic_load_explicit(first, memory_order_seq_cst) != &object->watchers;
 }
 
-static NOINLINE void tell_watchers(struct object *object, uint32_t set) {
+static NOINLINE long tell_watchers(struct object *object, uint32_t set) {
     spin_lock(&object->lock);
     notify(object, set);
     spin_unlock(&object->lock);
+    return opaque_zero();
 }
 
 void object_signal(struct object *object, uint32_t clear, uint32_t set) {
     update(object, clear, set);
     if (set != 0 && UNLIKELY(has_watchers(object)))
         tell_watchers(object, set);
+}
+
+static NOINLINE long signal_in_general(struct object *object, uint32_t clear, uint32_t set) {
+    spin_lock(&object->lock);
+    object_signal_locked(object, clear, set);
+    spin_unlock(&object->lock);
+    return opaque_zero();
+}
+
+// If one thread waits, alone, and would clear all that is raised, it is given that at once: the signals do not change.
+static NOINLINE long signal_to_waiter(struct object *object, uint32_t clear, uint32_t set) {
+    if (UNLIKELY(!spin_try_lock(&object->lock)))
+        goto general;
+    struct list_node *first = object->watchers.next, *head = &object->watchers;
+    struct thread *thread = nullptr;
+    if (LIKELY(first->next == head) && LIKELY(first != head))
+        thread = single_wait_give(LIST_ENTRY(first, struct watcher, node), object, clear, set);
+    spin_unlock(&object->lock);
+    if (LIKELY(thread != nullptr))
+        return thread_make_ready(thread);
+general:
+    return signal_in_general(object, clear, set);
+}
+
+long object_signal_waited(struct object *object, uint32_t clear, uint32_t set) {
+    if (has_watchers(object))
+        return signal_to_waiter(object, clear, set);
+    update(object, clear, set);
+    return set != 0 && UNLIKELY(has_watchers(object)) ? tell_watchers(object, set) : 0;
 }
 
 void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) {
@@ -184,7 +216,7 @@ struct thread *object_signal_claim(struct object *object, uint32_t clear, uint32
     if (LIKELY(!list_is_empty(&object->watchers))) {
         struct watcher *first = LIST_FIRST(&object->watchers, struct watcher, node);
         if (LIKELY((first->mask & set) != 0))
-            claimed = object_claim_waiter(first);
+            claimed = first->notify == object_wake_single ? single_wait_claim(first) : nullptr;
         if (UNLIKELY(!list_is_empty(&object->watchers)))
             notify(object, set);
     }

@@ -11,9 +11,6 @@ void object_mark(struct object *object, uint32_t mark);
 // As object_signal, but if a thread that waits for this object alone comes first, it is claimed and not made ready: the
 // caller sees to that (thread_make_ready, thread_block_for) and neither blocks nor returns before. Null: none was.
 MUST_USE struct thread *object_signal_claim(struct object *object, uint32_t clear, uint32_t set);
-// The thread behind a watcher, claimed, and the watcher off the list; null: it is none of object_wait's, or awake
-// already. The object's lock is held. object_wait.c
-struct thread *object_claim_waiter(struct watcher *watcher);
 // The object's last handle is gone: nobody is told of its signals any more. async.c
 void object_async_forget(struct object *object);
 // The object's last handle is gone: takes it out of all wait sets. Blocks. wait_set.c

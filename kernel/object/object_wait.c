@@ -4,6 +4,7 @@
 
 #include <lib/status.h>
 #include <object/object.h>
+#include <object/wait_one.h>
 
 #include "object_priv.h"
 #include <sched/handoff.h>
@@ -76,66 +77,31 @@ int object_wait_many(struct wait_item *items, unsigned count, nsec_t deadline) {
 
 // ---------------------------------------------------------------- one object
 
-// The waker takes the watcher off the list before it lets the thread go, so a thread that finds it off the list need
-// not take the lock to know that nobody uses it any more.
-struct single_wait {
-    struct watcher watcher;
-    struct thread *thread;
-};
-
-static bool wake_single(struct watcher *watcher, uint32_t signals) {
+bool object_wake_single(struct watcher *watcher, uint32_t signals) {
     (void)signals;
-    struct thread *thread = CONTAINER_OF(watcher, struct single_wait, watcher)->thread;
-    if (!thread_wake_claim(thread))
-        return false;
-    list_remove(&watcher->node);
-    return thread_make_ready(thread);
+    struct thread *thread = single_wait_claim(watcher);
+    if (thread)
+        thread_make_ready(thread);
+    return thread != nullptr;
 }
 
-struct thread *object_claim_waiter(struct watcher *watcher) {
-    if (watcher->notify != wake_single)
-        return nullptr;
-    struct thread *thread = CONTAINER_OF(watcher, struct single_wait, watcher)->thread;
-    if (!thread_wake_claim(thread))
-        return nullptr;
-    list_remove(&watcher->node);
-    return thread;
-}
-
-static void watch_single(struct object *object, struct single_wait *wait) {
-    spin_lock(&object->lock);
-    list_push_back(&object->watchers, &wait->watcher.node);
-    spin_unlock(&object->lock);
-}
-
-// Between watching and the look at the signals lies thread_prepare_block, a full barrier. `next`, if it is not null,
-// was claimed: it goes on when this thread sleeps, or at once if it does not.
+// `next`, if it is not null, was claimed: it goes on when this thread sleeps, or at once if it does not.
 ALWAYS_INLINE status_t wait_single(struct object *object, uint32_t mask, uint32_t consume, nsec_t deadline,
                                    uint32_t *signals, struct thread *next) {
     struct single_wait wait;
-    wait.thread = thread_current();
-    wait.watcher.object = object;
-    wait.watcher.mask = mask;
-    wait.watcher.exclusive = false;
-    wait.watcher.notify = wake_single;
+    single_wait_init(&wait, object, mask, consume, nullptr);
     for (;;) {
-        watch_single(object, &wait);
-        thread_prepare_block(WAIT_INTERRUPTIBLE);
-        uint32_t ready = object_take(object, mask, consume);
         status_t status = 0;
-        if (UNLIKELY(ready != 0)) {
+        if (LIKELY(single_wait_begin(&wait))) {
+            status = next ? thread_block_for(next, deadline) : thread_block_interruptible(deadline);
+        } else {
             if (next)
                 thread_make_ready(next);
             thread_cancel_block();
-        } else {
-            status = next ? thread_block_for(next, deadline) : thread_block_interruptible(deadline);
-            ready = object_take(object, mask, consume);
         }
         next = nullptr;
-        if (UNLIKELY(list_is_linked(&wait.watcher.node)))
-            object_unwatch(&wait.watcher);
-        *signals = ready;
-        if (LIKELY(ready != 0))
+        *signals = single_wait_end(&wait);
+        if (LIKELY(*signals != 0))
             return 0;
         if (status != 0)
             return status;

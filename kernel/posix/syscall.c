@@ -64,6 +64,8 @@ static syscall_fn *returning(unsigned long number) {
         return (syscall_fn *)(void *)fipc_call_words_general;
     case SYSCALL_fipc_reply_recv_words:
         return (syscall_fn *)(void *)fipc_reply_recv_words_general;
+    case SYSCALL_object_wait:
+        return (syscall_fn *)(void *)object_wait_general;
     default:
         return syscall_table[number];
     }

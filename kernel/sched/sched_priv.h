@@ -32,11 +32,9 @@ ALWAYS_INLINE int run_queue_top(const struct run_queue *rq) {
     return bitmap ? 31 - __builtin_clz(bitmap) : -1;
 }
 
-// Takes the thread that shall run next off the queue; null: none is ready.
+// Takes the thread that shall run next off the queue, which is not empty.
 ALWAYS_INLINE struct thread *run_queue_pick(struct run_queue *rq) REQUIRES(&rq->lock) {
     uint32_t bitmap = rq->bitmap;
-    if (bitmap == 0)
-        return nullptr;
     unsigned level = 31 - (unsigned)__builtin_clz(bitmap);
     struct list_node *head = &rq->levels[level], *node = head->next, *second = node->next;
     head->next = second;
@@ -82,7 +80,9 @@ ALWAYS_INLINE void policy_learn(struct thread *thread, uint32_t burst) {
     policy_set_level(thread);
 }
 ALWAYS_INLINE void policy_learn_block(struct thread *thread) {
-    policy_learn(thread, policy_burst(thread));
+    nsec_t change = (thread->burst >> 10) - thread->predicted_run;
+    if (UNLIKELY((uint64_t)(change + 3) > 6)) // there is something to learn
+        policy_learn(thread, policy_burst(thread));
     thread->burst = 0;
 }
 ALWAYS_INLINE void policy_learn_slice(struct thread *thread) {

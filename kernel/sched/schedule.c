@@ -25,7 +25,7 @@
 
 struct run_queue run_queue PER_CPU;
 
-enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
+enum switch_kind { SWITCH_BLOCK, SWITCH_PARK, SWITCH_PREEMPT, SWITCH_YIELD };
 
 ALWAYS_INLINE uint32_t work_of(struct thread *thread) {
     return atomic_load_explicit(&thread->work, memory_order_relaxed);
@@ -118,11 +118,14 @@ ALWAYS_INLINE void program_slice(struct run_queue *rq, struct thread *next, nsec
         program_slice_slow(rq, next, now);
 }
 
+static NOINLINE struct thread *choose_low(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock) {
+    if (rq->bitmap == 0)
+        return rq->idle;
+    share_nobody_else(rq, now);
+    return run_queue_pick(rq);
+}
 ALWAYS_INLINE struct thread *choose(struct run_queue *rq, nsec_t now) REQUIRES(&rq->lock) {
-    if (UNLIKELY(rq->bitmap == 1u << LEVEL_IDLE))
-        share_nobody_else(rq, now);
-    struct thread *next = run_queue_pick(rq);
-    return LIKELY(next != nullptr) ? next : rq->idle;
+    return UNLIKELY(rq->bitmap <= 1u << LEVEL_IDLE) ? choose_low(rq, now) : run_queue_pick(rq);
 }
 
 // `prev` does not come back to this CPU by itself.
@@ -187,9 +190,10 @@ static NOINLINE void stay(struct run_queue *rq, struct thread *thread, nsec_t no
 }
 
 // Runs the best thread that is ready, or `direct`, which was claimed and runs on the caller's time. Inline, so that
-// each kind of switch has only what it needs. (A yield has looked for dpcs. While it goes by exchanges of places, ageing
-// is for the ends of slices and the samples to see to.)
+// each kind of switch has only what it needs. (A yield has looked for dpcs. While it goes by exchanges of places,
+// ageing is for the ends of slices and the samples to see to.)
 ALWAYS_INLINE void switch_away(enum switch_kind kind, struct run_queue *rq, struct thread *direct) {
+    const bool blocks = kind == SWITCH_BLOCK || kind == SWITCH_PARK;
     struct thread *prev = arch_current(), *next = direct;
     lockdep_assert_none_held(prev);
     if (kind != SWITCH_YIELD && UNLIKELY(dpc_is_pending(rq)))
@@ -199,7 +203,7 @@ ALWAYS_INLINE void switch_away(enum switch_kind kind, struct run_queue *rq, stru
     spin_lock(&rq->lock);
     rq->clock = now;
     bool shared = account(rq, prev, now);
-    if (kind == SWITCH_BLOCK) {
+    if (blocks) {
         prev->switches_voluntary++;
         policy_learn_block(prev);
     }
@@ -210,8 +214,8 @@ ALWAYS_INLINE void switch_away(enum switch_kind kind, struct run_queue *rq, stru
     } else if (kind == SWITCH_YIELD && LIKELY(!shared)) {
         next = exchange_places(rq, prev, now);
     }
-    if (kind == SWITCH_BLOCK ? direct == nullptr : UNLIKELY(next == nullptr)) {
-        if (kind != SWITCH_BLOCK && prev != rq->idle)
+    if (blocks ? direct == nullptr : UNLIKELY(next == nullptr)) {
+        if (!blocks && prev != rq->idle)
             requeue(rq, prev, kind);
         next = choose_next(rq, prev, now);
         if (UNLIKELY(next == prev)) {
@@ -229,11 +233,15 @@ ALWAYS_INLINE void switch_away(enum switch_kind kind, struct run_queue *rq, stru
     if (LIKELY(next->aspace != prev->aspace))
         arch_aspace_switch(next->aspace);
     arch_thread_load(prev, next);
-    switch_end(arch_stack_switch(prev, next));
+    switch_end(kind == SWITCH_YIELD ? arch_stack_switch(prev, next) : handoff_go_on(prev, next, kind == SWITCH_PARK));
 }
 
 SAVES_NOTHING void schedule_block(void) {
     switch_away(SWITCH_BLOCK, &this_cpu(run_queue), nullptr);
+}
+
+ARCH_PARKS void schedule_park(void) {
+    switch_away(SWITCH_PARK, &this_cpu(run_queue), nullptr);
 }
 
 SAVES_NOTHING void schedule_block_for(struct thread *direct) {

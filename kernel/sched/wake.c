@@ -9,6 +9,7 @@
 
 #include "sched_priv.h"
 #include <arch/smp.h>
+#include <lib/opaque.h>
 
 _Atomic uint64_t sched_idle_cpus;
 
@@ -57,13 +58,15 @@ void run_queue_kick(struct run_queue *rq) {
         arch_ipi_send(rq->cpu);
 }
 
-static NOINLINE void program_end(nsec_t slice_end) {
+// These two return 0, to be the end of thread_make_ready.
+static NOINLINE long program_end(nsec_t slice_end) {
     unsigned long irq = arch_irq_save();
     tick_program(slice_end);
     arch_irq_restore(irq);
+    return opaque_zero();
 }
 
-static NOINLINE void enqueue_in_general(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+static NOINLINE long enqueue_in_general(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     unsigned cpu = place(thread, sync);
     if (thread->cpu != cpu) {
         struct run_queue *old = thread_lock_queue(thread);
@@ -87,20 +90,26 @@ static NOINLINE void enqueue_in_general(struct thread *thread, bool sync) NO_THR
     // From here on the thread may run, end and be freed.
     if (cpu == arch_cpu_id() && slice_end < rq->tick_armed)
         program_end(slice_end);
+    return opaque_zero();
 }
 
 // The usual way: the thread was here last, and no other CPU that it may use idles. It makes no call, so it saves no
 // register.
-void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+ALWAYS_INLINE long enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     struct run_queue *rq = &this_cpu(run_queue);
     unsigned level = thread->level;
     uint64_t allowed = thread->affinity.bits, idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed);
-    if (UNLIKELY(thread->cpu != rq->cpu) || UNLIKELY(!(allowed >> rq->cpu & 1)) || UNLIKELY((allowed & idle) != 0) ||
-        UNLIKELY(thread->share != nullptr) || UNLIKELY(level >= LEVEL_REALTIME) ||
-        UNLIKELY(!spin_try_lock(&rq->lock))) {
-        enqueue_in_general(thread, sync);
-        return;
-    }
+    if (UNLIKELY(thread->cpu != rq->cpu) || UNLIKELY(!(allowed >> rq->cpu & 1)))
+        goto general;
+    APART;
+    if (UNLIKELY((allowed & idle) != 0))
+        goto general;
+    APART;
+    if (UNLIKELY(thread->share != nullptr))
+        goto general;
+    APART;
+    if (UNLIKELY(level >= LEVEL_REALTIME) || UNLIKELY(!spin_try_lock(&rq->lock)))
+        goto general;
     thread->queued_level = (uint8_t)level;
     thread->ready_since = rq->clock;
     thread->sync_woken = sync;
@@ -113,8 +122,13 @@ void thread_enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
     else if (level == running)
         slice_end = run_queue_slice_end(rq);
     spin_unlock(&rq->lock);
-    if (UNLIKELY(slice_end < rq->tick_armed))
-        program_end(slice_end);
+    return UNLIKELY(slice_end < rq->tick_armed) ? program_end(slice_end) : 0;
+general:
+    return enqueue_in_general(thread, sync);
+}
+
+void thread_enqueue(struct thread *thread, bool sync) {
+    enqueue(thread, sync);
 }
 
 // If the thread is not blocked yet, it will look at its condition after it has stored BLOCKED, and finds what the
@@ -133,9 +147,8 @@ bool thread_wake(struct thread *thread) {
     return thread_wake_with(thread, 0);
 }
 
-bool thread_make_ready(struct thread *thread) {
-    thread_enqueue(thread, false);
-    return true;
+long thread_make_ready(struct thread *thread) {
+    return enqueue(thread, false);
 }
 
 bool thread_wake_sync(struct thread *thread) {

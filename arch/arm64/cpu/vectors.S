@@ -270,6 +270,7 @@ STRAIGHT sys_fipc_call, fipc_call_straight
 STRAIGHT sys_fipc_reply_recv, fipc_reply_recv_straight
 STRAIGHT sys_fipc_call_words, fipc_call_words_straight
 STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
+STRAIGHT sys_object_wait, object_wait_straight
 
 // The second load of these two, which all CPUs need, is where those with pointer authentication turn off.
 .macro LOAD_WORK
@@ -292,11 +293,10 @@ STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
     ldp x28, x29, [sp, #FRAME_X(28) - \below]
 .endm
 
-// x10 is the thread's work, x9 the thread, its frame is at sp. The user window may be open.
+// x10 is the thread's work, x9 the thread, its frame is at sp, x0 its result. The user window may be open.
 .macro RESUME_USER name, pauth
     cbnz x10, 1f
     LEAVE \pauth
-    mov x0, #0
     ldp x2, x3, [sp, #FRAME_X(2)]
     ldp x4, x5, [sp, #FRAME_X(4)]
     ldp x6, x7, [sp, #FRAME_X(6)]
@@ -305,7 +305,7 @@ STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
     ldp xzr, x1, [sp], #FRAME_SIZE
     eret
 1:  WINDOW_CLOSE
-    str xzr, [sp]
+    str x0, [sp]
     b arm64_leave_slow_\name
 .endm
 
@@ -328,6 +328,8 @@ STRAIGHT sys_fipc_reply_recv_words, fipc_reply_recv_words_straight
 
 // Of arch_thread_resume_user: x9 is the thread, x10 where to say that the stack was left.
 LABEL arm64_resume_user
+    mov x0, #0
+.Lresume_user:
     ldr x11, [x9, #THREAD_STACK_TOP]
     sub sp, x11, #FRAME_SIZE
     stlrb wzr, [x10]
@@ -337,6 +339,16 @@ LABEL arm64_resume_user
     LOAD_WORK
     RESUME_USER arm64_vectors_pauth, 1
 END arm64_resume_user
+
+// Of arch_stack_switch_user: from x1 to x9, which has x0; x10: likewise. Returns as arm64_switch_stacks (switch.S), by
+// that.
+LABEL arm64_switch_to_user
+    hint #25 // paciasp
+    stp x29, x30, [sp, #-16]!
+    mov x11, sp
+    str x11, [x1, #THREAD_STACK_POINTER]
+    b .Lresume_user
+END arm64_switch_to_user
 
 // Of arch_thread_resume_words: from x12 to x9, which has x0 and x6. The message is on the stack that is left.
 LABEL arm64_resume_words

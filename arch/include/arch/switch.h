@@ -38,3 +38,7 @@ ALWAYS_INLINE void arch_cargo_thread_load(struct thread *prev, struct thread *ne
 // Goes on where `next` was left, on its stack. Returns, when somebody switches back to the stack of `prev`, the thread
 // that ran just before. The compiler is told that every register is lost.
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next);
+// As that for `prev`. But `next`, whose frame is whole as if it were parked (arch/thread.h), is not brought to where it
+// was left: that is given up, and it goes to user mode with `result`. Once the stack of `prev` is left, *left = false.
+ALWAYS_INLINE struct thread *arch_stack_switch_user(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                    long result);

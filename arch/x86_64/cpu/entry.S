@@ -118,12 +118,13 @@ END x86_syscall_entry
 
 // arch_thread_resume_user(struct thread *next, bool *left)
 FUNCTION arch_thread_resume_user
+    xorl %eax, %eax
+.Lresume_user:
     movq THREAD_STACK_TOP(%rdi), %rsp
     movb $0, (%rsi)
     cmpq $0, THREAD_WORK(%rdi)
     jne 1f
     load_callee_saved
-    xorl %eax, %eax
     movq FRAME_RDI-FRAME_SIZE(%rsp), %rdi
     movq FRAME_RSI-FRAME_SIZE(%rsp), %rsi
     movq FRAME_RDX-FRAME_SIZE(%rsp), %rdx
@@ -132,12 +133,20 @@ FUNCTION arch_thread_resume_user
     movq FRAME_R10-FRAME_SIZE(%rsp), %r10
     leave_by_sysret
 1:  subq $(FRAME_SIZE + 8), %rsp
-    movq $0, 8+FRAME_RAX(%rsp)
+    movq %rax, 8+FRAME_RAX(%rsp)
     leaq 8(%rsp), %rdi
     call x86_exit_slow
     addq $8, %rsp
     jmp x86_restore_user
 END arch_thread_resume_user
+
+// Of arch_stack_switch_user: from rdx to rdi, which has rax; rsi: where to say that the stack was left. Returns as
+// x86_switch_stacks (cpu/switch.S), by that.
+FUNCTION x86_switch_to_user
+    pushq %rbp
+    movq %rsp, THREAD_STACK_POINTER(%rdx)
+    jmp .Lresume_user
+END x86_switch_to_user
 
 // Of arch_thread_resume_words: from rdx to rsi, which has rax and rdi; rcx: where to say that the stack was left, on
 // which the frame is that the message is in.

@@ -93,4 +93,18 @@ ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct threa
     return from;
 }
 
+// cpu/vectors.S
+ALWAYS_INLINE struct thread *arch_stack_switch_user(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                    long result) {
+    register long x0 __asm__("x0") = result;
+    register struct thread *x1 __asm__("x1") = prev, *x9 __asm__("x9") = next;
+    register _Atomic bool *x10 __asm__("x10") = left;
+    __asm__ volatile("bl arm64_switch_to_user"
+                     : "+r"(x0), "+r"(x1), "+r"(x9), "+r"(x10)
+                     :
+                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
+                       "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "cc", "memory");
+    return (struct thread *)x0;
+}
+
 #include <port/cargo.h>

@@ -20,5 +20,10 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next) {
     return host_stack_switch(prev, next);
 }
+ALWAYS_INLINE struct thread *arch_stack_switch_user(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                    long result) {
+    (void)prev, (void)next, (void)left, (void)result;
+    __builtin_trap(); // no thread here comes from user mode
+}
 
 #include <arch/cargo_words.h>

@@ -19,5 +19,10 @@ ALWAYS_INLINE void arch_thread_load(struct thread *prev, struct thread *next) {}
 ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct thread *next) {
     return prev;
 }
+// Only threads that came in by a straight form (arch/thread.h) are brought to user mode so.
+ALWAYS_INLINE struct thread *arch_stack_switch_user(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                    long result) {
+    return prev;
+}
 
 #include <arch/cargo_words.h>

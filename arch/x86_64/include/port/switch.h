@@ -190,3 +190,14 @@ ALWAYS_INLINE struct thread *arch_stack_switch(struct thread *prev, struct threa
                        "memory");
     return prev;
 }
+
+// cpu/entry.S
+ALWAYS_INLINE struct thread *arch_stack_switch_user(struct thread *prev, struct thread *next, _Atomic bool *left,
+                                                    long result) {
+    struct thread *before = next;
+    __asm__ volatile("call x86_switch_to_user"
+                     : "+D"(before), "+S"(left), "+d"(prev), "+a"(result)
+                     :
+                     : "rbx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
+    return before;
+}

@@ -27,6 +27,7 @@ struct port_counts {
 void port_count(const struct object *object, struct port_counts *out);
 
 // fipc_call and fipc_reply_recv for whoever wants to see them return: all but the straight path.
+long object_wait_general(void __user *user, unsigned count, nsec_t deadline);
 long fipc_call_general(int handle, const void __user *message, void __user *reply, size_t room, nsec_t deadline);
 long fipc_reply_recv_general(const void __user *reply, int handle, void __user *message, size_t room, nsec_t deadline);
 long fipc_call_words_general(int handle, uint32_t type, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);

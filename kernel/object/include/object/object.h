@@ -124,6 +124,8 @@ MUST_USE bool object_handle_try_acquire(struct object *object);
 // Clears then sets bits, and tells the watchers of `set` — also when they were set already, for that is
 // what edge-triggered waiters count on. Takes object->lock only if there are watchers. Any context but interrupts.
 void object_signal(struct object *object, uint32_t clear, uint32_t set);
+// The same, shorter if a thread waits in object_wait. 0, so that it can be the end of a system call.
+long object_signal_waited(struct object *object, uint32_t clear, uint32_t set);
 // The same for callers that hold object->lock.
 void object_signal_locked(struct object *object, uint32_t clear, uint32_t set) REQUIRES(&object->lock);
 ALWAYS_INLINE uint32_t object_signals(struct object *object) {

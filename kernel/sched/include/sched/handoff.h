@@ -9,6 +9,7 @@
 
 #include <arch/switch.h>
 #include <arch/time.h>
+#include <arch/uaccess.h>
 #include <sched/run_queue.h>
 
 // The time of `prev` ends now, and what is left of its slice is that of `next`, at its level.
@@ -75,6 +76,27 @@ ALWAYS_INLINE void switch_end(struct thread *prev) {
     arch_irq_enable();
 }
 
+// Its address space and its registers are loaded. False: its memory does not take the word, or not at once.
+ALWAYS_INLINE bool handoff_give(struct thread *next, struct thread_gift *gift) {
+    uintptr_t at = (uintptr_t)gift->to;
+    uint32_t value = gift->value;
+    ARCH_USER_OPEN;
+    ARCH_USER_STORE(ARCH_USER_32, value, at, 0, bad);
+    ARCH_USER_CLOSE;
+    next->gift = nullptr;
+    return true;
+bad:
+    return false;
+}
+// After handoff_load, as arch_stack_switch. `next` goes on where it was left, or in user mode if it was given what it
+// waits for. `stays`: it is known that `prev` is not leaving.
+ALWAYS_INLINE struct thread *handoff_go_on(struct thread *prev, struct thread *next, bool stays) {
+    struct thread_gift *gift = next->gift;
+    if (gift != nullptr && (stays || LIKELY(!prev->leaving)) && LIKELY(handoff_give(next, gift)))
+        return arch_stack_switch_user(prev, next, &prev->on_cpu, 1);
+    return arch_stack_switch(prev, next);
+}
+
 // Blocks the current thread, which has been prepared to, and makes `next`, which has been claimed, the current one.
 // Interrupts are off.
 ALWAYS_INLINE void handoff_choose(struct thread *prev, struct thread *next) {
@@ -109,5 +131,5 @@ ALWAYS_INLINE void sched_hand_over(struct thread *prev, struct thread *next) {
     arch_irq_disable();
     handoff_choose(prev, next);
     handoff_load(prev, next);
-    switch_end(arch_stack_switch(prev, next));
+    switch_end(handoff_go_on(prev, next, true));
 }

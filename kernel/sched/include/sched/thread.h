@@ -40,6 +40,15 @@ enum sched_policy {
 
 struct cpu_share; // share.h
 
+// What is left with a thread that asked for it by who has claimed it (thread_wake_claim): its system call is done, but
+// for storing `value` at `to`, which is in the range of user memory, and its result is 1. The scheduler does that if
+// the thread gets the CPU when another blocks, and its memory takes the word at once; the thread is in user mode then,
+// and what it had on its kernel stack is given up. Else it goes on where it was, and finds what it was given.
+struct thread_gift {
+    uint32_t __user *to;
+    uint32_t value;
+};
+
 struct cpu_mask {
     uint64_t bits; // CPU_MAX is 64
 };
@@ -84,7 +93,8 @@ struct thread {
     uint32_t predicted_run;  // exponential average of recent run lengths, microseconds
     nsec_t run_start;        // when it got the CPU
     nsec_t slice_left;
-    nsec_t run_time;                       // total time on a CPU
+    nsec_t run_time;                       // total time on a CPU …
+    nsec_t burst;                          // … and since it last blocked
     nsec_t user_time, system_time;         // the sampled part of run_time (see sched_thread_times)
     nsec_t user_reported, system_reported; // what sched_thread_times said last
     uint64_t switches_voluntary, switches_involuntary;
@@ -95,7 +105,6 @@ struct thread {
     bool held;             // its share of the CPU is used up: it waits at the lowest level (share.c)
     bool leaving;          // switched away for good, or to move to another CPU: switch_end sees to it
     bool sync_woken;       // its waker is about to block: do not steal it at once
-    nsec_t burst;          // time on a CPU since it last blocked
     nsec_t ready_since;
     void (*last_words)(struct thread *thread);
 
@@ -110,6 +119,7 @@ struct thread {
     struct list_node *dead_parcels;  // likewise (kernel/net)
     struct fipc_thread *fipc;        // its calls and what it receives (kernel/ipc); null until it uses ports
     long (*continuation)(void);      // where it goes on if it has given up its kernel stack (arch_thread_park)
+    struct thread_gift *gift;        // on its stack; null: none. It came in with its whole frame (arch/thread.h)
     const char *wait_reason;         // for /proc/PID/wchan
     struct io_counts io;             // what it read and wrote: only the thread itself counts
     uint16_t io_priority;            // of its requests to disks, as ioprio_set has it; inherited
@@ -161,6 +171,14 @@ MUST_USE ALWAYS_INLINE status_t thread_block_interruptible(nsec_t deadline) {
     schedule_block();
     return arch_current()->wake_status;
 }
+// The same without a deadline, for functions that never return (ARCH_PARKS): nothing is saved for them on any port.
+ARCH_PARKS void schedule_park(void);
+MUST_USE ALWAYS_INLINE status_t thread_block_parking(void) {
+    if (UNLIKELY(atomic_load_explicit(&arch_current()->interrupted, memory_order_seq_cst)))
+        return thread_block(NSEC_NEVER);
+    schedule_park();
+    return arch_current()->wake_status;
+}
 // Instead of thread_block, when the condition turned out to hold after thread_prepare_block.
 void thread_cancel_block(void);
 // Makes a blocked thread ready; false if it was not blocked. Any context but interrupt handlers. What the thread waits
@@ -177,7 +195,7 @@ MUST_USE ALWAYS_INLINE bool thread_wake_claim(struct thread *thread) {
     thread->wake_status = 0;
     return true;
 }
-bool thread_make_ready(struct thread *thread); // true
+long thread_make_ready(struct thread *thread); // 0, so that it can be the end of a system call
 // As above, and prefers to run it on this CPU right after the current thread blocks.
 bool thread_wake_sync(struct thread *thread);
 // Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
