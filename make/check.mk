@@ -46,8 +46,8 @@ format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format-22 -i
 
 # Fuzzers of the kernel's parsers: the target and the kernel sources that it fuzzes, as a program of this machine.
-fuzz_sources_elf_fuzz  := kernel/posix/elf.c kernel/posix/exec_script.c
-fuzz_sources_bpf_fuzz  := kernel/posix/bpf.c
+fuzz_sources_elf_fuzz  := kernel/posix/exec/elf.c kernel/posix/exec/exec_script.c
+fuzz_sources_bpf_fuzz  := kernel/posix/seccomp/bpf.c
 fuzz_sources_netlink_fuzz := kernel/net/netlink_message.c
 fuzz_flags_netlink_fuzz := $(foreach m,dev mm net object sched vfs,-Ikernel/$(m)/include)
 fuzz_sources_cpio_fuzz := kernel/vfs/cpio.c

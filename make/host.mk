@@ -31,7 +31,7 @@ $(HOST)/test/$(1)/$(2): $(dir_$(1))/test/$(2).c $$(foreach m,$(filter $(host_mod
 host_tests += $(HOST)/test/$(1)/$(2)
 endef
 $(foreach m,$(host_modules),$(foreach t,$(tests_$(m)),$(eval $(call host_test,$(m),$(t)))))
--include $(wildcard $(HOST)/obj/*/*.d $(HOST)/obj/*/*/*.d $(HOST)/test/*/*.d)
+-include $(wildcard $(HOST)/obj/*/*.d $(HOST)/obj/*/*/*.d $(HOST)/obj/*/*/*/*.d $(HOST)/test/*/*.d)
 
 .PHONY: check-unit
 check-unit: $(host_tests)

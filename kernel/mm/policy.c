@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Which node of memory a mapping's pages should come from. There is one node, so that every wish is granted; what was
-// wished is kept with the region, because a program may ask (kernel/posix/mempolicy.c).
+// wished is kept with the region, because a program may ask (kernel/posix/memory/mempolicy.c).
 #include "aspace_priv.h"
 
 #include <lib/status.h>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 // What lower layers ask of processes, and the module's start.
-#include "core.h"
-#include "exec_priv.h"
-#include "mqueue.h"
-#include "pidfd_priv.h"
+#include "core/core.h"
+#include "exec/exec_priv.h"
+#include "mqueue/mqueue.h"
 #include "posix_init.h"
-#include "proc_priv.h"
-#include "process_priv.h"
-#include "seccomp.h"
-#include "signal_priv.h"
-#include "sysv_shm.h"
+#include "proc/proc_priv.h"
+#include "process/process_priv.h"
+#include "ready/pidfd_priv.h"
+#include "seccomp/seccomp.h"
+#include "signal/signal_priv.h"
+#include "sysv/sysv_shm.h"
 #include <abi/resource.h>
 #include <abi/signal.h>
 #include <ipc/port.h>

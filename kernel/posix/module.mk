@@ -1,25 +1,63 @@
 # SPDX-License-Identifier: MPL-2.0
 name := posix
-sources := syscall.c legacy.c legacy_job.c legacy_sysv.c memory.c mempolicy.c pkey.c memfd.c out_of_memory.c process_vm.c
-sources += sysv_shm.c sysv_shm_calls.c sysv_shm_control.c sysv_shm_proc.c
-sources += mqueue.c mqueue_calls.c mqueue_fs.c
-sources += bpf.c seccomp.c seccomp_calls.c
-sources += core.c core_file.c core_name.c core_notes.c
 deps := abi lib arch sched mm object ipc vfs tty net dev block
 tests := elf pid script signal_queue wait_status
 
-# processes, signals, time
-sources += elf.c exception.c exec.c exec_args.c exec_commit.c exec_cred.c exec_load.c exec_script.c exec_stack.c exit.c fork.c hooks.c
-sources += ids.c init_process.c itimer.c job.c job_calls.c kill.c pid.c posix_timer.c process.c rlimit.c rseq.c rusage.c
-sources += signal_calls.c signal_deliver.c signal_queue.c signal_send.c signal_stop.c signal_wait.c sleep.c system.c
-sources += thread_object.c time.c user_account.c user_work.c vdso.c wait.c
-sources += trace.c trace_access.c ptrace.c trace_registers.c trace_signals.c trace_stop.c trace_wait.c
-sources += adjtime.c capability.c cred_calls.c kcmp.c prctl.c sched_calls.c ioprio.c
+# what calls arrive at, and what belongs to no room
+sources := hooks.c syscall.c system.c
 
-# waiting: poll, select, epoll, futexes and the objects made for them
-sources += epoll.c eventfd.c futex.c futex_pi.c futex_robust.c pidfd.c poll.c select.c signalfd.c timerfd.c wait_time.c
+# processes, jobs, credentials and limits
+sources += process/capability.c process/cred_calls.c process/exit.c process/fork.c process/ids.c process/init_process.c
+sources += process/ioprio.c process/job.c process/job_calls.c process/kcmp.c process/pid.c process/prctl.c
+sources += process/process.c process/rlimit.c process/rseq.c process/rusage.c process/sched_calls.c
+sources += process/thread_object.c process/user_account.c process/wait.c
 
-# files
-sources += file_path.c file_io.c file_open.c file_stat.c file_dir.c file_name.c file_attr.c file_fcntl.c file_sync.c
-sources += async.c file_copy.c inotify.c mount.c xattr.c
-sources += proc_sys.c proc_system.c sys_system.c sys_cpu.c proc_task.c proc_task_fs.c proc_task_io.c proc_task_maps.c proc_task_ns.c proc_task_status.c proc_tessera.c proc_jobs.c
+# programs and their start
+sources += exec/elf.c exec/exec.c exec/exec_args.c exec/exec_commit.c exec/exec_cred.c exec/exec_load.c
+sources += exec/exec_script.c exec/exec_stack.c exec/vdso.c
+
+# signals and exceptions
+sources += signal/exception.c signal/kill.c signal/signal_calls.c signal/signal_deliver.c signal/signal_queue.c
+sources += signal/signal_send.c signal/signal_stop.c signal/signal_wait.c signal/user_work.c
+
+# ptrace
+sources += trace/process_vm.c trace/ptrace.c trace/trace.c trace/trace_access.c trace/trace_registers.c
+sources += trace/trace_signals.c trace/trace_stop.c trace/trace_wait.c
+
+# core files
+sources += core/core.c core/core_file.c core/core_name.c core/core_notes.c
+
+# filters of system calls
+sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c
+
+# mappings, and memory that is out
+sources += memory/memfd.c memory/memory.c memory/mempolicy.c memory/out_of_memory.c memory/pkey.c
+
+# files and paths
+sources += file/async.c file/file_attr.c file/file_copy.c file/file_dir.c file/file_fcntl.c file/file_io.c
+sources += file/file_name.c file/file_open.c file/file_path.c file/file_stat.c file/file_sync.c file/inotify.c
+sources += file/mount.c file/xattr.c
+
+# poll, select, epoll and the descriptors made for them
+sources += ready/epoll.c ready/eventfd.c ready/pidfd.c ready/poll.c ready/select.c ready/signalfd.c ready/timerfd.c
+sources += ready/wait_time.c
+
+# futexes
+sources += futex/futex.c futex/futex_pi.c futex/futex_robust.c
+
+# clocks and timers
+sources += time/adjtime.c time/itimer.c time/posix_timer.c time/sleep.c time/time.c
+
+# /proc, /sys
+sources += proc/proc_jobs.c proc/proc_sys.c proc/proc_system.c proc/proc_task.c proc/proc_task_fs.c proc/proc_task_io.c
+sources += proc/proc_task_maps.c proc/proc_task_ns.c proc/proc_task_status.c proc/proc_tessera.c proc/sys_cpu.c
+sources += proc/sys_system.c
+
+# System V shared memory
+sources += sysv/sysv_shm.c sysv/sysv_shm_calls.c sysv/sysv_shm_control.c sysv/sysv_shm_proc.c
+
+# POSIX message queues
+sources += mqueue/mqueue.c mqueue/mqueue_calls.c mqueue/mqueue_fs.c
+
+# calls that posixd answers
+sources += legacy/legacy.c legacy/legacy_job.c legacy/legacy_sysv.c

@@ -6,9 +6,9 @@
 // /proc/tessera/unknown_syscalls tells what a program asked for and we lack.
 #define SYSCALL_DEFINE_TABLE
 long call_unknown(void);
-#include "seccomp.h"
+#include "seccomp/seccomp.h"
 #include "syscall_priv.h"
-#include "trace_priv.h"
+#include "trace/trace_priv.h"
 #include <abi/syscall_table.h>
 #include <arch/thread.h>
 #include <ipc/port.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Calls about the machine as a whole: its name, its load, its end.
-#include "process_priv.h"
+#include "process/process_priv.h"
 #include "system_priv.h"
 #include <abi/prctl.h>
 #include <abi/syscall_table.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Fuzzes classic BPF: what passes the check is run, and beside it by a second machine that looks at every step: it must
 // go forward inside of the program, touch only what it may, and end with the same value.
-#include "bpf.h"
+#include "seccomp/bpf.h"
 
 #include <string.h>
 

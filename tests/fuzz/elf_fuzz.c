@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // Fuzzes the parsers of what execve is given: ELF headers, program header tables and property notes, and `#!` lines.
 // What the parser accepts must be what the loader counts on.
-#include "kernel/posix/elf.h"
-#include "kernel/posix/exec_script.h"
+#include "kernel/posix/exec/elf.h"
+#include "kernel/posix/exec/exec_script.h"
 #include <lib/types.h>
 #include <stdlib.h>
 #include <string.h>

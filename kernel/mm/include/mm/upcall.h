@@ -4,6 +4,6 @@
 
 struct object;
 
-// A region keeps the object that was mapped, for /proc/PID/maps. kernel/posix/memory.c.
+// A region keeps the object that was mapped, for /proc/PID/maps. kernel/posix/memory/memory.c.
 void region_file_get(struct object *file);
 void region_file_put(struct object *file);

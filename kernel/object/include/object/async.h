@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Who is told by signals (SIGIO) when something happens to an open file.
 //
-// The object layer watches; what is told to whom is the business of whoever embeds this struct (posix/async.c). An
+// The object layer watches; what is told to whom is the business of whoever embeds this struct (posix/file/async.c). An
 // object has at most one, from the first use on until its last handle is gone.
 //
 // Signals are sent under locks that come before an object's, so a watcher cannot send them. It notes what came up and

@@ -8,7 +8,7 @@
 // A job lives while someone has a handle to it, or it has tasks or jobs below. Its handle is readable
 // (SIGNAL_TERMINATED) when it has had tasks, or was killed, and none is left in it or below.
 //
-// (This has nothing to do with the job control of terminals, which is in kernel/posix/job.c.)
+// (This has nothing to do with the job control of terminals, which is in kernel/posix/process/job.c.)
 #pragma once
 
 #include <abi/job.h>
@@ -30,7 +30,7 @@ struct job {
     char name[32];
     _Atomic int64_t threads, threads_limit; // limits: COUNTER_UNLIMITED is none
     _Atomic int64_t handles, handles_limit;
-    // A scope's: servers of the legacy path keep something for it, and so many bytes (posix/legacy_job.c).
+    // A scope's: servers of the legacy path keep something for it, and so many bytes (posix/legacy/legacy_job.c).
     _Atomic bool served;
     _Atomic int64_t served_bytes;
     // Under the lock of the tree (job.c).

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+// When a core file is written, and what the process's threads do meanwhile.
+//
+// The thread that takes a fatal signal has ended the process already; the others come to their end, and wait there
+// (core_park), off their CPUs and with all registers stored. This thread's own vector registers are stored by a switch,
+// too: it sleeps until one has taken place. Then it writes, as the user that it is, until it is done, meets the limit,
+// or is killed: of signals only SIGKILL gets through (signal_generate).
+#include "core.h"
+#include "process/process_priv.h"
+#include "signal/signal_priv.h"
+
+#include <abi/fcntl.h>
+#include <lib/string.h>
+#include <mm/aspace.h>
+#include <mm/slab.h>
+#include <sched/sched.h>
+#include <vfs/file.h>
+#include <vfs/namespace.h>
+
+#define POLL_PERIOD ((nsec_t)100'000)
+
+void core_park(struct posix_thread *self) {
+    struct process *process = self->process;
+    spin_lock(&process->signal_lock);
+    if (UNLIKELY(process->core_thread && process->core_thread != self)) {
+        self->core_parked = true;
+        while (process->core_thread) {
+            status_t status =
+                wait_queue_sleep(&process->core_wait, &process->signal_lock, WAIT_UNINTERRUPTIBLE, NSEC_NEVER);
+            ASSERT(status == 0);
+        }
+        self->core_parked = false;
+    }
+    spin_unlock(&process->signal_lock);
+}
+
+static bool is_off_cpu(struct posix_thread *thread) {
+    return atomic_load_explicit(&thread->thread.state, memory_order_acquire) == THREAD_BLOCKED &&
+           !atomic_load_explicit(&thread->thread.on_cpu, memory_order_acquire);
+}
+
+// How many are parked. *all: the others have no user registers any more.
+static unsigned count_parked(struct process *process, bool *all) {
+    struct posix_thread *thread;
+    unsigned count = 0;
+    *all = true;
+    spin_lock(&process->signal_lock);
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        if (thread == posix_current() || atomic_load_explicit(&thread->ends, memory_order_relaxed))
+            continue;
+        if (thread->core_parked && is_off_cpu(thread))
+            count++;
+        else
+            *all = false;
+    }
+    spin_unlock(&process->signal_lock);
+    return count;
+}
+
+// -EINTR: killed.
+static status_t await_others(struct process *process, unsigned *count) {
+    uint64_t switches = thread_current()->switches_voluntary;
+    for (;;) {
+        bool all;
+        *count = count_parked(process, &all);
+        if (all && thread_current()->switches_voluntary != switches)
+            return 0;
+        if (thread_sleep_until(clock_now() + POLL_PERIOD, WAIT_KILLABLE) == -EINTR)
+            return -EINTR;
+    }
+}
+
+static status_t gather(struct process *process, struct core *core) {
+    unsigned count;
+    status_t status = await_others(process, &count);
+    if (status != 0)
+        return status;
+    core->threads = kcalloc(count + 1, sizeof(struct posix_thread *));
+    if (!core->threads)
+        return -ENOMEM;
+    core->threads[0] = posix_current();
+    core->thread_count = 1;
+    struct posix_thread *thread;
+    spin_lock(&process->signal_lock);
+    LIST_FOR_EACH(thread, &process->threads, process_node) {
+        if (thread->core_parked && core->thread_count <= count)
+            core->threads[core->thread_count++] = thread;
+    }
+    spin_unlock(&process->signal_lock);
+    return 0;
+}
+
+// A new file of the user's own: what has the name is removed first, and no link is followed.
+static status_t open_file(const struct core *core, struct object **out) {
+    char *name = kmalloc(PATH_MAX);
+    if (!name)
+        return -ENOMEM;
+    status_t status = core_file_name(&(struct core_name){core->info->signal, core->limit}, name, PATH_MAX);
+    if (status == 0)
+        (void)!vfs_unlink(nullptr, name); // if there is one
+    if (status == 0)
+        status = vfs_open(nullptr, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_LARGEFILE, 0600, out);
+    kfree(name);
+    return status;
+}
+
+// True: there is a file, be it short.
+static bool write_file(struct core *core) {
+    if (open_file(core, &core->file) != 0)
+        return false;
+    object_handle_acquire(core->file); // so that it is closed
+    (void)!core_write(core);           // as much as there could be
+    object_handle_release(core->file);
+    object_put(core->file);
+    return true;
+}
+
+static bool dump(struct process *process, struct core *core) {
+    bool written = false;
+    core->page = kmalloc(PAGE_SIZE);
+    core->aspace = process_get_aspace(process);
+    if (core->page && core->aspace && gather(process, core) == 0)
+        written = write_file(core);
+    if (core->aspace)
+        aspace_put(core->aspace);
+    kfree(core->threads);
+    kfree(core->page);
+    return written;
+}
+
+bool core_dump(struct process *process, const struct signal_info *info) {
+    struct posix_thread *self = posix_current();
+    struct core core = {.info = info, .limit = process->limits[RLIMIT_CORE].soft};
+    if (core.limit < PAGE_SIZE || process->dumpable != 1)
+        return false;
+    if ((self->pending.set | process->pending.set) & SIGNAL_BIT(SIGKILL))
+        return false;
+    process->core_thread = self;
+    thread_clear_interrupt(&self->thread); // the signal has been taken; what interrupts from now on is SIGKILL
+    atomic_store_explicit(&self->thread.killed, false, memory_order_relaxed);
+    spin_unlock(&process->signal_lock);
+    bool written = dump(process, &core);
+    spin_lock(&process->signal_lock);
+    process->core_thread = nullptr;
+    wait_queue_wake_all(&process->core_wait);
+    return written;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MPL-2.0
+// Core files, as the files of kernel/posix see them (docs/core.md).
+#pragma once
+
+#include "signal/signal_queue.h"
+#include <posix/process.h>
+
+// Signals whose default action leaves a core file.
+#define SIGNALS_CORE                                                                                             \
+    (SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGBUS) | \
+     SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGSYS))
+#define COREDUMP_FILTER_DEFAULT 0x33u
+#define COREDUMP_FILTER_MASK 0x1ffu // what Linux keeps of what is written
+
+// The process ends by this signal, and the caller has begun that. Writes the core file, if there is to be one, while
+// all other threads wait at their end. Releases the lock meanwhile. True: there is a file.
+bool core_dump(struct process *process, const struct signal_info *info) REQUIRES(&process->signal_lock);
+// A thread is about to end: if a core file is being written it waits until that is done, for its registers.
+void core_park(struct posix_thread *self);
+void core_init(void); // at boot: /proc/sys/kernel/core_*
+
+// --- core_name.c ---
+struct core_name {
+    int signal;
+    uint64_t limit;
+};
+// The file's path, by core_pattern. -ENAMETOOLONG, -ENOMEM.
+MUST_USE status_t core_file_name(const struct core_name *what, char *to, size_t size);
+
+// --- core_notes.c, core_file.c ---
+struct core_segment {
+    vaddr_t start, end;
+    uint32_t flags;  // PF_*
+    uint64_t size;   // of its contents in the file: all, a page, or 0
+    uint64_t offset; // there
+    bool anonymous;  // pages that are not there are zeros
+};
+struct core {
+    const struct signal_info *info;
+    struct posix_thread **threads; // the one that got the signal first; the others are parked
+    unsigned thread_count;
+    struct aspace *aspace;
+    struct core_segment *segments;
+    unsigned segment_count;
+    struct object *file;
+    uint64_t at, limit; // where the file goes on; how long it may be
+    uint64_t end;       // of what was written
+    char *page;         // PAGE_SIZE of scratch memory
+};
+// -EFBIG: the limit; -EINTR: killed; the file's error.
+MUST_USE status_t core_put(struct core *core, const void *from, size_t size);
+// All notes, from core->at on.
+MUST_USE status_t core_put_notes(struct core *core);
+// Headers, notes and memory.
+MUST_USE status_t core_write(struct core *core);

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MPL-2.0
+// Where a core file goes: /proc/sys/kernel/core_pattern and core_uses_pid. A pattern that begins with | is refused: no
+// helper is started.
+#include "core.h"
+#include "proc/proc_priv.h"
+#include "process/process_priv.h"
+#include "system_priv.h"
+
+#include <abi/fcntl.h>
+
+#include <lib/fmt.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <sched/realtime.h>
+#include <vfs/namespace.h>
+
+#define PATTERN_MAX 128
+
+static struct {
+    struct spinlock lock;
+    char pattern[PATTERN_MAX] GUARDED_BY(&lock);
+    bool uses_pid GUARDED_BY(&lock);
+} config = {.lock = SPINLOCK_INIT, .pattern = "core"};
+
+struct name_buffer {
+    char *to;
+    size_t size, length;
+    bool failed;
+};
+
+static void put(struct name_buffer *out, char c) {
+    if (out->length + 1 < out->size)
+        out->to[out->length++] = c;
+    else
+        out->failed = true;
+}
+
+static void put_number(struct name_buffer *out, uint64_t number) {
+    char text[24];
+    fmt_snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    for (const char *at = text; *at; at++)
+        put(out, *at);
+}
+
+// A part of a name: a slash in it would lead elsewhere.
+static void put_name(struct name_buffer *out, const char *text) {
+    if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+        text = text[1] ? "!." : "!";
+    for (; *text; text++)
+        put(out, *text == '/' ? '!' : *text);
+}
+
+// %E: the path of the program; %f: its last part.
+static void put_program(struct name_buffer *out, bool whole) {
+    struct path root;
+    char *buffer = kmalloc(PATH_MAX);
+    struct object *program = process_current()->task.executable; // nobody executes another while the process ends
+    const struct path *path = program ? object_path(program) : nullptr;
+    const char *text = process_current()->task.name;
+    if (buffer && path) {
+        fs_get_root(&root);
+        const char *found = path_text(path, &root, buffer, PATH_MAX);
+        path_put(&root);
+        text = is_error_pointer(found) ? text : found;
+    }
+    const char *slash = strrchr(text, '/');
+    put_name(out, whole || !slash ? text : slash + 1);
+    kfree(buffer);
+}
+
+static void put_specifier(struct name_buffer *out, char which, const struct core_name *what) {
+    struct abi_utsname names;
+    switch (which) {
+    case '%':
+        put(out, '%');
+        break;
+    case 'p':
+    case 'P':
+        put_number(out, (uint64_t)process_current()->task.id);
+        break;
+    case 'i':
+    case 'I':
+        put_number(out, (uint64_t)posix_current()->tid);
+        break;
+    case 'u':
+        put_number(out, cred_current()->uid);
+        break;
+    case 'g':
+        put_number(out, cred_current()->gid);
+        break;
+    case 'd':
+        put_number(out, process_current()->dumpable);
+        break;
+    case 's':
+        put_number(out, (uint64_t)what->signal);
+        break;
+    case 't':
+        put_number(out, (uint64_t)(clock_realtime() / NSEC_PER_SEC));
+        break;
+    case 'h':
+        system_names(&names);
+        put_name(out, names.nodename);
+        break;
+    case 'e':
+        put_name(out, posix_current()->thread.name);
+        break;
+    case 'f':
+    case 'E':
+        put_program(out, which == 'E');
+        break;
+    case 'c':
+        put_number(out, what->limit);
+        break;
+    default: // what we do not know disappears
+        break;
+    }
+}
+
+status_t core_file_name(const struct core_name *what, char *to, size_t size) {
+    struct name_buffer out = {.to = to, .size = size};
+    char pattern[PATTERN_MAX];
+    bool has_pid = false;
+    spin_lock(&config.lock);
+    memcpy(pattern, config.pattern, sizeof(pattern));
+    bool uses_pid = config.uses_pid;
+    spin_unlock(&config.lock);
+    for (const char *at = pattern; *at; at++) {
+        if (*at != '%') {
+            put(&out, *at);
+        } else if (at[1]) {
+            has_pid |= *++at == 'p';
+            put_specifier(&out, *at, what);
+        }
+    }
+    if (uses_pid && !has_pid) {
+        put(&out, '.');
+        put_number(&out, (uint64_t)process_current()->task.id);
+    }
+    to[out.length] = 0;
+    return out.failed ? -ENAMETOOLONG : 0;
+}
+
+// ---------------------------------------------------------------- settings
+
+static void pattern_show(struct text_buffer *text, void *context) {
+    char pattern[PATTERN_MAX];
+    (void)context;
+    spin_lock(&config.lock);
+    memcpy(pattern, config.pattern, sizeof(pattern));
+    spin_unlock(&config.lock);
+    text_printf(text, "%s\n", pattern);
+}
+
+static ssize_t pattern_store(void *context, const char *from, size_t size) {
+    size_t length = 0;
+    (void)context;
+    while (length < size && from[length] != '\n' && from[length] != 0)
+        length++;
+    if (length >= PATTERN_MAX || (length > 0 && from[0] == '|'))
+        return -EINVAL;
+    spin_lock(&config.lock);
+    memset(config.pattern, 0, sizeof(config.pattern));
+    memcpy(config.pattern, from, length);
+    spin_unlock(&config.lock);
+    return (ssize_t)size;
+}
+
+static void uses_pid_show(struct text_buffer *text, void *context) {
+    (void)context;
+    spin_lock(&config.lock);
+    bool uses_pid = config.uses_pid;
+    spin_unlock(&config.lock);
+    text_printf(text, "%d\n", uses_pid);
+}
+
+static ssize_t uses_pid_store(void *context, const char *from, size_t size) {
+    (void)context;
+    if (size == 0 || from[0] < '0' || from[0] > '9')
+        return -EINVAL;
+    spin_lock(&config.lock);
+    config.uses_pid = from[0] != '0';
+    spin_unlock(&config.lock);
+    return (ssize_t)size;
+}
+
+void core_init(void) {
+    static const struct proc_file files[] = {
+        {"sys/kernel/core_pattern", 0644, pattern_show, pattern_store},
+        {"sys/kernel/core_uses_pid", 0644, uses_pid_show, uses_pid_store},
+    };
+    proc_add_all(files, ARRAY_SIZE(files));
+}
