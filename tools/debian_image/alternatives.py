@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MPL-2.0
 """/etc/alternatives, as `update-alternatives --install` of the packages' scripts would have made it.
 
-The scripts are read, not run: what they ask for is in plain words nearly always. A request with a variable of the
-shell's in it is left out, as is one whose program is not there."""
+The scripts are read, not run: what they ask for is in plain words nearly always. Of the shell only two things are known:
+a variable that has one value in plain words, and `for NAME in WORDS`. A request with another variable in it is left out
+(unless the variable stands where further slaves may), as is one whose program is not there."""
 
+import itertools
 import re
 import shlex
+
+VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+UNKNOWN = re.compile(r"[$`]")
 
 
 class Group:
@@ -17,16 +22,49 @@ class Group:
         self.choices = {}  # program: (priority, {slave name: its file})
 
 
+def _expand(text, values):
+    return VARIABLE.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
+
+
+def _assigned(text):
+    """{variable: value} of those that have one value in plain words."""
+    found = {}
+    for match in re.finditer(r"""^\s*(\w+)=("[^"]*"|'[^']*'|[^\s;&|]*)""", text, re.M):
+        value = _expand(match[2].strip("\"'"), _single(found))
+        if not UNKNOWN.search(value):
+            found.setdefault(match[1], set()).add(value)
+    return _single(found)
+
+
+def _single(found):
+    return {name: min(values) for name, values in found.items() if len(values) == 1}
+
+
+def _loops(text, values):
+    """{variable: its words} of the loops that begin in the text; the last of a name counts."""
+    return {match[1]: _expand(match[2], values).split() for match in re.finditer(r"\bfor\s+(\w+)\s+in\s+([^;\n]*)", text)}
+
+
 def _requests(script):
     """The words of each update-alternatives --install."""
     text = re.sub(r"\\\n", " ", script)
+    values = _assigned(text)
     for match in re.finditer(r"update-alternatives((?:[^\n;&|]|&&)*?)(?=[\n;|]|&&|$)", text):
         try:
             words = shlex.split(match[1], comments=True)
         except ValueError:
             continue
-        if "--install" in words and not any("$" in word or "`" in word for word in words):
-            yield words[words.index("--install") + 1:]
+        if "--install" not in words:
+            continue
+        words = words[words.index("--install") + 1:]
+        loops = {name: choices for name, choices in _loops(text[:match.start()], values).items()
+                 if any(name in found for word in words for found in VARIABLE.findall(word))}
+        for chosen in itertools.product(*loops.values()):
+            known = {**values, **dict(zip(loops, chosen))}
+            request = [_expand(word, known) for word in words]
+            request = request[:4] + [word for word in request[4:] if not VARIABLE.fullmatch(word)]
+            if not any(UNKNOWN.search(word) for word in request):
+                yield request
 
 
 def _read(words, groups):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // The ELF parser: what it accepts, and that it refuses everything else without reading beyond its arguments.
-#include "../elf.h"
+#include "../exec/elf.h"
 #include <lib/types.h>
 #include <string.h>
 #include <tap.h>

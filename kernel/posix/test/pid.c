@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // The pid table: numbers go round, one that anybody uses is not given out again, and a full table says so.
-#include "../pid.h"
+#include "../process/pid.h"
 #include <lib/types.h>
 #include <mm/slab.h>
 #include <stdlib.h>

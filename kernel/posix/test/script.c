@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // The `#!` line, by Linux's rules.
-#include "../exec_script.h"
+#include "../exec/exec_script.h"
 #include <lib/string.h>
 #include <tap.h>
 

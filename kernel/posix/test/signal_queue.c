@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Queues of pending signals: order, what is kept once and what is queued, limits, memory that runs out.
-#include "../signal_queue.h"
+#include "../signal/signal_queue.h"
 #include <lib/types.h>
 #include <mm/slab.h>
 #include <stdlib.h>

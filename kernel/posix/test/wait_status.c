@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Which children wait4 and waitid are for, and how their ends are told.
-#include "../wait_status.h"
+#include "../process/wait_status.h"
 #include <tap.h>
 
 static bool selects(int pid, unsigned options, int child, int group, int exit_signal) {

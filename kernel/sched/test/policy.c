@@ -80,7 +80,7 @@ static void test_predictor(void) {
 static void test_pick(void) {
     run_queue_init(&rq, 0, &idle);
     struct thread a = make(0), b = make(0), c = make(10), d = make(-10);
-    ok(!run_queue_pick(&rq), "nothing to pick in an empty queue");
+    is(run_queue_top(&rq), -1, "nothing to pick in an empty queue");
     add(&c), add(&a), add(&b), add(&d);
     is(rq.ready, 4, "four are ready");
     ok(run_queue_pick(&rq) == &d, "the highest level first");
