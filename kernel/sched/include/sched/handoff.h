@@ -76,6 +76,18 @@ ALWAYS_INLINE void switch_end(struct thread *prev) {
     arch_irq_enable();
 }
 
+#if __has_feature(address_sanitizer)
+void __asan_unpoison_stack_memory(const void *start, size_t size);
+#endif
+// What it had on its stack is given up, and so is what the sanitizer has marked there, as if its functions had
+// returned.
+ALWAYS_INLINE void handoff_forget_stack(const struct thread *next) {
+#if __has_feature(address_sanitizer)
+    __asan_unpoison_stack_memory(next->stack, KERNEL_STACK_SIZE);
+#endif
+    (void)next;
+}
+
 // Its address space and its registers are loaded. False: its memory does not take the word, or not at once.
 ALWAYS_INLINE bool handoff_give(struct thread *next, struct thread_gift *gift) {
     uintptr_t at = (uintptr_t)gift->to;
@@ -84,6 +96,7 @@ ALWAYS_INLINE bool handoff_give(struct thread *next, struct thread_gift *gift) {
     ARCH_USER_STORE(ARCH_USER_32, value, at, 0, bad);
     ARCH_USER_CLOSE;
     next->gift = nullptr;
+    handoff_forget_stack(next);
     return true;
 bad:
     return false;
