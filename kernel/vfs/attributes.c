@@ -190,13 +190,14 @@ status_t vfs_truncate(const struct path *path, uint64_t size) {
         return -ENOENT;
     if (S_ISTYPE(vnode->mode, S_IFDIR))
         return -EISDIR;
-    if (!S_ISTYPE(vnode->mode, S_IFREG) || !vnode->data)
+    if (!S_ISTYPE(vnode->mode, S_IFREG))
         return -EINVAL;
     status_t status = path_check_writable(path);
     if (status == 0)
         status = vnode_permission(vnode, vfs_cred(), W_OK);
-    if (status == 0)
-        status = vnode_get_writer(vnode);
+    if (status != 0 || !vnode->data) // a file of /proc has no size to set
+        return status;
+    status = vnode_get_writer(vnode);
     if (status != 0)
         return status;
     status = vnode_prepare_write(vnode, size);

@@ -217,10 +217,13 @@ static status_t file_sync(struct object *object, bool data_only) {
     return file->vnode->ops->sync ? file->vnode->ops->sync(file->vnode) : 0;
 }
 
+// A file of /proc has no size to set: nothing happens, as on Linux, where programs empty one before they write it.
 static status_t file_truncate(struct object *object, uint64_t size) {
     struct file *file = to_file(object);
-    if (!file->vnode->data || !(file->access & FILE_WRITE))
+    if (!S_ISTYPE(file->vnode->mode, S_IFREG) || !(file->access & FILE_WRITE))
         return -EINVAL;
+    if (!file->vnode->data)
+        return 0;
     status_t status = vnode_resize(file->vnode, size);
     if (status == 0)
         notify_path(&file->path, NOTIFY_MODIFY);

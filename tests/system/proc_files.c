@@ -202,8 +202,26 @@ static void attributes(void) {
     close(fd);
 }
 
+// Programs empty a file before they write it: pam_loginuid, for one.
+static void truncation(void) {
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_TRUNC);
+    is(ftruncate(fd, 0), 0, "a file of /proc may be truncated");
+    ok(write(fd, "100", 3) == 3 && same_text(get_file("/proc/self/oom_score_adj"), "100\n"), "and written");
+    close(fd);
+    is(truncate("/proc/self/oom_score_adj", 10), 0, "by name, too, to any length");
+    ok(same_text(get_file("/proc/self/oom_score_adj"), "100\n"), "which changes nothing");
+    fd = open("/proc/self/oom_score_adj", O_RDONLY);
+    fails(ftruncate(fd, 0), EINVAL, "not a file that is only read");
+    close(fd);
+    fd = open("/dev/null", O_RDWR);
+    fails(ftruncate(fd, 0), EINVAL, "nor a device");
+    close(fd);
+    fails(truncate("/dev/null", 0), EINVAL, "by name, too");
+}
+
 int main(void) {
     namespaces();
+    truncation();
     files();
     transfers();
     attributes();
