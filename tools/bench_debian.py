@@ -93,6 +93,8 @@ def table(rows, figures):
 def main(args):
     rows = read_rows()
     if args.only:
+        if unknown := set(args.only.split(",")) - set(rows):
+            sys.exit(f"bench: no such row: {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
         rows = {name: rows[name] for name in args.only.split(",")}
     last = TOP / f"out/bench-debian-{args.arch}.json"
     figures = json.loads(last.read_text()) if last.exists() else {}
