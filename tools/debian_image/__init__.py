@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """A Debian root file system from a list of packages (images/NAME.packages), made without running anything of it."""
 
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -41,6 +42,13 @@ def link_volume(name, arch, path):
 def make(name, arch, volume=False):
     """The image (Debian's name of the architecture) as an initramfs or, for a disk, a squashfs file, from the cache if
     nothing has changed."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}-{arch}.lock", "w", encoding="ascii") as lock:  # two runs may want the same at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return make_locked(name, arch, volume)
+
+
+def make_locked(name, arch, volume):
     wanted = packages.read_list(TOP / "images" / f"{name}.packages")
     debs = CACHE / f"{name}-{arch}-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
     if not debs.is_dir():
