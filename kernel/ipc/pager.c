@@ -9,6 +9,7 @@
 #include <ipc/port.h>
 #include <lib/fmt.h>
 #include <mm/charged.h>
+#include <object/task.h>
 
 CHARGED_CACHE(pager_cache, struct pager);
 CHARGED_CACHE(source_cache, struct source);
@@ -79,6 +80,7 @@ status_t pager_remove(struct pager *pager, uint64_t key) {
     if (vmo) {
         source_of(vmo)->detached = true;
         source_fail_locked(pager, source_of(vmo));
+        source_forget_bad_locked(pager, source_of(vmo));
     }
     spin_unlock(&pager->lock);
     if (!vmo)
@@ -117,6 +119,7 @@ status_t pager_move(struct pager *pager, struct object *port) {
     forget_writing(pager);
     spin_lock(&pager->lock);
     struct object *old = pager->right;
+    pager_blame_locked(pager);
     pager->right = right;
     port_withdraw(old);
     pager_ask_again_locked(pager);
@@ -175,6 +178,7 @@ status_t pager_make(struct object *port, const struct pager_options *options, st
     object_init(&pager->object, &pager_ops, 0);
     spin_init(&pager->lock);
     pager->badge = options->badge;
+    pager->server = task_current()->object.id;
     pager->gives_back = options->flags & PAGER_GIVES_BACK;
     radix_init(&pager->sources);
     list_init(&pager->open);

@@ -3,6 +3,7 @@
 //
 //   pager.c          pagers and their memory objects: making, finding, taking over, the end
 //   pager_request.c  faults that wait, and what ends their wait
+//   pager_blame.c    requests that servers die of
 //   pager_supply.c   pages come in; dirty ones go out
 //   pager_vmo.c      the handle to a paged memory object
 //   pager_calls.c    the system calls
@@ -19,6 +20,13 @@
 #include <object/handle.h>
 #include <sched/thread.h>
 
+// A page that servers have died of.
+struct bad_page {
+    struct source *source; // attached
+    uint64_t index;
+};
+#define PAGER_BAD_MOST 64 // that a pager remembers: the last ones
+
 struct pager {
     struct object object; // first
     struct spinlock lock; // protects the rest, and `detached` of sources
@@ -32,6 +40,10 @@ struct pager {
     uint32_t open_count, open_max;
     uint64_t checks;        // of syncs, by pager_stored
     struct wait_queue room; // for another request
+    uint64_t told;          // messages that were sent, ever
+    uint64_t server;        // the task that attached it last, or made it: an object's id
+    struct bad_page bad[PAGER_BAD_MOST];
+    unsigned bad_count, bad_next; // in use; the oldest, once all are
 };
 
 // What a VMO knows of its pager: vmo->pager_context. Lives as long as the VMO.
@@ -42,6 +54,23 @@ struct source {
     bool detached;          // nobody supplies pages any more
     _Atomic uint32_t users; // handle objects, each kept by handles and mappings
 };
+
+struct request {
+    struct list_node node; // pager->open
+    struct source *source; // attached while the request is open
+    uint32_t type;         // enum pager_request
+    uint64_t first, end;   // pages
+    uint32_t answered;     // a bit for each page, from `first` on; of a sync: 1. Those from `end` on are another's
+    uint32_t failed;       // of those
+    status_t error;        // theirs
+    unsigned waiters;      // it is freed when there are none and it is not open
+    unsigned deaths;       // of servers that are blamed on it
+    bool open;
+    uint64_t told;    // which message told of it last: pager->told; PAGER_UNTOLD: none, the port was closed
+    uint64_t checked; // a sync: pager->checks, when last
+    struct wait_queue queue;
+};
+#define PAGER_UNTOLD UINT64_MAX
 
 ALWAYS_INLINE struct pager *pager_of(struct object *object) {
     return (struct pager *)object;
@@ -72,7 +101,20 @@ void source_answer(struct source *source, uint64_t first, uint64_t end, status_t
 void source_stored(struct source *source, uint64_t first, uint64_t end);
 // Ends all waits.
 void source_fail_locked(struct pager *pager, struct source *source) REQUIRES(&pager->lock);
+void request_fail_locked(struct pager *pager, struct request *request, status_t error) REQUIRES(&pager->lock);
+// The first page that is not answered yet; of a sync: its first one.
+uint64_t request_next(const struct request *request);
+// The request is for pages before `end` only: who waits for others of it looks again.
+void request_cut_locked(struct request *request, uint64_t end);
 void pager_ask_again_locked(struct pager *pager) REQUIRES(&pager->lock);
+
+// --- pager_blame.c ---
+// The current task takes the pager over: if that is another one than before, what that died of is blamed. Before the
+// old server's messages are withdrawn.
+void pager_blame_locked(struct pager *pager) REQUIRES(&pager->lock);
+bool source_is_bad_locked(const struct pager *pager, const struct source *source, uint64_t index)
+    REQUIRES(&pager->lock);
+void source_forget_bad_locked(struct pager *pager, const struct source *source) REQUIRES(&pager->lock);
 
 // --- pager_supply.c ---
 // Pages [first, first + count) of the VMO, moved from `from` or (null) copied from the caller's memory.

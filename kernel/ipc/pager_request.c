@@ -20,30 +20,29 @@
 #include <ipc/port.h>
 #include <mm/charged.h>
 
-struct request {
-    struct list_node node; // pager->open
-    struct source *source; // attached while the request is open
-    uint32_t type;         // enum pager_request
-    uint64_t first, end;   // pages
-    uint32_t answered;     // a bit for each page, from `first` on; of a sync: 1
-    uint32_t failed;       // of those
-    status_t error;        // theirs
-    unsigned waiters;      // it is freed when there are none and it is not open
-    bool open;
-    uint64_t checked; // a sync: pager->checks, when last
-    struct wait_queue queue;
-};
 CHARGED_CACHE(request_cache, struct request);
 static_assert(PAGER_REQUEST_PAGES < 32);
 
 // ---------------------------------------------------------------- telling the server
 
+static uint32_t bit_of(const struct request *request, uint64_t index) {
+    return 1u << (index - request->first);
+}
+
+uint64_t request_next(const struct request *request) {
+    uint64_t at = request->first;
+    while (request->type != PAGER_SYNC && at + 1 < request->end && request->answered & bit_of(request, at))
+        at++;
+    return at;
+}
+
 // A closed port is no error: the next server will be told.
-static status_t tell(struct pager *pager, const struct request *request) REQUIRES(&pager->lock) {
-    struct pager_range range = {.key = request->source->key,
-                                .offset = request->first << PAGE_SHIFT,
-                                .size = (request->end - request->first) << PAGE_SHIFT};
+static status_t tell(struct pager *pager, struct request *request) REQUIRES(&pager->lock) {
+    uint64_t first = request_next(request);
+    struct pager_range range = {
+        .key = request->source->key, .offset = first << PAGE_SHIFT, .size = (request->end - first) << PAGE_SHIFT};
     status_t status = port_notify(pager->right, request->type, &range, sizeof range);
+    request->told = status == 0 ? ++pager->told : PAGER_UNTOLD;
     return status == -ENOMEM ? status : 0;
 }
 
@@ -58,7 +57,7 @@ static void close_request(struct pager *pager, struct request *request) REQUIRES
         charged_free(&request_cache, request);
 }
 
-static void fail_request(struct pager *pager, struct request *request, status_t error) REQUIRES(&pager->lock) {
+void request_fail_locked(struct pager *pager, struct request *request, status_t error) {
     request->failed |= ~request->answered;
     request->answered = ~0u;
     request->error = error;
@@ -69,7 +68,7 @@ void pager_ask_again_locked(struct pager *pager) {
     struct request *request, *next;
     LIST_FOR_EACH_SAFE(request, next, &pager->open, node) {
         if (tell(pager, request) != 0)
-            fail_request(pager, request, -ENOMEM);
+            request_fail_locked(pager, request, -ENOMEM);
     }
 }
 
@@ -77,7 +76,7 @@ void source_fail_locked(struct pager *pager, struct source *source) {
     struct request *request, *next;
     LIST_FOR_EACH_SAFE(request, next, &pager->open, node) {
         if (request->source == source)
-            fail_request(pager, request, -EIO);
+            request_fail_locked(pager, request, -EIO);
     }
 }
 
@@ -103,10 +102,6 @@ static status_t open_request(struct pager *pager, struct source *source, uint32_
 }
 
 // ---------------------------------------------------------------- waiting
-
-static uint32_t bit_of(const struct request *request, uint64_t index) {
-    return 1u << (index - request->first);
-}
 
 // Sleeps until the bit is answered. The reference that the waiters are goes.
 static status_t await(struct pager *pager, struct request *request, uint32_t bit) REQUIRES(&pager->lock) {
@@ -146,7 +141,8 @@ static uint64_t page_count(struct vmo *vmo) {
 static uint64_t request_end(struct pager *pager, const struct source *source, uint64_t index) REQUIRES(&pager->lock) {
     uint64_t end = MIN(ALIGN_DOWN(index, PAGER_REQUEST_PAGES) + PAGER_REQUEST_PAGES, page_count(source->vmo));
     uint64_t at = index + 1;
-    while (at < end && !vmo_has_page(source->vmo, at) && !find_request(pager, source, at))
+    while (at < end && !vmo_has_page(source->vmo, at) && !find_request(pager, source, at) &&
+           !source_is_bad_locked(pager, source, at))
         at++;
     return at;
 }
@@ -162,7 +158,7 @@ static status_t get_request(struct pager *pager, struct source *source, uint64_t
             return -ENXIO;
         if (vmo_has_page(source->vmo, index))
             return 0;
-        if (source->detached)
+        if (source->detached || source_is_bad_locked(pager, source, index))
             return -EIO;
         if ((*out = find_request(pager, source, index)) != nullptr)
             return 0;
@@ -219,6 +215,12 @@ static uint32_t overlap(const struct request *request, uint64_t first, uint64_t 
     return (bit_of(request, to) - 1) & ~(bit_of(request, from) - 1);
 }
 
+void request_cut_locked(struct request *request, uint64_t end) {
+    request->answered |= ~(bit_of(request, end) - 1);
+    request->end = end;
+    wait_queue_wake_all(&request->queue);
+}
+
 static void answer_request(struct pager *pager, struct request *request, uint32_t bits, status_t error)
     REQUIRES(&pager->lock) {
     uint32_t all = request->type == PAGER_SYNC ? 1 : bit_of(request, request->end) - 1;
@@ -228,7 +230,7 @@ static void answer_request(struct pager *pager, struct request *request, uint32_
         request->failed |= bits;
         request->error = error;
     }
-    if (request->answered == all)
+    if ((request->answered & all) == all)
         close_request(pager, request);
     else
         wait_queue_wake_all(&request->queue);
@@ -276,7 +278,7 @@ void source_stored(struct source *source, uint64_t first, uint64_t end) {
         } else if (clean) {
             answer_request(pager, request, 1, 0);
         } else if (first <= request->first && request->end <= end && tell(pager, request) != 0) {
-            fail_request(pager, request, -ENOMEM);
+            request_fail_locked(pager, request, -ENOMEM);
         }
     }
     spin_unlock(&pager->lock);

@@ -3,12 +3,10 @@
 #include "served_priv.h"
 
 #include <lib/string.h>
-#include <sched/timer.h>
 
 #define PROTOCOL 4u // of protocols/fs.protocol
 #define VERSION 1u
-#define DEATHS_MOST 3          // of servers over one question,
-#define SUSPICIOUS 100'000'000 // if they come so soon after it
+#define DEATHS_MOST 3 // of servers over one question
 #define ERROR_MOST 4095
 
 static struct message *make_request(enum served_method method, const uint64_t *arguments, unsigned count) {
@@ -20,21 +18,19 @@ static struct message *make_request(enum served_method method, const uint64_t *a
     return message;
 }
 
-// A server that dies is started again behind the same port: who waits asks the next one.
+// A server that dies is started again behind the same port: who waits asks the next one. One that dies before it has
+// taken the question leaves it in the port's queue, for its successor.
 static status_t ask_until_answered(struct served *served, enum served_method method, const uint64_t *arguments,
                                    unsigned count, struct port_answer *answer) {
-    for (unsigned deaths = 0;;) {
+    for (unsigned deaths = 0; deaths < DEATHS_MOST && !(object_signals(served->right) & SIGNAL_HANGUP); deaths++) {
         struct message *message = make_request(method, arguments, count);
         if (!message)
             return -ENOMEM;
-        nsec_t asked = clock_now();
         status_t status = port_request(served->right, message, answer);
-        deaths += clock_now() - asked < SUSPICIOUS;
         if (status != -EPIPE)
             return status;
-        if (object_signals(served->right) & SIGNAL_HANGUP || deaths == DEATHS_MOST)
-            return -EIO;
     }
+    return -EIO;
 }
 
 status_t served_ask(struct served *served, enum served_method method, const uint64_t *arguments, unsigned count,

@@ -14,10 +14,16 @@
 #define PLACE "/mnt/volume"
 #define BIG (1 << 20)
 #define NAMES 500
+#define PIECE 16384
 #define KILLS 12
 #define DAMAGED 40
 
 static int disk, port, pager;
+// Of all processes.
+static struct {
+    _Atomic unsigned steps; // that readers have made
+    _Atomic bool over;
+} *notes;
 
 // As in services.py.
 static uint8_t expected(size_t at) {
@@ -78,8 +84,8 @@ static bool big_is_right(void) {
     int fd = open(PLACE "/big", O_RDONLY);
     size_t done = 0;
     ssize_t got;
-    while (done < BIG && (got = read(fd, data + done, BIG - done)) > 0)
-        done += (size_t)got;
+    while (done < BIG && (got = read(fd, data + done, PIECE)) > 0)
+        done += (size_t)got, notes->steps++;
     close(fd);
     for (size_t at = 0; at < done; at++)
         if (data[at] != expected(at))
@@ -121,16 +127,20 @@ static void test_contents(void) {
 
 static void test_kills(pid_t server) {
     pid_t reader = start_child({
-        for (int i = 0; i < 60; i++)
+        while (!notes->over)
             if (mount_it() < 0 || !big_is_right() || count_names() != NAMES || umount(PLACE) < 0)
                 _exit(1);
     });
+    // A page that three servers were killed over would be EIO: each shall get somewhere.
     for (int i = 0; i < KILLS; i++) {
-        sleep_ms(30);
+        unsigned before = notes->steps;
+        eventually(notes->steps > before);
+        sleep_ms(i);
         kill(server, SIGKILL);
         killed(wait_status(server), SIGKILL, "fsd dies");
         server = start_server();
     }
+    notes->over = true;
     exited(wait_status(reader), 0, "who reads sees a pause at most");
     kill(server, SIGKILL);
     wait_status(server);
@@ -203,9 +213,35 @@ static void test_damage(void) {
     drop_handles();
 }
 
+// A server that dies of whatever it is asked, but not at once.
+static void test_deadly_question(void) {
+    make_handles();
+    pid_t asker = start_child(_exit(mount_it() == 0 ? 0 : errno));
+    int status, deaths = 0;
+    while (deaths < 10 && waitpid(asker, &status, WNOHANG) == 0) {
+        pid_t server = start_child({
+            struct {
+                struct fipc_message header;
+                uint8_t data[64];
+            } m = {};
+            fipc_recv(port, &m.header, sizeof m, now_ns() + 2'000'000'000);
+            sleep_ms(150);
+        });
+        wait_status(server);
+        deaths++;
+        sleep_ms(20); // the asker hears of it
+    }
+    if (ok(deaths < 10, "a question that servers die of is not asked for ever"))
+        exited(status, EIO, "it is EIO");
+    else
+        kill(asker, SIGKILL), wait_status(asker);
+    drop_handles();
+}
+
 int main(void) {
     mkdir("/mnt", 0755), mkdir(PLACE, 0755);
     disk = memfd_create("disk", 0);
+    notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ok(copy_image(), "an image");
     make_handles();
     fails(mount("test", PLACE, "served", 0, "right=900,pager=901"), EBADF, "handles that are none");
@@ -216,6 +252,7 @@ int main(void) {
     is(umount(PLACE), 0, "umount");
     test_kills(server);
     drop_handles();
+    test_deadly_question();
     test_damage();
     return tap_done();
 }
