@@ -110,7 +110,7 @@ static int file_async_owner(struct object *object) {
 }
 
 const struct object_ops tty_file_ops = {
-    .type = OBJECT_FILE,
+    .type = OBJECT_STREAM,
     .name = "tty",
     .destroy = file_destroy,
     .closed = file_closed,

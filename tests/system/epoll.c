@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <termios.h>
 
 static int set(int ep, int operation, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data.u64 = 0x1234'5678'0000'0000ull + fd};
@@ -193,6 +195,36 @@ static void sockets(void) {
     close(pair[0]), close(ep);
 }
 
+// A terminal can be waited for, whichever way its file was opened; a device that never waits cannot.
+static void terminals(void) {
+    int ep = epoll_create1(0), master, named, peer;
+    char name[64], c;
+    master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    ok(grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0, "a pty");
+    named = open(name, O_RDWR | O_NOCTTY);
+    peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    struct termios raw;
+    tcgetattr(named, &raw);
+    cfmakeraw(&raw);
+    tcsetattr(named, TCSANOW, &raw);
+    is(set(ep, EPOLL_CTL_ADD, named, EPOLLIN), 0, "the slave, opened by name");
+    is(set(ep, EPOLL_CTL_ADD, peer, EPOLLIN), 0, "opened through the master");
+    is(set(ep, EPOLL_CTL_ADD, master, EPOLLIN), 0, "and the master");
+    is(ready(ep), 0, "nothing is ready");
+    write(master, "a", 1);
+    ok(eventually(ready(ep) == 2), "typing makes both files of the slave readable");
+    read(named, &c, 1);
+    is(ready(ep), 0, "until it is read");
+    write(peer, "b", 1);
+    ok(eventually(ready(ep) == 1) && got[0].data.u64 == 0x1234'5678'0000'0000ull + master,
+       "output makes the master readable");
+    close(named), close(peer);
+    ok(eventually(ready(ep) == 1 && (got[0].events & EPOLLHUP)), "and it hears that the slave is gone");
+    int null = open("/dev/null", O_RDWR);
+    fails(set(ep, EPOLL_CTL_ADD, null, EPOLLIN), EPERM, "/dev/null is refused");
+    close(null), close(master), close(ep);
+}
+
 int main(void) {
     control();
     triggering();
@@ -200,5 +232,6 @@ int main(void) {
     nesting();
     waking();
     sockets();
+    terminals();
     return tap_done();
 }

@@ -10,7 +10,7 @@ enum object_type {
     OBJECT_JOB,
     OBJECT_PORT, // and rights to send to one
     OBJECT_RING,
-    OBJECT_STREAM, // pipe, FIFO, socket
+    OBJECT_STREAM, // pipe, FIFO, socket, terminal
     OBJECT_EVENT,
     OBJECT_TIMER,
     OBJECT_WAIT_SET,
