@@ -30,6 +30,10 @@ static status_t create(int family, int type, int protocol, struct socket **out) 
         return udp_create(family, IPPROTO_UDP, out);
     if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
         return udp_create(family, protocol, out);
+    if (type == SOCK_DGRAM && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+        return ping_create(family, out);
+    if (type == SOCK_RAW)
+        return raw_create(family, protocol, out);
     return type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
 }
 
@@ -54,7 +58,9 @@ static status_t check_address(struct inet_socket *socket, const struct inet_endp
     if (!inet_address_is_any(address) && !inet_address_is_local(address) && !multicast && !broadcast &&
         !inet_option(socket, OPTION_FREEBIND))
         return -EADDRNOTAVAIL;
-    if (endpoint->port != 0 && endpoint->port < PRIVILEGED_PORTS && !cred_has_cap(cred_current(), CAP_NET_BIND_SERVICE))
+    bool ping = socket->socket.protocol == IPPROTO_ICMP || socket->socket.protocol == IPPROTO_ICMPV6;
+    if (!ping && endpoint->port != 0 && endpoint->port < PRIVILEGED_PORTS &&
+        !cred_has_cap(cred_current(), CAP_NET_BIND_SERVICE))
         return -EACCES;
     return 0;
 }
@@ -124,4 +130,5 @@ void inet_init(void) {
     socket_family_register(&v4);
     socket_family_register(&v6);
     inet_proc_init();
+    inet_sysctl_init();
 }

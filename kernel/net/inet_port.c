@@ -24,13 +24,17 @@ struct bucket {
 struct spinlock inet_lock;
 
 static struct {
-    struct bucket table[3][BUCKETS] GUARDED_BY(&inet_lock); // TCP, UDP, UDP-Lite
+    struct bucket table[5][BUCKETS] GUARDED_BY(&inet_lock); // TCP, UDP, UDP-Lite, ping's of both versions
     struct list_node waiting GUARDED_BY(&inet_lock);        // by age
     unsigned waiting_count GUARDED_BY(&inet_lock);
 } ports = {.waiting = LIST_INIT(ports.waiting)};
 
 static struct bucket *bucket_of(int protocol, uint16_t port) REQUIRES(&inet_lock) {
-    unsigned table = protocol == IPPROTO_TCP ? 0 : protocol == IPPROTO_UDP ? 1 : 2;
+    unsigned table = protocol == IPPROTO_TCP       ? 0
+                     : protocol == IPPROTO_UDP     ? 1
+                     : protocol == IPPROTO_UDPLITE ? 2
+                     : protocol == IPPROTO_ICMP    ? 3
+                                                   : 4;
     struct bucket *bucket = &ports.table[table][port % BUCKETS];
     if (!bucket->claims.next) {
         list_init(&bucket->claims);
@@ -232,7 +236,9 @@ static unsigned fit(const struct inet_claim *claim, const struct inet_endpoint *
     else if (!inet_address_is_any(mine) || (inet_address_is_v4(mine) && !v4) ||
              (!inet_address_is_v4(mine) && v4 && is_v6_only(claim)))
         return 0;
-    if (claim->remote.port == 0 || claim->state == TCP_LISTEN)
+    int protocol = claim->socket->socket.protocol;
+    bool ping = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6; // hears others than its peer, too
+    if (claim->remote.port == 0 || claim->state == TCP_LISTEN || ping)
         return points;
     return claim->remote.port == from->port && inet_address_equal(&claim->remote.address, &from->address) ? points + 4
                                                                                                           : 0;

@@ -5,8 +5,9 @@
 // finds it. Whether an address is local is asked in one place, inet_route: what is not is unreachable now, and will be
 // netd's. Both families are one inside: an IPv4 address is kept as IPv6 maps it (::ffff:a.b.c.d).
 //
-// Lock order: inet_lock, udp_socket.lock, stream->lock, object locks. inet_lock protects the tables of ports, names and
-// states of all sockets, and the backlogs: what is rare. Data moves under the lock of its stream or of its receiver.
+// Lock order: inet_lock, datagram_socket.lock, stream->lock, object locks. inet_lock protects the tables of ports,
+// names and states of all sockets, and the backlogs: what is rare. Data moves under the lock of its stream or of its
+// receiver.
 #pragma once
 
 #include "stream.h"
@@ -115,25 +116,11 @@ struct tcp_socket {
     struct wait_queue accepters, connecters;
 };
 
-struct udp_socket {
-    struct inet_socket inet; // first
-    struct spinlock lock;    // protects the rest
-    struct list_node packets;
-    uint32_t bytes; // charge of the packets, against the receive buffer
-    struct memory_charge memory;
-    bool shut_read, shut_write, closed;
-    uint32_t drops;
-    struct wait_queue readers;
-};
-
 ALWAYS_INLINE struct inet_socket *to_inet(struct socket *socket) {
     return CONTAINER_OF(socket, struct inet_socket, socket);
 }
 ALWAYS_INLINE struct tcp_socket *to_tcp(struct socket *socket) {
     return CONTAINER_OF(to_inet(socket), struct tcp_socket, inet);
-}
-ALWAYS_INLINE struct udp_socket *to_udp(struct socket *socket) {
-    return CONTAINER_OF(to_inet(socket), struct udp_socket, inet);
 }
 ALWAYS_INLINE int32_t inet_option(struct inet_socket *socket, enum inet_option option) {
     return atomic_load_explicit(&socket->option[option], memory_order_relaxed);
@@ -180,11 +167,16 @@ void inet_port_finished_locked(const struct inet_claim *claim, bool forget) REQU
 void inet_port_for_each_locked(int protocol, void (*visit)(const struct inet_claim *claim, void *context),
                                void *context) REQUIRES(&inet_lock);
 
-// --- tcp.c, udp.c ---
-extern const struct socket_ops tcp_ops, udp_ops;
+// --- tcp.c, udp.c, ping.c, raw.c ---
+extern const struct socket_ops tcp_ops, udp_ops, ping_ops, raw_ops;
 struct tcp_socket *tcp_alloc(int family, struct memory_account *payer);
 status_t tcp_create(int family, struct socket **out);
 status_t udp_create(int family, int protocol, struct socket **out); // IPPROTO_UDP, IPPROTO_UDPLITE
+status_t ping_create(int family, struct socket **out);              // -EACCES: not in ping_group_range
+status_t raw_create(int family, int protocol, struct socket **out); // -EPERM: no CAP_NET_RAW
+// As inet_port_for_each_locked, of raw sockets.
+void raw_for_each_locked(void (*visit)(const struct inet_claim *claim, void *context), void *context)
+    REQUIRES(&inet_lock);
 ALWAYS_INLINE struct stream *tcp_stream(struct tcp_socket *socket) {
     return atomic_load_explicit(&socket->stream, memory_order_acquire);
 }
@@ -205,7 +197,11 @@ void tcp_update_signals_locked(struct tcp_socket *socket) REQUIRES(&inet_lock);
 // --- tcp_info.c ---
 status_t tcp_get_option(struct socket *base, int level, int name, void *value, size_t *size);
 
+// Who may make ping sockets: the least group in the upper half, the greatest in the lower.
+extern _Atomic uint64_t ping_groups;
+
 void inet_proc_init(void);
+void inet_sysctl_init(void);
 // Of a claim, as /proc/net and ss show it. inet_lock is held.
 unsigned inet_claim_state(const struct inet_claim *claim);
 uint32_t inet_claim_unread(const struct inet_claim *claim);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // /proc/net: tcp, tcp6, udp, udp6 and what tells of lo, as Linux prints them.
-#include "inet_priv.h"
+#include "datagram.h"
 #include "interface.h"
 
 #include <lib/log.h>
@@ -10,7 +10,7 @@
 struct table {
     struct text_buffer *text;
     int protocol;
-    bool v6;
+    bool v6, raw;
     unsigned line, listed[2];
 };
 
@@ -50,7 +50,7 @@ uint32_t inet_claim_unread(const struct inet_claim *claim) {
     if (!claim->socket)
         return 0;
     if (claim->socket->socket.type != SOCK_STREAM)
-        return to_udp(&claim->socket->socket)->bytes;
+        return to_datagram(&claim->socket->socket)->bytes;
     struct tcp_socket *tcp = to_tcp(&claim->socket->socket);
     struct stream *stream = tcp_stream(tcp);
     return stream ? stream_unread(stream, tcp->side, false) : tcp->backlog_length;
@@ -66,7 +66,7 @@ static void show_claim(const struct inet_claim *claim, void *context) {
     struct inet_endpoint remote = claim->remote;
     if (!v6 && remote.port == 0)
         remote.address = inet_address_any(true);
-    text_printf(text, udp ? "%5u: " : "%4u: ", table->line++);
+    text_printf(text, udp && !table->raw ? "%5u: " : "%4u: ", table->raw ? claim->local.port : table->line++);
     print_endpoint(text, &claim->local, v6);
     text_printf(text, " ");
     print_endpoint(text, &remote, v6);
@@ -79,19 +79,23 @@ static void show_claim(const struct inet_claim *claim, void *context) {
                 udp             ? " %u\n"
                 : claim->socket ? " 100 0 0 10 0\n"
                                 : "\n",
-                udp ? to_udp(&claim->socket->socket)->drops : 0);
+                udp ? to_datagram(&claim->socket->socket)->drops : 0);
 }
 
 #define SHOW_V6 0x100
+#define SHOW_RAW 0x200
 static void show_table(struct text_buffer *text, void *context) {
-    uintptr_t which = (uintptr_t)context; // the protocol, and bit 0x100: IPv6
-    struct table table = {.text = text, .protocol = which & 0xff, .v6 = which & SHOW_V6};
+    uintptr_t which = (uintptr_t)context; // the protocol, and SHOW_…
+    struct table table = {.text = text, .protocol = which & 0xff, .v6 = which & SHOW_V6, .raw = which & SHOW_RAW};
     const char *local = table.v6 ? "local_address                         " : "local_address ";
     const char *remote = table.v6 ? "remote_address                        " : "rem_address   ";
     text_printf(text, "  sl  %s%sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode%s\n", local, remote,
                 table.protocol == IPPROTO_TCP ? "" : " ref pointer drops");
     spin_lock(&inet_lock);
-    inet_port_for_each_locked(table.protocol, show_claim, &table);
+    if (table.raw)
+        raw_for_each_locked(show_claim, &table);
+    else
+        inet_port_for_each_locked(table.protocol, show_claim, &table);
     spin_unlock(&inet_lock);
 }
 
@@ -144,6 +148,10 @@ void inet_proc_init(void) {
         {"net/udp6", show_table, IPPROTO_UDP | SHOW_V6},
         {"net/udplite", show_table, IPPROTO_UDPLITE},
         {"net/udplite6", show_table, IPPROTO_UDPLITE | SHOW_V6},
+        {"net/icmp", show_table, IPPROTO_ICMP},
+        {"net/icmp6", show_table, IPPROTO_ICMPV6 | SHOW_V6},
+        {"net/raw", show_table, SHOW_RAW},
+        {"net/raw6", show_table, SHOW_RAW | SHOW_V6},
         {"net/sockstat", show_sockstat, 0},
         {"net/dev", show_dev, 0},
         {"net/route", show_route, 0},

@@ -151,8 +151,13 @@ int socket_install(struct socket *socket, int type) {
 status_t socket_take_error(struct socket *socket) {
     if (LIKELY(atomic_load_explicit(&socket->error, memory_order_relaxed) == 0))
         return 0;
+    int error = atomic_exchange_explicit(&socket->error, 0, memory_order_relaxed);
     object_signal(&socket->object, SIGNAL_ERROR, 0);
-    return -atomic_exchange_explicit(&socket->error, 0, memory_order_relaxed);
+    // What came meanwhile shows again.
+    if (atomic_load_explicit(&socket->has_errors, memory_order_relaxed) ||
+        atomic_load_explicit(&socket->error, memory_order_relaxed) != 0)
+        object_signal(&socket->object, 0, SIGNAL_ERROR);
+    return -error;
 }
 
 nsec_t socket_deadline(nsec_t timeout) {

@@ -86,6 +86,8 @@ static status_t set_common(struct socket *socket, int name, const void *value, s
         return set_linger(socket, value, size);
     if (name == SO_RCVTIMEO || name == SO_SNDTIMEO)
         return set_timeout(name == SO_RCVTIMEO ? &socket->receive_timeout : &socket->send_timeout, value, size);
+    if (name == SO_BINDTODEVICE && socket->ops->set_option) // a name
+        return socket->ops->set_option(socket, SOL_SOCKET, name, value, size);
     if (size < sizeof(number))
         return -EINVAL;
     memcpy(&number, value, sizeof(number));

@@ -104,3 +104,16 @@ UNUSED static void tcp_pair(const char *text, int pair[2]) {
     pair[1] = accept(server, NULL, NULL);
     close(server);
 }
+
+// What of a control message is there, or null.
+UNUSED static const void *find_control(const struct msghdr *message, int level, int type) {
+    const char *at = message->msg_control, *end = at + message->msg_controllen;
+    while ((size_t)(end - at) >= sizeof(struct cmsghdr)) {
+        const struct cmsghdr *c = (const void *)at;
+        if (c->cmsg_level == level && c->cmsg_type == type)
+            return CMSG_DATA(c);
+        size_t step = CMSG_ALIGN(c->cmsg_len);
+        at += step < (size_t)(end - at) ? step : (size_t)(end - at);
+    }
+    return NULL;
+}

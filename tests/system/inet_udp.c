@@ -123,19 +123,6 @@ static struct msghdr header(union name *name, struct iovec *part, void *control,
                            .msg_controllen = size};
 }
 
-// What of a control message is there, or null.
-static const void *find_control(const struct msghdr *message, int level, int type) {
-    const char *at = message->msg_control, *end = at + message->msg_controllen;
-    while ((size_t)(end - at) >= sizeof(struct cmsghdr)) {
-        const struct cmsghdr *c = (const void *)at;
-        if (c->cmsg_level == level && c->cmsg_type == type)
-            return CMSG_DATA(c);
-        size_t step = CMSG_ALIGN(c->cmsg_len);
-        at += step < (size_t)(end - at) ? step : (size_t)(end - at);
-    }
-    return NULL;
-}
-
 static void control(void) {
     int a = udp("127.0.0.1"), b = udp("0.0.0.0");
     char got[8], space[256];

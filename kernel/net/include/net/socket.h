@@ -87,6 +87,7 @@ struct socket {
     _Atomic uint32_t receive_low_water;
     _Atomic uint32_t option_bits; // of SO_DEBUG … SO_PASSCRED, by number
     _Atomic int error;            // SO_ERROR: reported once
+    _Atomic bool has_errors;      // its error queue is not empty
     struct abi_linger linger;
     int priority;
     bool send_buffer_set, receive_buffer_set; // by the program: the family leaves them as they are
