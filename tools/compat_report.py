@@ -78,14 +78,27 @@ def program_rows(programs):
     return lines
 
 
-def text(compared, arch, programs):
+def sections(page):
+    """{suite, or `Programs`: its section} of a page that text() has made before."""
+    parts = ("\n" + page).split("\n## ")[1:]
+    return {part.partition("\n")[0].partition(":")[0]: f"## {part.rstrip()}" for part in parts}
+
+
+def text(compared, arch, programs, before=""):
+    """The page. `before`: the page as it is; sections of which nothing is known stay as they are there."""
+    kept = sections(before)
     lines = ["# Debian's programs and suites", "",
              "Made by `make compat`: programs and test suites from Debian's packages, run in the guest on Tessera; the suites on Debian's",
              f"Linux kernel in the same QEMU ({arch}) too, compared test by test. How: the head of `tools/compat`.", ""]
     if any(programs.values()):
         lines += ["## Programs", "", "What each must do to be said to work, and does on Linux: `tests/debian/programs.conf`.", "",
                   *program_rows(programs), ""]
+    elif "Programs" in kept:
+        lines += [kept["Programs"], ""]
     for suite, comparison in compared.items():
+        if not comparison.compared() and suite in kept:
+            lines += [kept[suite], ""]
+            continue
         lines += [f"## {suite}: {comparison.title}", ""]
         if not comparison.compared():
             lines += ["Not run on both kernels yet.", ""]
