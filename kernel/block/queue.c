@@ -5,7 +5,8 @@
 //
 // A request that follows another one on the disk, and waits with it, joins it: the two become one command. The driver
 // has as many chains as it can take; the rest waits, and the most urgent goes first. Whoever was passed
-// PATIENCE times goes ahead all the same.
+// PATIENCE times goes ahead all the same. When a command of several requests fails, each is tried alone, so that an
+// error is the one's that has the bad sector.
 //
 // Drivers are called with the lock held, makers without: what ends is collected and told at the end.
 #include "block_priv.h"
@@ -106,7 +107,7 @@ static status_t check(const struct block_device *device, const struct block_requ
 // ---------------------------------------------------------------- merging
 
 static bool fit(const struct block_limits *limits, const struct block_request *a, const struct block_request *b) {
-    return a->operation == b->operation && a->operation <= BLOCK_WRITE &&
+    return a->operation == b->operation && a->operation <= BLOCK_WRITE && !a->alone && !b->alone &&
            a->chain_count + b->chain_count <= limits->max_sectors &&
            a->chain_segments + b->chain_segments <= limits->max_segments;
 }
@@ -190,11 +191,25 @@ static void tell(struct list_node *ended) {
     }
 }
 
-static void add(struct block_device *device, struct block_request *request) REQUIRES(&device->queue.lock) {
+static void make_chain_of_one(struct block_request *request, bool alone) {
     request->next = nullptr;
     request->last = request;
     request->chain_count = request->count;
     request->chain_segments = request->segment_count;
+    request->alone = alone;
+}
+
+// The requests of a chain wait once more, each for itself. They count as submitted when they were.
+static void split(struct block_queue *queue, struct block_request *first) REQUIRES(&queue->lock) {
+    for (struct block_request *request = first, *next; request != nullptr; request = next) {
+        next = request->next;
+        make_chain_of_one(request, true);
+        list_push_back(&queue->waiting[request->priority], &request->node);
+    }
+}
+
+static void add(struct block_device *device, struct block_request *request) REQUIRES(&device->queue.lock) {
+    make_chain_of_one(request, false);
     count_time(&device->queue);
     request->since = device->queue.counted;
     device->queue.counters.open++;
@@ -229,7 +244,10 @@ void block_complete(struct block_device *device, struct block_request *first, st
     device->queue.started--;
     device->queue.full = false;
     list_init(&first->node);
-    finish(&device->queue, first, status, &ended);
+    if (status == -EIO && first->next)
+        split(&device->queue, first);
+    else
+        finish(&device->queue, first, status, &ended);
     start_waiting(device, &ended);
     spin_unlock(&device->queue.lock);
     tell(&ended);

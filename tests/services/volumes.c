@@ -146,6 +146,21 @@ static void test_kills(pid_t server) {
     wait_status(server);
 }
 
+// A disk that ends where the contents begin: these cannot be read until it is whole again.
+static void test_disk_errors(void) {
+    static char text[8];
+    int fd = open(PLACE "/big", O_RDONLY);
+    ok(ftruncate(disk, 96) == 0 && fd >= 0, "a disk that cannot be read");
+    const uint8_t *map = mmap(NULL, BIG, PROT_READ, MAP_PRIVATE, fd, 0);
+    fails(pread(fd, text, sizeof text, 0), EIO, "reading from it: EIO");
+    killed(in_child(_exit(map[BIG - 1])), SIGBUS, "mapped: SIGBUS");
+    ok(copy_image() && pread(fd, text, sizeof text, 0) == sizeof text && (uint8_t)text[1] == expected(1),
+       "when it can be read, so can the file");
+    is(map[BIG - 1], expected(BIG - 1), "to its end");
+    munmap((void *)map, BIG);
+    close(fd);
+}
+
 // ---------------------------------------------------------------- damage
 
 static int look(const char *path, const struct stat *info, int type, struct FTW *ftw) {
@@ -247,8 +262,10 @@ int main(void) {
     fails(mount("test", PLACE, "served", 0, "right=900,pager=901"), EBADF, "handles that are none");
     fails(mount("test", PLACE, "served", 0, ""), EINVAL, "no handles");
     pid_t server = start_server();
-    if (is(mount_it(), 0, "mount"))
+    if (is(mount_it(), 0, "mount")) {
+        test_disk_errors();
         test_contents();
+    }
     is(umount(PLACE), 0, "umount");
     test_kills(server);
     drop_handles();

@@ -83,6 +83,8 @@ static void submit(struct item *items, unsigned count) {
 
 // The driver is through with its oldest chain.
 static void complete(status_t status) {
+    if (driver.count == 0)
+        return;
     const struct block_request *first = driver.had[0];
     memmove(driver.had, driver.had + 1, --driver.count * sizeof *driver.had);
     block_complete(&device, (struct block_request *)(uintptr_t)first, status);
@@ -215,6 +217,24 @@ static void failures(void) {
        "its error is that of the whole chain");
 }
 
+static void one_of_a_chain(void) {
+    struct item items[3], behind;
+    reset(16);
+    for (unsigned i = 0; i < 3; i++)
+        set(&items[i], BLOCK_READ, i * 8, 8);
+    submit(items, 3);
+    is(driver.count, 1, "three that are one command");
+    complete(-EIO);
+    ok(driver.count == 3 && items[0].done + items[1].done + items[2].done == 0, "are tried one by one when it fails");
+    set(&behind, BLOCK_READ, 24, 8);
+    submit(&behind, 1);
+    is(driver.count, 4, "and merge with nothing");
+    complete(0), complete(-EIO), complete(0), complete(0);
+    ok(items[0].done == 1 && items[0].request.status == 0 && items[2].done == 1 && items[2].request.status == 0,
+       "so the error is not that of its neighbours");
+    ok(items[1].done == 1 && items[1].request.status == -EIO && driver.count == 0, "but of the one that has it");
+}
+
 // Any requests, any answers: each is done once, and in the end the queue is empty.
 static void any(unsigned seed) {
     enum { ITEMS = 2000 };
@@ -259,6 +279,7 @@ int main(void) {
     merging();
     priorities();
     failures();
+    one_of_a_chain();
     for (unsigned seed = 1; seed <= 20; seed++)
         any(seed);
     return tap_done();

@@ -42,6 +42,7 @@ struct block_request {
     struct block_request *last; // of the first of such a chain, as the next three
     uint32_t chain_count;       // sectors
     unsigned chain_segments;
+    bool alone; // it was part of a chain that failed: it is tried by itself
     nsec_t since;
 };
 
