@@ -2,6 +2,7 @@
 // What lower layers ask of processes, and the module's start.
 #include "core/core.h"
 #include "exec/exec_priv.h"
+#include "keys/keys.h"
 #include "mqueue/mqueue.h"
 #include "posix_init.h"
 #include "proc/proc_priv.h"
@@ -118,6 +119,7 @@ void posix_init(void) {
     proc_tessera_init();
     shm_proc_init();
     mqueue_init();
+    keys_init();
     seccomp_init();
     core_init();
     proc_jobs_init();

@@ -56,6 +56,9 @@ sources += proc/sys_system.c
 # System V shared memory
 sources += sysv/sysv_shm.c sysv/sysv_shm_calls.c sysv/sysv_shm_control.c sysv/sysv_shm_proc.c
 
+# keys and keyrings
+sources += keys/key.c keys/key_calls.c keys/key_control.c keys/key_lookup.c keys/key_proc.c keys/keyring.c
+
 # POSIX message queues
 sources += mqueue/mqueue.c mqueue/mqueue_calls.c mqueue/mqueue_fs.c
 

@@ -3,6 +3,7 @@
 // here.
 #include "exec_priv.h"
 #include "futex/futex_priv.h"
+#include "keys/keys.h"
 #include "signal/exception.h"
 #include "signal/signal_priv.h"
 #include <abi/signal.h>
@@ -87,6 +88,7 @@ status_t exec_commit(struct exec *exec) {
     exec->file = nullptr;
     executable_put(old);
     fipc_thread_leave();
+    keys_exec();
     if (exec->secure)
         exception_forget_process(process);
     handle_table_close_on_exec(process->task.handles, &process->task);

@@ -6,6 +6,7 @@
 // children to a reaper, and makes the process a zombie that the parent waits for.
 #include "core/core.h"
 #include "futex/futex_priv.h"
+#include "keys/keys.h"
 #include "legacy/legacy.h"
 #include "mqueue/mqueue.h"
 #include "process_priv.h"
@@ -210,6 +211,7 @@ static void end_process(struct process *process, int status) {
     signal_actions_put(actions);
     shm_bury();
     mqueue_task_ended(process->task.job);
+    keys_task_ended(process->task.job);
     if (reaped)
         process_put(process);
 }
@@ -229,6 +231,7 @@ void posix_thread_exit(int status) {
     bool last = leave_process(process, self);
     trace_tracer_ended(self);
     seccomp_forget(self);
+    keys_forget(self, last ? process : nullptr);
     exception_forget_thread(self);
     thread_object_ended(self);
     if (last)

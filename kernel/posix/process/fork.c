@@ -3,6 +3,7 @@
 //
 // All that can fail is done before the new one becomes visible (process_link); what then remains cannot fail. A child
 // begins in child_start, in its own address space, to store its thread id where it was asked to.
+#include "keys/keys.h"
 #include "process_priv.h"
 #include "seccomp/seccomp.h"
 #include "signal/signal_priv.h"
@@ -200,6 +201,7 @@ static status_t thread_copy(const struct clone_request *r, struct process *proce
         thread->clear_child_tid = r->child_tid;
     thread->blocked = self->blocked;
     thread->memory_policy = self->memory_policy;
+    keys_inherit(thread);
     if (UNLIKELY(self->trace != nullptr)) // a step is the parent's alone
         arch_thread_set_step(&thread->thread, false);
     if (UNLIKELY(syscalls_are_logged()))
@@ -338,6 +340,7 @@ fail_pidfd:
     if (pidfd >= 0)
         handle_unreserve(pidfd);
 fail_thread:
+    keys_forget(thread, nullptr);
     arch_thread_fini(&thread->thread);
     posix_thread_free(thread);
 fail_process:

@@ -36,6 +36,7 @@ struct resource_totals {
     struct io_counts io;
 };
 
+struct key;            // keys and keyrings: kernel/posix/keys
 struct seccomp_filter; // what a thread's calls are asked about: seccomp.h
 struct tracee;         // what a tracer does with a thread: trace_priv.h
 
@@ -95,6 +96,7 @@ struct process {
     nsec_t cpu_limit_next;           // RLIMIT_CPU: when to signal again
     struct interval_timers *itimers; // null until used
     struct list_node posix_timers;   // timer_create
+    struct key *process_keyring;     // under key_lock; one reference; null: none
     int next_timer_id;
     struct rcu_head rcu;
 };
@@ -157,7 +159,11 @@ struct posix_thread {
     // seccomp: written under signal_lock, read by the thread itself without.
     struct seccomp_filter *_Atomic filter; // one reference; null: none
     _Atomic uint8_t seccomp_mode;          // SECCOMP_MODE_*
-    bool gains_rights;                     // it executes a set-user-id file: nobody may attach; under process_tree_lock
+    // Keyrings: under key_lock; one reference each; null: none.
+    struct key *thread_keyring;
+    struct key *_Atomic session_keyring;
+    int8_t key_destination; // KEY_REQKEY_DEFL_*; the thread's own affair
+    bool gains_rights;      // it executes a set-user-id file: nobody may attach; under process_tree_lock
     struct rcu_head rcu;
 };
 
