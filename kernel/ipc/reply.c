@@ -23,7 +23,7 @@ status_t reply_send(struct fipc_slot *slot, const struct reply *reply) {
     rcu_read_lock();
     status_t status = call_reply(slot, reply, &caller);
     if (caller)
-        thread_wake_sync(caller);
+        thread_wake_near(caller);
     rcu_read_unlock();
     return status;
 }

@@ -91,7 +91,7 @@ status_t thread_handoff(struct thread *next, nsec_t deadline) NO_THREAD_SAFETY {
         return block(deadline, nullptr);
     next->wake_status = 0;
     if (!may_run_here(next)) {
-        thread_enqueue(next, true);
+        thread_enqueue(next, WAKE_SYNC);
         return block(deadline, nullptr);
     }
     if (next->cpu != this_cpu(run_queue).cpu) {
@@ -105,10 +105,10 @@ status_t thread_handoff(struct thread *next, nsec_t deadline) NO_THREAD_SAFETY {
 status_t thread_block_for_slow(struct thread *next, nsec_t deadline) {
     struct thread *self = arch_current();
     if (UNLIKELY(is_interrupted(self)) && unblock_self(self)) {
-        thread_enqueue(next, false);
+        thread_enqueue(next, WAKE_ORDINARY);
         return -EINTR;
     }
-    thread_enqueue(next, true);
+    thread_enqueue(next, WAKE_SYNC);
     return block(deadline, nullptr);
 }
 
@@ -133,7 +133,7 @@ bool thread_take_slow(struct thread *next) {
 
 void thread_give_back(struct thread *next) {
     next->wake_status = 0;
-    thread_enqueue(next, false);
+    thread_enqueue(next, WAKE_ORDINARY);
 }
 
 status_t thread_sleep_until(nsec_t deadline, enum wait_mode mode) {

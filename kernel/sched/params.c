@@ -91,7 +91,7 @@ static status_t try_move(struct thread *thread, uint64_t allowed) NO_THREAD_SAFE
             run_queue_remove(rq, thread);
             thread->cpu = (uint16_t)__builtin_ctzll(allowed);
             spin_unlock(&rq->lock);
-            thread_enqueue(thread, false);
+            thread_enqueue(thread, WAKE_ORDINARY);
             return 0;
         }
     } else if (rq->current == thread) {

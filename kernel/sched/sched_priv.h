@@ -14,8 +14,11 @@
 #define SLICE_NORMAL 4000000ll
 #define SLICE_ROUND_ROBIN 100000000ll
 #define SAMPLE_PERIOD SCHED_SAMPLE_PERIOD
+#define SYNC_GRACE 200000ll  // so long a synchronous waker is given to block
 #define AGE_PERIOD 2000000ll // between looks for waiting threads
 #define AGE_LIMIT 8000000ll  // a thread of the same nice waits no longer than this behind shorter runners
+
+#define WAKES_OF_LINGERER 8 // of a thread that did not block: so many of its next ones are ordinary
 
 // --- runqueue.c, policy.c: pure data structure and arithmetic, tested on the host ---
 void run_queue_init(struct run_queue *rq, unsigned cpu, struct thread *idle);
@@ -111,11 +114,18 @@ void switch_finish(struct thread *prev);
 bool thread_wake_with(struct thread *thread, status_t status);
 // Locks the run queue on whose CPU the thread is or was last; it stays so while locked.
 struct run_queue *thread_lock_queue(struct thread *thread);
+enum wake_kind {
+    WAKE_ORDINARY, // where there is room
+    WAKE_NEAR,     // on the waker's CPU, which it preempts if it is better
+    WAKE_SYNC,     // likewise, but the waker is given time to block
+};
 // Puts a claimed thread (ready, on no queue) on a queue and makes that CPU notice.
-void thread_enqueue(struct thread *thread, bool sync);
+void thread_enqueue(struct thread *thread, enum wake_kind kind);
 // Asks the CPU of a locked queue to call schedule() soon.
 void run_queue_kick(struct run_queue *rq);
 extern _Atomic uint64_t sched_idle_cpus; // CPUs that have nothing to do and were not yet given something
+// Takes an idle CPU out of them, so that two do not choose the same one. False: it was not among them any more.
+bool sched_claim_idle(unsigned cpu);
 
 // --- idle.c ---
 // Moves a thread from the longest other queue to this CPU's. False: nothing found.

@@ -136,7 +136,7 @@ NOINLINE void switch_leave(struct thread *prev) {
     atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
     arch_irq_enable();
     if (!dead) {
-        thread_enqueue(prev, false);
+        thread_enqueue(prev, WAKE_ORDINARY);
         return;
     }
     arch_thread_fini(prev);

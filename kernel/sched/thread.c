@@ -32,7 +32,7 @@ void thread_init(struct thread *thread, void *stack, const char *name, void (*st
 
 void thread_start(struct thread *thread) {
     atomic_store_explicit(&thread->state, THREAD_READY, memory_order_relaxed);
-    thread_enqueue(thread, false);
+    thread_enqueue(thread, WAKE_ORDINARY);
 }
 
 void thread_exit(void (*last_words)(struct thread *thread)) {

@@ -78,18 +78,47 @@ static void load_update(nsec_t now, unsigned active) {
     spin_unlock(&load.lock);
 }
 
-// The slice is over, or ageing has brought someone up.
-static void check_slice(struct run_queue *rq, nsec_t now) {
+// Tells an idle CPU to come for a thread that waits here. False: there is none that it may use.
+static bool offer(const struct thread *thread) {
+    uint64_t idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) & thread->affinity.bits;
+    for (; idle; idle &= idle - 1) {
+        unsigned cpu = (unsigned)__builtin_ctzll(idle);
+        if (sched_claim_idle(cpu)) {
+            arch_ipi_send(cpu);
+            return true;
+        }
+    }
+    return false;
+}
+
+// The first that waits, at `level`, gets an idle CPU; or this one, if it is better or the slice is over. If its waker
+// is still given time to block, or an idle CPU has been told, the result is when to look again.
+static nsec_t serve_first(struct run_queue *rq, unsigned level, nsec_t now) REQUIRES(&rq->lock) {
+    struct thread *current = rq->current, *first = LIST_FIRST(&rq->levels[level], struct thread, run_node);
+    nsec_t waited = now - first->ready_since;
+    if (first->sync_woken && waited < SYNC_GRACE)
+        return first->ready_since + SYNC_GRACE;
+    bool better = level > current->queued_level, told = offer(first);
+    if (told && first->sync_woken)
+        current->lingers = WAKES_OF_LINGERER;
+    if (told && (!better || waited < 4 * SYNC_GRACE))
+        return now + SYNC_GRACE;
+    if (better || (level == current->queued_level && now >= run_queue_slice_end(rq)))
+        run_queue_kick(rq);
+    return NSEC_NEVER;
+}
+
+// The slice is over, or ageing has brought someone up, or whom the current thread woke still waits. When to look again.
+static nsec_t check_queue(struct run_queue *rq, nsec_t now) {
     spin_lock(&rq->lock);
     rq->clock = now;
     run_queue_age(rq, now);
     if (share_tick(rq, now))
         run_queue_kick(rq);
     int top = run_queue_top(rq);
-    if (rq->current != rq->idle &&
-        (top > rq->current->queued_level || (top == rq->current->queued_level && now >= run_queue_slice_end(rq))))
-        run_queue_kick(rq);
+    nsec_t next = top >= 0 && rq->current != rq->idle ? serve_first(rq, (unsigned)top, now) : NSEC_NEVER;
     spin_unlock(&rq->lock);
+    return next;
 }
 
 // A busy CPU helps another that has more waiting; at equal lengths threads take turns on the CPUs now and then.
@@ -115,7 +144,7 @@ static void tick(struct dpc *dpc) {
         }
         if (now >= load.next)
             load_update(now, active_threads());
-        check_slice(rq, now);
+        next = MIN(next, check_queue(rq, now));
         next = MIN(next, tick->next_sample);
         if (run_queue_top(rq) == current->queued_level) {
             nsec_t soon = now + 100000, slice_end = run_queue_slice_end(rq);

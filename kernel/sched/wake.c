@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 // Making threads ready: where a woken thread goes, and how its CPU learns of it.
 //
-// Placement: a synchronous wake-up stays on the waker's CPU, since that is about to be free and has the common
-// data. Any other goes to the CPU it was last on if that idles, else to an idle one, else back to its own.
+// Placement: near and synchronous wake-ups stay on the waker's CPU, since that has the common data. Any other goes to
+// the CPU it was last on if that idles, else to an idle one, else back to its own.
+//
+// A synchronous waker is not preempted, and its CPU's queue is not stolen from, for as long as SYNC_GRACE: a writer
+// fills a pipe, and its reader empties it, in one turn each. If it has not blocked by then, whom it woke goes to an
+// idle CPU or preempts it (tick.c); and for a while its wake-ups are ordinary ones.
 //
 // A thread's `cpu` changes only under the lock of the queue it names, by whoever has claimed the thread (changed its
 // state from BLOCKED to READY) or by a thief that holds both locks. So thread_lock_queue can rely on it.
 
 #include "sched_priv.h"
 #include <arch/smp.h>
+#include <arch/time.h>
 #include <lib/opaque.h>
 
 _Atomic uint64_t sched_idle_cpus;
@@ -24,8 +29,7 @@ struct run_queue *thread_lock_queue(struct thread *thread) NO_THREAD_SAFETY {
     }
 }
 
-// Takes an idle CPU out of the mask, so that two wakers do not choose the same one.
-static bool claim_idle(unsigned cpu) {
+bool sched_claim_idle(unsigned cpu) {
     uint64_t bit = 1ull << cpu;
     return atomic_fetch_and_explicit(&sched_idle_cpus, ~bit, memory_order_relaxed) & bit;
 }
@@ -34,18 +38,27 @@ static uint64_t online_cpus(void) {
     return ~0ull >> (64 - arch_cpu_count());
 }
 
-static unsigned place(const struct thread *thread, bool sync) {
+// Whether the current thread is to be believed that it blocks soon.
+static bool about_to_block(void) {
+    struct thread *self = arch_current();
+    if (LIKELY(self->lingers == 0))
+        return true;
+    self->lingers--;
+    return false;
+}
+
+static unsigned place(const struct thread *thread, enum wake_kind kind) {
     unsigned here = this_cpu(run_queue).cpu, last = thread->cpu;
     if (atomic_load_explicit(&thread->on_cpu, memory_order_acquire))
         return last; // see schedule.c
     uint64_t allowed = thread->affinity.bits & online_cpus();
-    if (sync && (allowed >> here & 1))
-        return here;
     uint64_t idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed) & allowed;
-    if ((idle >> last & 1) && claim_idle(last))
+    if (kind != WAKE_ORDINARY && (allowed >> here & 1) && (idle == 0 || this_cpu(run_queue).ready == 0))
+        return here;
+    if ((idle >> last & 1) && sched_claim_idle(last))
         return last;
     for (; idle; idle &= idle - 1)
-        if (claim_idle((unsigned)__builtin_ctzll(idle)))
+        if (sched_claim_idle((unsigned)__builtin_ctzll(idle)))
             return (unsigned)__builtin_ctzll(idle);
     if (allowed >> last & 1)
         return last;
@@ -66,8 +79,14 @@ static NOINLINE long program_end(nsec_t slice_end) {
     return opaque_zero();
 }
 
-static NOINLINE long enqueue_in_general(struct thread *thread, bool sync) NO_THREAD_SAFETY {
-    unsigned cpu = place(thread, sync);
+// The thread is on the queue of this CPU. When it shall have got the CPU, if not by what its waker does.
+static nsec_t end_of_grace(struct thread *thread) {
+    thread->ready_since = arch_clock_now();
+    return thread->ready_since + SYNC_GRACE;
+}
+
+static NOINLINE long enqueue_in_general(struct thread *thread, enum wake_kind kind) NO_THREAD_SAFETY {
+    unsigned cpu = place(thread, kind);
     if (thread->cpu != cpu) {
         struct run_queue *old = thread_lock_queue(thread);
         thread->cpu = (uint16_t)cpu;
@@ -80,12 +99,17 @@ static NOINLINE long enqueue_in_general(struct thread *thread, bool sync) NO_THR
         share_place(rq, thread);
     unsigned level = thread->queued_level;
     thread->ready_since = rq->clock;
-    thread->sync_woken = sync;
+    thread->sync_woken = kind != WAKE_ORDINARY;
     run_queue_add(rq, thread, false);
     const struct thread *current = rq->current;
-    if (current == rq->idle || level > current->queued_level)
+    nsec_t slice_end = NSEC_NEVER;
+    bool better = current == rq->idle || level > current->queued_level;
+    if (better && (kind != WAKE_SYNC || current != arch_current() || current == rq->idle || level >= LEVEL_REALTIME))
         run_queue_kick(rq);
-    nsec_t slice_end = level == current->queued_level && current != rq->idle ? run_queue_slice_end(rq) : NSEC_NEVER;
+    else if (kind != WAKE_ORDINARY && current == arch_current())
+        slice_end = end_of_grace(thread);
+    else if (level == current->queued_level)
+        slice_end = run_queue_slice_end(rq);
     spin_unlock(&rq->lock);
     // From here on the thread may run, end and be freed.
     if (cpu == arch_cpu_id() && slice_end < rq->tick_armed)
@@ -95,7 +119,7 @@ static NOINLINE long enqueue_in_general(struct thread *thread, bool sync) NO_THR
 
 // The usual way: the thread was here last, and no other CPU that it may use idles. It makes no call, so it saves no
 // register.
-ALWAYS_INLINE long enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
+ALWAYS_INLINE long enqueue(struct thread *thread, enum wake_kind kind) NO_THREAD_SAFETY {
     struct run_queue *rq = &this_cpu(run_queue);
     unsigned level = thread->level;
     uint64_t allowed = thread->affinity.bits, idle = atomic_load_explicit(&sched_idle_cpus, memory_order_relaxed);
@@ -112,23 +136,25 @@ ALWAYS_INLINE long enqueue(struct thread *thread, bool sync) NO_THREAD_SAFETY {
         goto general;
     thread->queued_level = (uint8_t)level;
     thread->ready_since = rq->clock;
-    thread->sync_woken = sync;
+    thread->sync_woken = kind != WAKE_ORDINARY;
     run_queue_add_last(rq, thread, level);
     struct thread *current = rq->current;
     unsigned running = current->queued_level;
     nsec_t slice_end = NSEC_NEVER;
-    if (UNLIKELY(current == rq->idle) || level > running)
+    if (UNLIKELY(current == rq->idle) || (level > running && kind != WAKE_SYNC))
         atomic_fetch_or_explicit(&current->work, THREAD_WORK_RESCHED, memory_order_relaxed);
+    else if (level > running)
+        slice_end = end_of_grace(thread);
     else if (level == running)
         slice_end = run_queue_slice_end(rq);
     spin_unlock(&rq->lock);
     return UNLIKELY(slice_end < rq->tick_armed) ? program_end(slice_end) : 0;
 general:
-    return enqueue_in_general(thread, sync);
+    return enqueue_in_general(thread, kind);
 }
 
-void thread_enqueue(struct thread *thread, bool sync) {
-    enqueue(thread, sync);
+void thread_enqueue(struct thread *thread, enum wake_kind kind) {
+    enqueue(thread, kind);
 }
 
 // If the thread is not blocked yet, it will look at its condition after it has stored BLOCKED, and finds what the
@@ -139,7 +165,7 @@ bool thread_wake_with(struct thread *thread, status_t status) {
                                                  memory_order_seq_cst))
         return false;
     thread->wake_status = status;
-    thread_enqueue(thread, false);
+    thread_enqueue(thread, WAKE_ORDINARY);
     return true;
 }
 
@@ -148,13 +174,20 @@ bool thread_wake(struct thread *thread) {
 }
 
 long thread_make_ready(struct thread *thread) {
-    return enqueue(thread, false);
+    return enqueue(thread, WAKE_ORDINARY);
+}
+
+bool thread_wake_near(struct thread *thread) {
+    if (!thread_wake_claim(thread))
+        return false;
+    thread_enqueue(thread, WAKE_NEAR);
+    return true;
 }
 
 bool thread_wake_sync(struct thread *thread) {
     if (!thread_wake_claim(thread))
         return false;
-    thread_enqueue(thread, true);
+    thread_enqueue(thread, about_to_block() ? WAKE_SYNC : WAKE_ORDINARY);
     return true;
 }
 

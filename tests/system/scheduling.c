@@ -219,6 +219,38 @@ static void accounting(void) {
 
 // --- all CPUs at once ---
 
+// Whoever is woken by a pipe may stay where its waker is, which is about to wait for the answer. If that goes on
+// computing instead, each gets a CPU.
+static void waker_goes_on(void) {
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+        skip("one CPU", "a waker that goes on, and whom it woke, have a CPU each");
+        return;
+    }
+    memset(s, 0, sizeof *s);
+    int ends[2];
+    pipe(ends);
+    pid_t child = start_child({
+        char byte;
+        s->order = -1;
+        s->ready++;
+        read(ends[0], &byte, 1);
+        while (!s->stop)
+            s->order = sched_getcpu();
+    });
+    eventually(s->ready == 1);
+    sleep_ms(20);
+    write(ends[1], "x", 1);
+    bool apart = false;
+    for (int64_t end = now_ns() + 10'000'000'000; !apart && now_ns() < end;) {
+        int theirs = s->order;
+        apart = theirs >= 0 && theirs != sched_getcpu();
+    }
+    s->stop = true;
+    ok(apart, "a waker that goes on, and whom it woke, have a CPU each");
+    wait_status(child);
+    close(ends[0]), close(ends[1]);
+}
+
 enum { RING = 16, LAPS = 300 };
 static int ring[RING];
 
@@ -313,6 +345,7 @@ int main(void) {
     accounting();
     clocks_of_others();
     sched_setaffinity(0, sizeof all, &all);
+    waker_goes_on();
     wake_ring(1);
     wake_ring(5);
     condition_variables();

@@ -68,7 +68,7 @@ static void wake(struct futex_waiter *waiter) {
     struct thread *thread = waiter->thread;
     list_remove(&waiter->node);
     atomic_exchange_explicit(&waiter->woken, true, memory_order_seq_cst);
-    thread_wake_sync(thread);
+    thread_wake_near(thread);
 }
 
 static int wake_in(struct bucket *bucket, const struct memory_key *key, unsigned count, uint32_t bitset)

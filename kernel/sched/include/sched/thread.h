@@ -105,6 +105,7 @@ struct thread {
     bool held;             // its share of the CPU is used up: it waits at the lowest level (share.c)
     bool leaving;          // switched away for good, or to move to another CPU: switch_end sees to it
     bool sync_woken;       // its waker is about to block: do not steal it at once
+    uint8_t lingers;       // how many of its next synchronous wake-ups are ordinary ones, since it did not block
     nsec_t ready_since;
     void (*last_words)(struct thread *thread);
 
@@ -196,7 +197,9 @@ MUST_USE ALWAYS_INLINE bool thread_wake_claim(struct thread *thread) {
     return true;
 }
 long thread_make_ready(struct thread *thread); // 0, so that it can be the end of a system call
-// As above, and prefers to run it on this CPU right after the current thread blocks.
+// As thread_wake, but prefers this CPU, whose data the two share …
+bool thread_wake_near(struct thread *thread);
+// … and leaves that to the current thread until it blocks, for 200 us at most: it is about to.
 bool thread_wake_sync(struct thread *thread);
 // Direct hand-off: blocks the current thread (already prepared) and runs `next` (just woken, i.e. blocked) at
 // once without a run queue. Falls back to wake + block when it may not run here.

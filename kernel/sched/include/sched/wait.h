@@ -48,6 +48,6 @@ MUST_USE status_t wait_queue_sleep(struct wait_queue *queue, struct spinlock *lo
 // wake_one returns false if nobody waited.
 bool wait_queue_wake_one(struct wait_queue *queue);
 void wait_queue_wake_all(struct wait_queue *queue);
-// As wake_one, but the woken thread takes this CPU at the caller's next block or return to user
-// (synchronous hand-off: pipes, sockets, futex).
+// As wake_one, but the woken thread waits for this CPU until the caller blocks, 200 us at most
+// (the caller is about to: pipes, sockets, futex).
 bool wait_queue_wake_one_sync(struct wait_queue *queue);
