@@ -21,6 +21,7 @@ class Entry:
     device: tuple = (0, 0)
     owner: tuple = (0, 0)
     same_as: str = ""  # another name of that file
+    xattrs: dict = dataclasses.field(default_factory=dict)  # name: bytes; an initramfs has none
 
 
 class Archive:
@@ -95,8 +96,9 @@ class Archive:
         temporary = f"{path}.{os.getpid()}"
         command = ["tar2sqfs", "--quiet", "--force", "--no-skip", "--compressor", "zstd", "--comp-extra", "level=6",
                    "--defaults", f"mtime={TIME}", temporary]
+        has_xattrs = any(entry.xattrs for entry in self.entries.values())
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-            with tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.GNU_FORMAT) as out:
+            with tarfile.open(fileobj=process.stdin, mode="w|", format=tarfile.PAX_FORMAT if has_xattrs else tarfile.GNU_FORMAT) as out:
                 for name in sorted(self.entries, key=lambda name: (bool(self.entries[name].same_as), name)):
                     out.addfile(*tar_member(name, self.entries[name]))
             process.stdin.close()
@@ -115,6 +117,7 @@ def tar_member(name, entry):
     member.mode, member.mtime = stat.S_IMODE(entry.mode), entry.time
     member.uid, member.gid = entry.owner
     member.devmajor, member.devminor = entry.device
+    member.pax_headers = {f"SCHILY.xattr.{key}": value.decode(errors="surrogateescape") for key, value in entry.xattrs.items()}
     member.type = tarfile.LNKTYPE if entry.same_as else TAR_TYPES[stat.S_IFMT(entry.mode)]
     if entry.same_as:
         member.linkname = entry.same_as

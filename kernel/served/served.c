@@ -58,7 +58,7 @@ static status_t ask_volume(struct served *served, uint64_t *root) {
     about->files = served_number(&answer, 8);
     about->files_free = served_number(&answer, 8);
     about->name_max = served_number(&answer, 4);
-    (void)served_number(&answer, 4); // whether it could be changed: not by this kernel
+    served->has_xattrs = served_number(&answer, 4) & 2; // 1: it could not be changed; not by this kernel, anyway
     return answer.bad ? -EIO : 0;
 }
 

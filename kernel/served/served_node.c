@@ -177,6 +177,7 @@ static void served_release(struct vnode *vnode) {
     }
     spin_unlock(&served->lock);
     served_free_names(node->names);
+    kfree(node->xattrs);
     kfree(node);
 }
 
@@ -185,9 +186,13 @@ static const struct vnode_ops served_dir_ops = {
     .readdir = served_readdir,
     .get_attributes = served_attributes,
     .release = served_release,
+    .get_xattr = served_get_xattr,
+    .list_xattr = served_list_xattr,
 };
 
 static const struct vnode_ops served_ops = {
     .get_attributes = served_attributes,
     .release = served_release,
+    .get_xattr = served_get_xattr,
+    .list_xattr = served_list_xattr,
 };

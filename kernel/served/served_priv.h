@@ -13,12 +13,19 @@
 #include <vfs/vnode.h>
 
 // Of protocols/fs.protocol, in its order.
-enum served_method { SERVED_VOLUME = 1, SERVED_ATTRIBUTES = 4, SERVED_LIST = 6, SERVED_TARGET = 15 };
+enum served_method {
+    SERVED_VOLUME = 1,
+    SERVED_ATTRIBUTES = 4,
+    SERVED_LIST = 6,
+    SERVED_TARGET = 15,
+    SERVED_EXTENDED = 18
+};
 
 struct served {
     struct object *right; // to the server; a handle
     struct object *pager; // a handle
     struct statfs_info about;
+    bool has_xattrs;
     struct spinlock lock;
     struct radix nodes GUARDED_BY(&lock); // number -> vnode, without a reference
 };
@@ -42,6 +49,7 @@ struct served_node {
     uint64_t parent; // number of the directory it was found in first
     uint64_t blocks; // of 512 bytes
     struct served_names *_Atomic names;
+    struct served_xattrs *_Atomic xattrs;
 };
 
 ALWAYS_INLINE struct served *served_of(const struct super *super) {
@@ -73,3 +81,7 @@ MUST_USE status_t served_get_node(struct super *super, uint64_t number, uint64_t
 status_t served_lookup(struct vnode *dir, struct name name, struct vnode **out);
 status_t served_readdir(struct vnode *dir, loff_t position, struct dir_sink *sink);
 void served_free_names(struct served_names *names);
+
+// --- served_xattr.c ---
+ssize_t served_get_xattr(struct vnode *vnode, const char *name, void *value, size_t size);
+ssize_t served_list_xattr(struct vnode *vnode, char *list, size_t size);

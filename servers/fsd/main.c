@@ -46,7 +46,7 @@ static int volume(void *context, uint64_t badge, struct fs_volume_reply *out) {
                                     .blocks = (volume_bytes(fsd.volume) + block - 1) / block,
                                     .nodes = volume_nodes(fsd.volume),
                                     .name_max = 255,
-                                    .flags = 1};
+                                    .flags = 1 | (volume_has_xattrs(fsd.volume) ? 2 : 0)};
     return 0;
 }
 
@@ -132,6 +132,39 @@ static int target(void *context, uint64_t badge, const struct fs_target *in, str
     return volume_target(fsd.volume, in->node, out->text, sizeof out->text);
 }
 
+// The part of all attributes that is asked for.
+struct window {
+    struct fs_extended_reply *out;
+    uint64_t offset;
+};
+
+static void add_bytes(struct window *window, const void *bytes, uint64_t size) {
+    struct fs_extended_reply *out = window->out;
+    uint64_t at = out->size, want = window->offset + out->data_size;
+    out->size += size;
+    if (want < at || want >= out->size || out->data_size == sizeof out->data)
+        return;
+    uint64_t left = out->size - want, room = sizeof out->data - out->data_size, count = left < room ? left : room;
+    memcpy(out->data + out->data_size, (const uint8_t *)bytes + (want - at), count);
+    out->data_size += (uint32_t)count;
+}
+
+static bool add_attribute(void *context, const char *name, const void *value, uint32_t size) {
+    uint8_t head[6] = {(uint8_t)strlen(name), (uint8_t)(strlen(name) >> 8)};
+    for (unsigned i = 0; i < 4; i++)
+        head[2 + i] = (uint8_t)(size >> 8 * i);
+    add_bytes(context, head, sizeof head);
+    add_bytes(context, name, strlen(name));
+    add_bytes(context, value, size);
+    return true;
+}
+
+static int extended(void *context, uint64_t badge, const struct fs_extended *in, struct fs_extended_reply *out) {
+    (void)context, (void)badge;
+    struct window window = {out, in->offset};
+    return volume_xattrs(fsd.volume, in->node, add_attribute, &window);
+}
+
 // Everything is on the medium at all times.
 static int sync_all(void *context, uint64_t badge, const struct fs_sync *in) {
     (void)context, (void)badge, (void)in;
@@ -145,7 +178,8 @@ static const struct fs_server methods = {.volume = volume,
                                          .list = list,
                                          .read = read_some,
                                          .target = target,
-                                         .sync = sync_all};
+                                         .sync = sync_all,
+                                         .extended = extended};
 
 // ---------------------------------------------------------------- pages
 

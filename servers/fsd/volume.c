@@ -15,6 +15,8 @@
 #include <sqfs/io.h>
 #include <sqfs/meta_reader.h>
 #include <sqfs/super.h>
+#include <sqfs/xattr.h>
+#include <sqfs/xattr_reader.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +32,7 @@ struct volume {
     sqfs_id_table_t *owners;
     sqfs_meta_reader_t *inodes, *folders;
     sqfs_data_reader_t *contents;
+    sqfs_xattr_reader_t *xattrs;
     uint64_t node; // the last one that was looked at: 0: none
     sqfs_inode_generic_t *inode;
 };
@@ -68,6 +71,10 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+bool volume_has_xattrs(const struct volume *volume) {
+    return !(volume->super.flags & SQFS_FLAG_NO_XATTRS) && volume->super.xattr_id_table_start != UINT64_MAX;
+}
+
 // Where the table of folders ends: at the next table that there is.
 static uint64_t folders_end(const sqfs_super_t *super) {
     return least(super->id_table_start, least(super->fragment_table_start, super->export_table_start));
@@ -81,11 +88,14 @@ static int open_tables(struct volume *volume) {
         sqfs_meta_reader_create(file, volume->expander, super->inode_table_start, super->directory_table_start);
     volume->folders = sqfs_meta_reader_create(file, volume->expander, super->directory_table_start, folders_end(super));
     volume->contents = sqfs_data_reader_create(file, super->block_size, volume->expander, 0);
-    if (!volume->owners || !volume->inodes || !volume->folders || !volume->contents)
+    volume->xattrs = sqfs_xattr_reader_create(0);
+    if (!volume->owners || !volume->inodes || !volume->folders || !volume->contents || !volume->xattrs)
         return ENOMEM;
     int status = sqfs_id_table_read(volume->owners, file, super, volume->expander);
     if (status == 0)
         status = sqfs_data_reader_load_fragment_table(volume->contents, super);
+    if (status == 0 && volume_has_xattrs(volume))
+        status = sqfs_xattr_reader_load(volume->xattrs, super, file, volume->expander);
     return error_of(status);
 }
 
@@ -118,6 +128,7 @@ int volume_open(volume_reader *read, void *context, uint64_t size, struct volume
 
 void volume_close(struct volume *volume) {
     sqfs_free(volume->inode);
+    sqfs_destroy(volume->xattrs);
     sqfs_destroy(volume->contents);
     sqfs_destroy(volume->folders);
     sqfs_destroy(volume->inodes);
@@ -310,4 +321,40 @@ int volume_read(struct volume *volume, uint64_t node, uint64_t offset, void *to,
         return error_of(done);
     *got = (uint32_t)done;
     return *got == size ? 0 : EIO;
+}
+
+// ---------------------------------------------------------------- extended attributes
+
+#define XATTRS_MOST 4096 // of a node
+
+static int next_xattr(struct volume *volume, volume_attribute *attribute, void *context, bool *more) {
+    sqfs_xattr_entry_t *key = NULL;
+    sqfs_xattr_value_t *value = NULL;
+    int status = sqfs_xattr_reader_read_key(volume->xattrs, &key);
+    if (status == 0)
+        status = sqfs_xattr_reader_read_value(volume->xattrs, key, &value);
+    if (status == 0)
+        *more = attribute(context, (const char *)key->key, value->value, value->size);
+    sqfs_free(value);
+    sqfs_free(key);
+    return error_of(status);
+}
+
+int volume_xattrs(struct volume *volume, uint64_t node, volume_attribute *attribute, void *context) {
+    const sqfs_inode_generic_t *inode;
+    sqfs_xattr_id_t place;
+    sqfs_u32 number;
+    int error = find(volume, node, &inode);
+    if (error != 0)
+        return error;
+    if (!volume_has_xattrs(volume) || sqfs_inode_get_xattr_index(inode, &number) != 0 || number == UINT32_MAX)
+        return 0;
+    int status = sqfs_xattr_reader_get_desc(volume->xattrs, number, &place);
+    if (status == 0)
+        status = sqfs_xattr_reader_seek_kv(volume->xattrs, &place);
+    error = status == 0 && place.count > XATTRS_MOST ? EIO : error_of(status);
+    bool more = true;
+    for (uint32_t i = 0; error == 0 && more && i < place.count; i++)
+        error = next_xattr(volume, attribute, context, &more);
+    return error;
 }

@@ -28,6 +28,8 @@ uint32_t volume_block_size(const struct volume *volume); // contents are read in
 uint64_t volume_bytes(const struct volume *volume);
 uint32_t volume_nodes(const struct volume *volume);
 
+bool volume_has_xattrs(const struct volume *volume);
+
 int volume_attributes(struct volume *volume, uint64_t node, struct volume_attributes *out);
 // The target of a symbolic link, ended by a zero; at most room - 1 bytes. EINVAL: it is none.
 int volume_target(struct volume *volume, uint64_t node, char *to, size_t room);
@@ -37,3 +39,6 @@ typedef bool volume_entry(void *context, uint64_t node, unsigned type, const cha
 int volume_list(struct volume *volume, uint64_t node, uint64_t after, volume_entry *entry, void *context);
 // Contents; *got: fewer than asked for at the end only. EISDIR, EINVAL: not a file.
 int volume_read(struct volume *volume, uint64_t node, uint64_t offset, void *to, uint32_t size, uint32_t *got);
+// Calls `attribute` for each extended attribute, until it returns false.
+typedef bool volume_attribute(void *context, const char *name, const void *value, uint32_t size);
+int volume_xattrs(struct volume *volume, uint64_t node, volume_attribute *attribute, void *context);

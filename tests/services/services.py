@@ -37,6 +37,7 @@ dmesg -n 5
 exit $status
 """
 
+CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")  # cap_net_raw=ep
 STATES = {"registryd": "ready", "counter": "ready", "posixd": "ready", "circle-a": "failed", "probe": "ended"}
 TUTORIAL = ("protocols/counter.protocol", "tests/services/counterd.c", "tests/services/count.c", "tests/services/counter.service")
 
@@ -53,6 +54,8 @@ def make_volume(path):
     archive = Archive()
     archive.file("big", bytes((at // 4096 * 7 + at % 61) & 0xff for at in range(1 << 20)))
     archive.file("small", b"small", 0o4751, owner=(1000, 50), time=1234567)
+    archive.file("marked", b"marked", xattrs={"user.colour": b"blue", "user.long": bytes(b"0123456789" * 3000), "trusted.secret": b"1",
+                                              "security.capability": CAPABILITY})
     archive.file("again", b"", same_as="small")
     archive.link("link", "small")
     archive.node("null", 0o666, 1, 3)

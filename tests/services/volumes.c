@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <tessera/handle.h>
 #include <tessera/pager.h>
 #include <tessera/port.h>
@@ -120,9 +121,91 @@ static void test_contents(void) {
        "mode, owner and time");
     ok(stat(PLACE "/again", &other) == 0 && other.st_ino == info.st_ino && info.st_nlink == 2, "two names of one file");
     ok(lstat(PLACE "/null", &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3), "a device");
+}
+
+// As squashfs on Linux.
+static void test_read_only(void) {
+    struct timespec now[2] = {};
     fails(open(PLACE "/small", O_WRONLY), EROFS, "nothing can be written");
-    fails(mkdir(PLACE "/new", 0755), EROFS, "nor made");
-    fails(unlink(PLACE "/small"), EROFS, "nor removed");
+    fails(open(PLACE "/small", O_RDONLY | O_TRUNC), EROFS, "nor cut");
+    fails(open(PLACE "/new", O_RDWR | O_CREAT, 0644), EROFS, "nor made");
+    fails(open(PLACE, O_RDWR | O_TMPFILE, 0644), EROFS, "not even without a name");
+    fails(truncate(PLACE "/small", 0), EROFS, "truncate");
+    fails(mkdir(PLACE "/new", 0755), EROFS, "mkdir");
+    fails(mkdir(PLACE "/many", 0755), EEXIST, "of one that is there");
+    fails(mkfifo(PLACE "/new", 0644), EROFS, "mkfifo");
+    fails(symlink("x", PLACE "/new"), EROFS, "symlink");
+    fails(link(PLACE "/small", PLACE "/new"), EROFS, "link");
+    fails(unlink(PLACE "/small"), EROFS, "unlink");
+    fails(unlink(PLACE "/nothing"), ENOENT, "of one that is not there");
+    fails(rmdir(PLACE "/many"), EROFS, "rmdir");
+    fails(rename(PLACE "/small", PLACE "/new"), EROFS, "rename");
+    fails(chmod(PLACE "/small", 0600), EROFS, "chmod");
+    fails(chown(PLACE "/small", 0, 0), EROFS, "chown");
+    fails(utimensat(AT_FDCWD, PLACE "/small", now, 0), EROFS, "utimensat");
+    fails(access(PLACE "/small", W_OK), EROFS, "access");
+    fails(setxattr(PLACE "/marked", "user.new", "x", 1, 0), EROFS, "setxattr");
+    fails(removexattr(PLACE "/marked", "user.colour"), EROFS, "removexattr");
+    int fd = open(PLACE "/small", O_RDONLY);
+    fails(fchmod(fd, 0600), EROFS, "fchmod");
+    fails(fsetxattr(fd, "user.new", "x", 1, 0), EROFS, "fsetxattr");
+    close(fd);
+}
+
+// ---------------------------------------------------------------- extended attributes
+
+static bool lists(const char *list, ssize_t size, const char *name) {
+    for (ssize_t at = 0; at < size; at += (ssize_t)strlen(list + at) + 1)
+        if (strcmp(list + at, name) == 0)
+            return true;
+    return false;
+}
+
+static void test_attributes(const char *path) {
+    static const uint8_t capability[20] = {1, 0, 0, 2, 0, 32};
+    static char value[40000], list[256];
+    char secret[2];
+    ssize_t size = listxattr(path, list, sizeof list);
+    ok(lists(list, size, "user.colour") && lists(list, size, "user.long") && lists(list, size, "security.capability"),
+       "%s: listxattr", path);
+    is(listxattr(path, NULL, 0), size, "or how long the list is");
+    fails(listxattr(path, list, 5), ERANGE, "for which there must be room");
+    ok(getxattr(path, "user.colour", value, sizeof value) == 4 && !memcmp(value, "blue", 4), "getxattr");
+    is(getxattr(path, "user.long", NULL, 0), 30000, "a long one");
+    ok(getxattr(path, "user.long", value, sizeof value) == 30000 && !memcmp(value + 29990, "0123456789", 10),
+       "to its end");
+    fails(getxattr(path, "user.long", value, 100), ERANGE, "needs room");
+    fails(getxattr(path, "user.none", value, 100), ENODATA, "one that is not there");
+    ok(getxattr(path, "security.capability", value, sizeof value) == sizeof capability &&
+           !memcmp(value, capability, sizeof capability),
+       "a file's capabilities");
+    is(getxattr(path, "trusted.secret", secret, sizeof secret), 1, "the administrator's");
+    exited(in_child({
+               (void)!setuid(1000);
+               size = listxattr(path, list, sizeof list);
+               _exit(lists(list, size, "trusted.secret") || getxattr(path, "trusted.secret", secret, 2) != -1 ||
+                     errno != ENODATA);
+           }),
+           0, "are nobody else's");
+    is(listxattr(PLACE "/small", list, sizeof list), 0, "a file without any");
+    fails(getxattr(PLACE "/small", "user.colour", value, 100), ENODATA, "has none");
+}
+
+// An overlay shows them, and keeps them when a file is copied up.
+static void test_overlaid(void) {
+    mkdir("/mnt/tmp", 0755), mkdir("/mnt/over", 0755);
+    mount("tmpfs", "/mnt/tmp", "tmpfs", 0, "");
+    mkdir("/mnt/tmp/upper", 0755), mkdir("/mnt/tmp/work", 0755);
+    if (!is(mount("over", "/mnt/over", "overlay", 0,
+                  "lowerdir=" PLACE ",upperdir=/mnt/tmp/upper,workdir=/mnt/tmp/work"),
+            0, "an overlay above it"))
+        return;
+    test_attributes("/mnt/over/marked");
+    is(setxattr("/mnt/over/marked", "user.new", "x", 1, 0), 0, "one more copies the file up");
+    test_attributes("/mnt/over/marked");
+    is(getxattr("/mnt/over/marked", "user.new", NULL, 0), 1, "with what is new");
+    is(umount("/mnt/over"), 0, "umount of the overlay");
+    umount("/mnt/tmp");
 }
 
 static void test_kills(pid_t server) {
@@ -265,6 +348,9 @@ int main(void) {
     if (is(mount_it(), 0, "mount")) {
         test_disk_errors();
         test_contents();
+        test_read_only();
+        test_attributes(PLACE "/marked");
+        test_overlaid();
     }
     is(umount(PLACE), 0, "umount");
     test_kills(server);

@@ -52,11 +52,6 @@ static status_t get_name(char name[XATTR_NAME_MAX + 1], const char __user *user)
 static status_t may_access(const struct path *path, const char *name, bool write) {
     struct vnode *vnode = path_vnode(path);
     const struct cred *cred = cred_current();
-    if (write) {
-        status_t status = path_check_writable(path);
-        if (status != 0)
-            return status;
-    }
     if (strncmp(name, "trusted.", 8) == 0)
         return cred_has_cap(cred, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
     if (strncmp(name, "security.", 9) == 0)
@@ -121,9 +116,11 @@ long sys_fgetxattr(int fd, const char __user *name, void __user *value, size_t s
 
 static status_t set_value(const struct path *path, const char *name, const void *value, size_t size, int flags) {
     struct vnode *vnode = path_vnode(path);
-    if (!vnode->ops->set_xattr)
-        return -EOPNOTSUPP;
-    status_t status = may_access(path, name, true);
+    status_t status = path_check_writable(path);
+    if (status == 0 && !vnode->ops->set_xattr)
+        status = -EOPNOTSUPP;
+    if (status == 0)
+        status = may_access(path, name, true);
     if (status != 0)
         return status;
     rwlock_write(&vnode->lock);
