@@ -100,6 +100,15 @@ static void processor(void) {
                    ;
            }),
            SIGXCPU, "RLIMIT_CPU: SIGXCPU at the soft limit");
+    // Two that are far away on Linux, too, which counts nanoseconds modulo 2^64.
+    static const rlim_t far[] = {1ull << 40, RLIM_INFINITY - 1};
+    for (int i = 0; i < 2; i++)
+        exited(in_child({
+                   setrlimit(RLIMIT_CPU, &(struct rlimit){far[i], far[i]});
+                   while (clock() < CLOCKS_PER_SEC / 10)
+                       ;
+               }),
+               0, "RLIMIT_CPU: %llu s are never over", (unsigned long long)far[i]);
 }
 
 static void processes(void) {

@@ -168,12 +168,10 @@ static void check_cpu_limit(struct process *process, nsec_t used) REQUIRES(&proc
     struct rlimit *limit = &process->limits[RLIMIT_CPU];
     if (LIKELY(limit->soft == RLIM_INFINITY && limit->hard == RLIM_INFINITY))
         return;
-    if (limit->hard != RLIM_INFINITY && used / NSEC_PER_SEC >= (nsec_t)limit->hard) {
+    uint64_t seconds = (uint64_t)used / NSEC_PER_SEC; // the limits may be more seconds than an nsec_t has
+    if (limit->hard != RLIM_INFINITY && seconds >= limit->hard) {
         signal_generate(process, nullptr, SIGKILL, nullptr);
-        return;
-    }
-    nsec_t next = process->cpu_limit_next ? process->cpu_limit_next : (nsec_t)limit->soft * NSEC_PER_SEC;
-    if (limit->soft != RLIM_INFINITY && used >= next) {
+    } else if (limit->soft != RLIM_INFINITY && seconds >= limit->soft && used >= process->cpu_limit_next) {
         signal_generate(process, nullptr, SIGXCPU, nullptr);
         process->cpu_limit_next = used + NSEC_PER_SEC;
     }
