@@ -128,6 +128,9 @@ static void rings(long ring) {
     ok(has(a, twin) && !has(ring, twin), "from one to the other");
     fails(ctl(KEYCTL_MOVE, twin, ring, a, 0), ENOENT, "once");
     fails(ctl(KEYCTL_MOVE, twin, ring, a, 2), EINVAL, "with no other flag");
+    long holder = ring_in("same", ring), held = ring_in("same", holder);
+    is(ctl(KEYCTL_MOVE, held, holder, ring, 0), 0, "one moves to where its keyring was, which ends");
+    ok(has(ring, held) && !has(ring, holder), "it is there");
     fails(ctl(KEYCTL_UNLINK, twin, ring, 0, 0), ENOENT, "it is not there");
     fails(ctl(KEYCTL_UNLINK, key, twin, 0, 0), ENOTDIR, "a key has no links");
     long nest = ring;

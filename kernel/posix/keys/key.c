@@ -24,7 +24,8 @@ struct key_quota key_quota = {200, 20000}, key_quota_root = {1'000'000, 25'000'0
 uint64_t key_collect_delay = 300, key_persistent_expiry = 3 * 24 * 3600;
 
 static struct rb_tree serials GUARDED_BY(&key_lock);
-static struct rb_tree users GUARDED_BY(&key_lock); // by scope and uid
+static struct rb_tree users GUARDED_BY(&key_lock);                    // by scope and uid
+static struct list_node dead GUARDED_BY(&key_lock) = LIST_INIT(dead); // nobody refers to them
 static nsec_t next_collection GUARDED_BY(&key_lock) = NSEC_NEVER;
 
 const struct key_type key_type_keyring = {.name = "keyring", .keyring = true, .readable = true};
@@ -221,6 +222,7 @@ status_t key_make(const struct key_request *request, struct key **out) {
     key->payload = request->payload;
     key->size = request->size;
     list_init(&key->work);
+    list_init(&key->grave);
     rb_init(&key->links);
     give_serial(key);
     *out = key;
@@ -238,7 +240,7 @@ static void free_payload(struct key *key) {
 }
 
 static void bury(struct key *key) REQUIRES(&key_lock) {
-    keyring_clear(key); // may leave others on the list of the dead
+    keyring_clear(key); // may put others on the list of the dead
     rb_remove(&serials, &key->by_serial);
     free_payload(key);
     key->user->keys--;
@@ -251,23 +253,21 @@ static void bury(struct key *key) REQUIRES(&key_lock) {
     charged_free(&key_cache, key);
 }
 
-// Keyrings within keyrings are buried one after another, not by recursion.
 void key_put(struct key *key) {
-    static struct list_node dead GUARDED_BY(&key_lock) = LIST_INIT(dead);
-    static bool burying GUARDED_BY(&key_lock);
-    if (!key || --key->references > 0)
-        return;
-    list_remove(&key->work);
-    list_push_back(&dead, &key->work);
-    if (burying)
-        return;
-    burying = true;
+    if (key && --key->references == 0 && !list_is_linked(&key->grave))
+        list_push_back(&dead, &key->grave);
+}
+
+// Keyrings within keyrings are buried one after another, not by recursion.
+void key_unlock(void) {
     while (!list_is_empty(&dead)) {
-        key = CONTAINER_OF(dead.next, struct key, work);
-        list_remove(&key->work);
-        bury(key);
+        struct key *key = CONTAINER_OF(dead.next, struct key, grave);
+        list_remove(&key->grave);
+        list_init(&key->grave);
+        if (key->references == 0) // it may have been linked again
+            bury(key);
     }
-    burying = false;
+    mutex_unlock(&key_lock);
 }
 
 status_t key_set_payload(struct key *key, void *payload, size_t size) {

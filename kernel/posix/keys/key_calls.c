@@ -126,7 +126,7 @@ long sys_add_key(const char __user *user_type, const char __user *user_descripti
         mutex_lock(&key_lock);
         key_collect();
         result = create_or_update(ring, type, description, payload, size);
-        mutex_unlock(&key_lock);
+        key_unlock();
     }
     if (result < 0 && payload) {
         memset(payload, 0, size);
@@ -169,7 +169,7 @@ long sys_request_key(const char __user *user_type, const char __user *user_descr
         mutex_lock(&key_lock);
         key_collect();
         result = request(type, description, destination);
-        mutex_unlock(&key_lock);
+        key_unlock();
     }
     kfree(callout);
     kfree(description);
@@ -179,6 +179,6 @@ long sys_request_key(const char __user *user_type, const char __user *user_descr
 long sys_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     mutex_lock(&key_lock);
     key_collect();
-    mutex_unlock(&key_lock);
+    key_unlock();
     return keyctl_perform(operation, a, b, c, d);
 }

@@ -196,7 +196,7 @@ static long session_to_parent(const struct arguments *in) REQUIRES(&key_lock) {
 static long locked(long (*operation)(const struct arguments *in), const struct arguments *in) {
     mutex_lock(&key_lock);
     long result = operation(in);
-    mutex_unlock(&key_lock);
+    key_unlock();
     return result;
 }
 
@@ -210,7 +210,7 @@ static long join_session(const char __user *from) {
     if (result == 0) {
         mutex_lock(&key_lock);
         result = key_join_session(name);
-        mutex_unlock(&key_lock);
+        key_unlock();
     }
     kfree(name);
     return result;
@@ -232,7 +232,7 @@ static long update(int id, const void __user *from, size_t size) {
         result = key_check_payload(ref.key->type, payload, size);
     if (result == 0)
         result = key_set_payload(ref.key, payload, size);
-    mutex_unlock(&key_lock);
+    key_unlock();
     if (result != 0)
         kfree(payload);
     return result;
@@ -256,7 +256,7 @@ static long describe(int id, void __user *to, size_t room) {
     if (result == 0)
         length = fmt_snprintf(text, KEY_DESCRIPTION_MAX + 128, "%s;%d;%d;%08x;%s", ref.key->type->name,
                               (int)ref.key->uid, key_shown_gid(ref.key), ref.key->permissions, ref.key->description);
-    mutex_unlock(&key_lock);
+    key_unlock();
     if (result == 0)
         result = give(to, room, text, (size_t)length + 1);
     kfree(text);
@@ -267,7 +267,7 @@ static long security(int id, void __user *to, size_t room) {
     struct key_ref ref;
     mutex_lock(&key_lock);
     long result = key_lookup(id, 0, KEY_VIEW, &ref);
-    mutex_unlock(&key_lock);
+    key_unlock();
     return result == 0 ? give(to, room, "", 1) : result; // there are no labels
 }
 
@@ -313,7 +313,7 @@ static long read_key(int id, void __user *to, size_t room) {
     char *contents = nullptr;
     mutex_lock(&key_lock);
     long result = copy_contents(id, to ? room : 0, &contents);
-    mutex_unlock(&key_lock);
+    key_unlock();
     if (!contents)
         return result;
     result = give(to, room, contents, (size_t)result);
@@ -350,7 +350,7 @@ static long search_user(int ring, const char __user *user_type, const char __use
         return result;
     mutex_lock(&key_lock);
     result = search(ring, type, description, destination);
-    mutex_unlock(&key_lock);
+    key_unlock();
     kfree(description);
     return result;
 }
@@ -361,7 +361,7 @@ static long restrict_keyring(int id, const char __user *user_type, const char __
     struct key_ref ref;
     mutex_lock(&key_lock);
     long result = key_lookup(id, 0, KEY_SETATTR, &ref);
-    mutex_unlock(&key_lock);
+    key_unlock();
     if (result == 0 && user_type)
         result = key_type_from_user(user_type, type);
     if (result == 0 && (user_type || restriction))
@@ -376,7 +376,7 @@ static long restrict_keyring(int id, const char __user *user_type, const char __
         result = -EEXIST;
     if (result == 0)
         ref.key->sealed = true;
-    mutex_unlock(&key_lock);
+    key_unlock();
     return result;
 }
 

@@ -81,11 +81,8 @@ status_t key_persistent_of(uint32_t uid, struct key **out) {
     if (!user)
         return -ENOMEM;
     if (user->persistent && key_validate(user->persistent) != 0) {
-        struct key *old = user->persistent;
+        key_put(user->persistent);
         user->persistent = nullptr;
-        user->references++; // the key may be all that it has
-        key_put(old);
-        user->references--;
     }
     status_t status = make_users(user, &user->persistent, "_persistent", PERMISSIONS_PERSISTENT);
     *out = user->persistent;
@@ -270,7 +267,7 @@ void keys_inherit(struct posix_thread *child) {
     mutex_lock(&key_lock);
     if (self->session_keyring)
         child->session_keyring = key_get(self->session_keyring);
-    mutex_unlock(&key_lock);
+    key_unlock();
 }
 
 void keys_forget(struct posix_thread *thread, struct process *last) {
@@ -284,7 +281,7 @@ void keys_forget(struct posix_thread *thread, struct process *last) {
         key_put(last->process_keyring);
         last->process_keyring = nullptr;
     }
-    mutex_unlock(&key_lock);
+    key_unlock();
 }
 
 void keys_exec(void) {
@@ -295,7 +292,7 @@ void keys_exec(void) {
     key_put(self->thread_keyring);
     key_put(self->process->process_keyring);
     self->thread_keyring = self->process->process_keyring = nullptr;
-    mutex_unlock(&key_lock);
+    key_unlock();
 }
 
 void keys_task_ended(struct job *job) {
@@ -304,6 +301,6 @@ void keys_task_ended(struct job *job) {
             continue;
         mutex_lock(&key_lock);
         key_user_drop_keyrings(job->object.id);
-        mutex_unlock(&key_lock);
+        key_unlock();
     }
 }

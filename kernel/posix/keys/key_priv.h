@@ -5,8 +5,8 @@
 // touched, as that may be a page that a program supplies when it likes. What is copied in is copied before, what is
 // copied out afterwards.
 //
-// A key lives while a keyring, a thread, a process or a user refers to it. Who finds one by its number finds it under
-// the lock, so that nothing needs a reference within a call.
+// A key lives while a keyring, a thread, a process or a user refers to it. Those that nobody refers to any more are
+// freed when the lock is released (key_unlock), so that nothing needs a reference within a call.
 #pragma once
 
 #include "keys.h"
@@ -43,9 +43,10 @@ struct key {
     unsigned references;
     int serial;
     struct rb_node by_serial;
-    struct list_node work; // of the walk or the burial that goes on
-    uint64_t walk;         // the last one that came by
-    unsigned depth;        // at which it did
+    struct list_node work;  // of the walk that goes on
+    struct list_node grave; // of those that nobody referred to
+    uint64_t walk;          // the last one that came by
+    unsigned depth;         // at which it did
     const struct key_type *type;
     struct key_user *user; // of `uid`; it pays `quota` bytes
     uint64_t quota;
@@ -67,6 +68,8 @@ struct key_ref {
 };
 
 extern struct mutex key_lock;
+// Frees the keys that nobody refers to, and unlocks.
+void key_unlock(void) RELEASES(&key_lock);
 
 // --- key.c: keys and users ---
 extern const struct key_type key_type_keyring, key_type_user;

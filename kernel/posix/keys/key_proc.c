@@ -53,7 +53,7 @@ static void keys_show(struct text_buffer *text, void *context) {
         if (key_permission(ref, KEY_VIEW) == 0)
             key_line(text, key);
     }
-    mutex_unlock(&key_lock);
+    key_unlock();
 }
 
 static void users_show(struct text_buffer *text, void *context) {
@@ -67,7 +67,7 @@ static void users_show(struct text_buffer *text, void *context) {
                         (unsigned long long)user->counted, (unsigned long long)quota->keys,
                         (unsigned long long)user->bytes, (unsigned long long)quota->bytes);
     }
-    mutex_unlock(&key_lock);
+    key_unlock();
 }
 
 static void number_show(struct text_buffer *text, void *context) {
@@ -86,7 +86,7 @@ static ssize_t number_store(void *context, const char *from, size_t size) {
         return -EINVAL;
     mutex_lock(&key_lock);
     *(uint64_t *)context = value;
-    mutex_unlock(&key_lock);
+    key_unlock();
     return (ssize_t)size;
 }
 
