@@ -76,7 +76,7 @@ void datagram_describe(struct inet_socket *socket, const struct message *message
     route->time = clock_realtime();
 }
 
-void datagram_deliver(struct datagram_socket *receiver, struct packet *packet) {
+bool datagram_deliver(struct datagram_socket *receiver, struct packet *packet) {
     struct socket *base = &receiver->inet.socket;
     spin_lock(&receiver->lock);
     bool fits = !receiver->closed &&
@@ -93,6 +93,7 @@ void datagram_deliver(struct datagram_socket *receiver, struct packet *packet) {
     spin_unlock(&receiver->lock);
     if (!fits)
         packet_destroy(packet);
+    return fits;
 }
 
 // --- receiving ---
@@ -239,6 +240,14 @@ long datagram_ioctl(struct socket *base, unsigned command, unsigned long argumen
         bytes = LIST_FIRST(&socket->packets, struct packet, node)->size;
     spin_unlock(&socket->lock);
     return put_user((int32_t)bytes, (int32_t __user *)argument);
+}
+
+void datagram_memory(struct socket *base, uint32_t *unread, uint32_t *lost) {
+    struct datagram_socket *socket = to_datagram(base);
+    spin_lock(&socket->lock);
+    *unread = socket->bytes;
+    *lost = socket->drops;
+    spin_unlock(&socket->lock);
 }
 
 void datagram_closed(struct socket *base) {

@@ -37,13 +37,14 @@ MUST_USE status_t datagram_may_send(struct datagram_socket *socket);
 // How a message goes from one place to another.
 void datagram_describe(struct inet_socket *socket, const struct message *message, const struct inet_endpoint *to,
                        const struct inet_endpoint *from, struct packet_route *route);
-// Queues the packet, or drops it: no room, or nobody pays.
-void datagram_deliver(struct datagram_socket *receiver, struct packet *packet);
+// Queues the packet. False: it is lost; there is no room, or nobody pays.
+bool datagram_deliver(struct datagram_socket *receiver, struct packet *packet);
 // The verbs of struct socket_ops.
 status_t datagram_connect(struct socket *base, const struct address *address, bool nonblock);
 status_t datagram_shutdown(struct socket *base, bool read, bool write);
 ssize_t datagram_receive(struct socket *base, struct message *message);
 long datagram_ioctl(struct socket *base, unsigned command, unsigned long argument);
+void datagram_memory(struct socket *base, uint32_t *unread, uint32_t *lost);
 void datagram_closed(struct socket *base);
 
 // --- datagram_control.c ---

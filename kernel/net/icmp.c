@@ -4,6 +4,7 @@
 //
 // An error quotes the packet that it is about. The quoted addresses and the first bytes behind the quoted header lead
 // to the socket that sent it; who may write ICMP packets by hand (CAP_NET_RAW) may tell of errors that never were.
+#include "net_setting.h"
 #include "wire.h"
 
 #include <lib/string.h>
@@ -153,13 +154,24 @@ static void take_error(const struct wire *wire, const struct abi_icmp_header *he
         ping_fail(&error);
 }
 
+static void count_message(bool v4, uint8_t type) {
+    inet_count(type == (v4 ? ICMP_ECHO : ICMP6_ECHO)                 ? COUNT_ICMP_ECHOS
+               : type == (v4 ? ICMP_ECHO_REPLY : ICMP6_ECHO_REPLY)   ? COUNT_ICMP_REPLIES
+               : type == (v4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE) ? COUNT_ICMP_REFUSALS
+                                                                     : COUNT_ICMP_OTHERS,
+               !v4, 1);
+}
+
 void icmp_input(const struct wire *wire) {
     struct abi_icmp_header header;
-    if (wire->size < sizeof(header) || wire_checksum(wire, wire->size) != 0)
+    if (wire->size < sizeof(header) || wire_checksum(wire, wire->size) != 0) {
+        inet_count(COUNT_ICMP_BAD, !wire->v4, 1);
         return;
+    }
     memcpy(&header, wire->data, sizeof(header));
     uint8_t type = header.type;
-    if (type == (wire->v4 ? ICMP_ECHO : ICMP6_ECHO))
+    count_message(wire->v4, type);
+    if (type == (wire->v4 ? ICMP_ECHO : ICMP6_ECHO) && !(wire->v4 && net_setting(SETTING_IGNORE_ECHO)))
         answer_echo(wire, header);
     else if (type == (wire->v4 ? ICMP_ECHO_REPLY : ICMP6_ECHO_REPLY))
         ping_input(wire);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 // AF_INET and AF_INET6: making sockets, bind, names.
 #include "inet_priv.h"
+#include "net_setting.h"
 
 #include <lib/string.h>
 #include <net/net.h>
 #include <object/cred.h>
 #include <object/task.h>
-
-#define PRIVILEGED_PORTS 1024
 
 void inet_socket_init(struct inet_socket *socket, const struct socket_ops *ops, int family, int type, int protocol) {
     socket_init(&socket->socket, ops, family, type);
@@ -56,10 +55,11 @@ static status_t check_address(struct inet_socket *socket, const struct inet_endp
     if (!inet_is_v4(socket) && !mapped && multicast && socket->socket.type == SOCK_STREAM)
         return -EINVAL;
     if (!inet_address_is_any(address) && !inet_address_is_local(address) && !multicast && !broadcast &&
-        !inet_option(socket, OPTION_FREEBIND))
+        !inet_option(socket, OPTION_FREEBIND) &&
+        !net_setting(inet_is_v4(socket) ? SETTING_NONLOCAL_BIND : SETTING_NONLOCAL_BIND6))
         return -EADDRNOTAVAIL;
     bool ping = socket->socket.protocol == IPPROTO_ICMP || socket->socket.protocol == IPPROTO_ICMPV6;
-    if (!ping && endpoint->port != 0 && endpoint->port < PRIVILEGED_PORTS &&
+    if (!ping && endpoint->port != 0 && endpoint->port < net_setting(SETTING_PRIVILEGED_PORTS) &&
         !cred_has_cap(cred_current(), CAP_NET_BIND_SERVICE))
         return -EACCES;
     return 0;
@@ -130,5 +130,5 @@ void inet_init(void) {
     socket_family_register(&v4);
     socket_family_register(&v6);
     inet_proc_init();
-    inet_sysctl_init();
+    inet_snmp_init();
 }

@@ -2,6 +2,7 @@
 // Options of the Internet families, as a table: most are a number in a range that is kept and given back. Without
 // packets many have nothing to change; those that have are looked at where it matters (enum inet_option).
 #include "inet_priv.h"
+#include "net_setting.h"
 
 #include <lib/string.h>
 #include <object/cred.h>
@@ -69,11 +70,17 @@ static const struct option_rule rules[] = {
     {TCP, TCP_FASTOPEN, ONLY_STREAM, OTHER(21), 0, INT32_MAX, 0},
     {TCP, TCP_NOTSENT_LOWAT, ONLY_STREAM, OTHER(22), INT32_MIN, INT32_MAX, -1},
     {TCP, TCP_MAXSEG, ONLY_STREAM, OPTION_MAXSEG, 88, 32767, 0},
+    {IP6, IPV6_MINHOPCOUNT, 0, OTHER(23), 0, 255, 0},
+    {IP6, IPV6_FREEBIND, FLAG, OPTION_FREEBIND, 0, 0, 0},
+    {IP6, IPV6_AUTOFLOWLABEL, FLAG, OTHER(24), 0, 0, 1},
+    {TCP, TCP_THIN_LINEAR_TIMEOUTS, ONLY_STREAM, OTHER(25), 0, 1, 0},
+    {TCP, TCP_FASTOPEN_NO_COOKIE, ONLY_STREAM, OTHER(26), 0, 1, 0},
+    {SOL_SOCKET, SO_NO_CHECK, FLAG, OTHER(27), 0, 0, 0},
     {LITE, UDPLITE_SEND_CSCOV, COVERAGE, OPTION_SEND_COVERAGE, 8, UINT16_MAX, 0},
     {LITE, UDPLITE_RECV_CSCOV, COVERAGE, OPTION_RECEIVE_COVERAGE, 8, UINT16_MAX, -1},
     {SOL_SOCKET, SO_TIMESTAMPNS, FLAG, OPTION_TIMESTAMPNS, 0, 0, 0},
 };
-static_assert(OTHER(23) <= INET_OPTION_COUNT);
+static_assert(OTHER(28) <= INET_OPTION_COUNT);
 
 static const struct option_rule *find_rule(struct inet_socket *socket, int level, int name) {
     bool stream = socket->socket.type == SOCK_STREAM;
@@ -85,13 +92,25 @@ static const struct option_rule *find_rule(struct inet_socket *socket, int level
 }
 
 static bool level_is_known(struct inet_socket *socket, int level) {
-    return level == IPPROTO_IP || level == SOL_SOCKET || (level == IPPROTO_IPV6 && !inet_is_v4(socket)) ||
+    bool raw6 = socket->socket.type == SOCK_RAW && !inet_is_v4(socket);
+    return (level == IPPROTO_IP && !raw6) || level == SOL_SOCKET || (level == IPPROTO_IPV6 && !inet_is_v4(socket)) ||
            level == socket->socket.protocol;
 }
 
 void inet_options_init(struct inet_socket *socket) {
     for (unsigned i = 0; i < ARRAY_SIZE(rules); i++)
         atomic_store_explicit(&socket->option[rules[i].place], rules[i].initial, memory_order_relaxed);
+    static const struct {
+        uint8_t place;
+        enum net_setting setting;
+    } set[] = {{OPTION_TTL, SETTING_TTL},
+               {OTHER(13), SETTING_KEEPALIVE_TIME},
+               {OTHER(14), SETTING_KEEPALIVE_INTERVAL},
+               {OTHER(15), SETTING_KEEPALIVE_PROBES}};
+    for (unsigned i = 0; i < ARRAY_SIZE(set); i++)
+        atomic_store_explicit(&socket->option[set[i].place], net_setting(set[i].setting), memory_order_relaxed);
+    if (!inet_is_v4(socket))
+        atomic_store_explicit(&socket->option[OPTION_V6ONLY], net_setting(SETTING_V6ONLY) != 0, memory_order_relaxed);
     memcpy(socket->congestion, "cubic", 6);
 }
 
@@ -108,6 +127,12 @@ static status_t set_by_rule(struct inet_socket *socket, const struct option_rule
         number = rule->initial;
     else if (number == 0 && rule->level == IPPROTO_TCP && rule->name == TCP_MAXSEG)
         number = 0;
+    else if (rule->place == OPTION_DEFER_ACCEPT)
+        number = MAX(number, 0);
+    else if (rule->level == IPPROTO_TCP && rule->name == TCP_LINGER2 && number == 0)
+        number = rule->initial;
+    else if (number == -1 && (rule->place == OPTION_TCLASS || rule->name == IPV6_MULTICAST_HOPS) && rule->level == IP6)
+        number = rule->initial;
     else if (rule->flags & COVERAGE)
         number = number == 0 ? 0 : number < rule->least ? rule->least : MIN(number, rule->most);
     else if (number < rule->least || number > rule->most)
@@ -195,6 +220,10 @@ static status_t set_special(struct inet_socket *socket, int level, int name, con
     int32_t number = 0;
     bool stream = socket->socket.type == SOCK_STREAM;
     memcpy(&number, value, MIN(size, sizeof(number)));
+    if (level == IPPROTO_TCP && stream && (name == TCP_REPAIR_QUEUE || name == TCP_REPAIR_WINDOW))
+        return -EPERM; // of sockets under repair alone
+    if (level == IPPROTO_TCP && stream && name == TCP_ULP)
+        return -ENOENT; // there is no protocol above it
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && stream)
         return set_congestion(socket, value, size);
     if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
@@ -263,7 +292,7 @@ static status_t get_special(struct inet_socket *socket, int level, int name, voi
         return give(value, size, &(struct abi_ucred){0, ~0u, ~0u}, sizeof(struct abi_ucred));
     if ((level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && name == IPV6_MTU))
         return connected ? give(value, size, &mtu, sizeof(mtu)) : -ENOTCONN;
-    if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && (name == IP_MULTICAST_IF || name == IPV6_MULTICAST_IF))
+    if ((level == IPPROTO_IP && name == IP_MULTICAST_IF) || (level == IPPROTO_IPV6 && name == IPV6_MULTICAST_IF))
         return give(value, size, &zero, sizeof(zero));
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket->socket.type == SOCK_STREAM) {
         char text[16];
@@ -278,7 +307,7 @@ static status_t get_special(struct inet_socket *socket, int level, int name, voi
 status_t inet_get_option(struct socket *base, int level, int name, void *value, size_t *size) {
     struct inet_socket *socket = to_inet(base);
     if (!level_is_known(socket, level))
-        return level == IPPROTO_TCP || level == IPPROTO_UDP ? -EOPNOTSUPP : -ENOPROTOOPT;
+        return inet_is_v4(socket) ? -EOPNOTSUPP : -ENOPROTOOPT;
     spin_lock(&inet_lock);
     bool connected = socket->claim.remote.port != 0;
     spin_unlock(&inet_lock);

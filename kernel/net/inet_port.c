@@ -6,13 +6,12 @@
 // ends. The end of a connection that was closed first keeps its claim for a minute (TIME_WAIT), as it would to keep
 // late packets from a new connection; programs know it by EADDRINUSE. At most WAITING_MAX such claims are kept.
 #include "inet_priv.h"
+#include "net_setting.h"
 
 #include <lib/random.h>
 #include <mm/slab.h>
 
 #define BUCKETS 256
-#define EPHEMERAL_FIRST 32768u
-#define EPHEMERAL_COUNT (61000u - EPHEMERAL_FIRST)
 #define WAITING_MAX 4096
 #define WAIT_TIME (60ll * 1000000000)
 #define REUSE_TIME 1000000000ll // a connection that is over for so long may be made again
@@ -128,9 +127,11 @@ static void insert(struct inet_claim *claim) REQUIRES(&inet_lock) {
 
 // Tries all ephemeral ports from a random one on.
 static bool find_port(struct inet_claim *claim, bool (*bad)(const struct inet_claim *claim)) REQUIRES(&inet_lock) {
-    uint32_t start = (uint32_t)(random_u64() % EPHEMERAL_COUNT);
-    for (uint32_t i = 0; i < EPHEMERAL_COUNT; i++) {
-        claim->local.port = (uint16_t)(EPHEMERAL_FIRST + (start + i) % EPHEMERAL_COUNT);
+    uint32_t first = (uint32_t)net_setting(SETTING_FIRST_PORT), last = (uint32_t)net_setting(SETTING_LAST_PORT);
+    uint32_t count = last >= first ? last - first + 1 : 1; // an administrator may just be changing them
+    uint32_t start = (uint32_t)(random_u64() % count);
+    for (uint32_t i = 0; i < count; i++) {
+        claim->local.port = (uint16_t)(first + (start + i) % count);
         if (!bad(claim))
             return true;
     }

@@ -68,7 +68,7 @@ enum inet_option {
     OPTION_RECEIVE_COVERAGE, // -1: anything goes
     OPTION_OTHERS            // those that are only kept
 };
-#define INET_OPTION_COUNT 48
+#define INET_OPTION_COUNT 56
 
 // --- sockets ---
 
@@ -201,7 +201,7 @@ status_t tcp_get_option(struct socket *base, int level, int name, void *value, s
 extern _Atomic uint64_t ping_groups;
 
 void inet_proc_init(void);
-void inet_sysctl_init(void);
+void inet_snmp_init(void);
 // Of a claim, as /proc/net and ss show it. inet_lock is held.
 unsigned inet_claim_state(const struct inet_claim *claim);
 uint32_t inet_claim_unread(const struct inet_claim *claim);

@@ -99,21 +99,40 @@ static void show_table(struct text_buffer *text, void *context) {
     spin_unlock(&inet_lock);
 }
 
+struct census {
+    bool v6;
+    unsigned sockets, waiting;
+};
+
 static void count_claim(const struct inet_claim *claim, void *context) {
-    ((unsigned *)context)[claim->socket ? 0 : 1]++;
+    struct census *census = context;
+    if (claim->socket && inet_is_v4(claim->socket) == census->v6)
+        return;
+    if (claim->socket)
+        census->sockets++;
+    else
+        census->waiting++;
 }
 
 static void show_sockstat(struct text_buffer *text, void *context) {
-    unsigned tcp[2] = {}, udp[2] = {}, lite[2] = {};
+    bool v6 = context != nullptr;
+    struct census tcp = {v6}, udp = {v6}, lite = {v6}, raw = {v6};
     spin_lock(&inet_lock);
-    inet_port_for_each_locked(IPPROTO_TCP, count_claim, tcp);
-    inet_port_for_each_locked(IPPROTO_UDP, count_claim, udp);
-    inet_port_for_each_locked(IPPROTO_UDPLITE, count_claim, lite);
+    inet_port_for_each_locked(IPPROTO_TCP, count_claim, &tcp);
+    inet_port_for_each_locked(IPPROTO_UDP, count_claim, &udp);
+    inet_port_for_each_locked(IPPROTO_UDPLITE, count_claim, &lite);
+    raw_for_each_locked(count_claim, &raw);
     spin_unlock(&inet_lock);
-    text_printf(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem 0\n", tcp[0] + udp[0] + lite[0],
-                tcp[0], tcp[1], tcp[0]);
-    text_printf(text, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n", udp[0],
-                lite[0]);
+    if (v6) {
+        text_printf(text, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\n", tcp.sockets, udp.sockets,
+                    lite.sockets);
+        text_printf(text, "RAW6: inuse %u\nFRAG6: inuse 0 memory 0\n", raw.sockets);
+        return;
+    }
+    text_printf(text, "sockets: used %u\nTCP: inuse %u orphan 0 tw %u alloc %u mem 0\n", socket_count(), tcp.sockets,
+                tcp.waiting, tcp.sockets);
+    text_printf(text, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n", udp.sockets,
+                lite.sockets, raw.sockets);
 }
 
 static void show_dev(struct text_buffer *text, void *context) {
@@ -130,6 +149,19 @@ static void show_dev(struct text_buffer *text, void *context) {
 static void show_route(struct text_buffer *text, void *context) {
     text_printf(text, "%-127s\n",
                 "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+}
+
+// lo has no neighbours.
+static void show_arp(struct text_buffer *text, void *context) {
+    text_printf(text, "IP address       HW type     Flags       HW address            Mask     Device\n");
+}
+
+// What is not ::1 is unreachable.
+static void show_ipv6_route(struct text_buffer *text, void *context) {
+    static const char none[] = "00000000000000000000000000000000", lo[] = "00000000000000000000000000000001";
+    text_printf(text, "%s 00 %s 00 %s ffffffff 00000001 00000000 00200200       lo\n", none, none, none);
+    text_printf(text, "%s 80 %s 00 %s 00000000 00000002 00000000 80200001       lo\n", lo, none, none);
+    text_printf(text, "%s 00 %s 00 %s ffffffff 00000001 00000000 00200200       lo\n", none, none, none);
 }
 
 static void show_if_inet6(struct text_buffer *text, void *context) {
@@ -153,6 +185,9 @@ void inet_proc_init(void) {
         {"net/raw", show_table, SHOW_RAW},
         {"net/raw6", show_table, SHOW_RAW | SHOW_V6},
         {"net/sockstat", show_sockstat, 0},
+        {"net/sockstat6", show_sockstat, 1},
+        {"net/arp", show_arp, 0},
+        {"net/ipv6_route", show_ipv6_route, 0},
         {"net/dev", show_dev, 0},
         {"net/route", show_route, 0},
         {"net/if_inet6", show_if_inet6, 0},

@@ -14,6 +14,8 @@ MUST_USE status_t address_to_user(const struct address *address, void __user *to
 int socket_install(struct socket *socket, int type);
 const struct socket_family *socket_family_find(int number);
 
+unsigned socket_count(void); // of all families, that are there
+
 #define SOCKET_RIGHTS (RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE | RIGHT_SEND | RIGHT_RECEIVE | RIGHT_ADMIN)
 
 #define SOCKET_SIGNALS                                                                                      \
@@ -23,6 +25,7 @@ const struct socket_family *socket_family_find(int number);
 
 void unix_init(void);
 void inet_init(void);
+void net_settings_init(void);
 void netlink_init(void);
 // What a family's ioctl does not know. -ENOTTY.
 long interface_ioctl(unsigned command, unsigned long argument);

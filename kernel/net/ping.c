@@ -170,6 +170,7 @@ const struct socket_ops ping_ops = {
     .set_option = inet_set_option,
     .get_option = inet_get_option,
     .take_control = datagram_take_control,
+    .memory = datagram_memory,
     .ioctl = datagram_ioctl,
     .closed = datagram_closed,
     .destroy = ping_destroy,

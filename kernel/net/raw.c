@@ -2,6 +2,7 @@
 // Raw sockets: each sees the packets of its protocol, IPv4's with their header, and sends its own. Only for who has
 // CAP_NET_RAW. UDP's datagrams and all of ICMP are there to be seen; TCP has no packets here.
 #include "raw.h"
+#include "net_setting.h"
 
 #include <lib/string.h>
 #include <mm/charged.h>
@@ -55,7 +56,8 @@ static status_t raw_bind(struct socket *base, const struct address *address) {
     if (!inet_is_v4(socket) && inet_address_is_v4(&endpoint.address))
         return -EINVAL;
     if (!inet_address_is_any(&endpoint.address) && !inet_address_is_local(&endpoint.address) &&
-        !inet_address_is_multicast(&endpoint.address) && !inet_option(socket, OPTION_FREEBIND))
+        !inet_address_is_multicast(&endpoint.address) && !inet_option(socket, OPTION_FREEBIND) &&
+        !net_setting(inet_is_v4(socket) ? SETTING_NONLOCAL_BIND : SETTING_NONLOCAL_BIND6))
         return -EADDRNOTAVAIL;
     spin_lock(&inet_lock);
     if (socket->claim.state != TCP_CLOSE) {
@@ -252,6 +254,7 @@ const struct socket_ops raw_ops = {
     .set_option = raw_set_option,
     .get_option = raw_get_option,
     .take_control = datagram_take_control,
+    .memory = datagram_memory,
     .ioctl = datagram_ioctl,
     .closed = raw_closed,
     .destroy = raw_destroy,

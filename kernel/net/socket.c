@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The socket object: what read, write, ioctl, fstat and close do, and the table of address families.
 #include "net_priv.h"
+#include "net_setting.h"
 
 #include <abi/fcntl.h>
 #include <abi/stat.h>
@@ -13,7 +14,6 @@
 #include <sched/timer.h>
 #include <vfs/hooks.h>
 
-#define DEFAULT_BUFFER 212992u
 #define FAMILY_MAX 8
 
 static struct {
@@ -90,8 +90,14 @@ static struct flight *socket_flight(struct object *object) {
     return socket->ops->flight ? socket->ops->flight(socket) : nullptr;
 }
 
+static _Atomic unsigned sockets_alive;
+unsigned socket_count(void) {
+    return atomic_load_explicit(&sockets_alive, memory_order_relaxed);
+}
+
 static void socket_destroy(struct object *object) {
     struct socket *socket = to_socket(object);
+    atomic_fetch_sub_explicit(&sockets_alive, 1, memory_order_relaxed);
     socket->ops->destroy(socket);
 }
 
@@ -117,11 +123,14 @@ struct socket *socket_of(struct object *object) {
 void socket_init(struct socket *socket, const struct socket_ops *ops, int family, int type) {
     object_init(&socket->object, &socket_object_ops, 0);
     atomic_store_explicit(&socket->object.status_flags, O_RDWR, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sockets_alive, 1, memory_order_relaxed);
     socket->ops = ops;
     socket->family = (uint16_t)family;
     socket->type = (uint8_t)type;
-    socket->send_buffer = socket->receive_buffer = DEFAULT_BUFFER;
+    socket->send_buffer = (uint32_t)net_setting(SETTING_SEND_BUFFER);
+    socket->receive_buffer = (uint32_t)net_setting(SETTING_RECEIVE_BUFFER);
     socket->receive_low_water = 1;
+    socket->incoming_cpu = -1;
 }
 
 // Whether it is a socket is asked before what the handle may do.
@@ -203,6 +212,7 @@ status_t address_to_user(const struct address *address, void __user *to, int32_t
 }
 
 void net_init(void) {
+    net_settings_init();
     unix_init();
     inet_init();
     netlink_init();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The calls that make, name and connect sockets.
 #include "net_priv.h"
+#include "net_setting.h"
 #include <object/task.h>
 
 #include <abi/fcntl.h>
@@ -110,8 +111,7 @@ long sys_listen(int fd, int backlog) {
     status_t status = socket_lookup(fd, 0, &ref, &socket);
     if (status != 0)
         return status;
-    if ((unsigned)backlog > SOMAXCONN)
-        backlog = SOMAXCONN;
+    backlog = (int)MIN((unsigned)backlog, (unsigned)net_setting(SETTING_BACKLOG));
     status = socket->ops->listen ? socket->ops->listen(socket, backlog) : -EOPNOTSUPP;
     handle_release(&ref);
     return status;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // setsockopt and getsockopt: SOL_SOCKET for all families; the rest goes to the family.
 #include "net_priv.h"
+#include "net_setting.h"
 
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
@@ -8,7 +9,6 @@
 #include <object/task.h>
 
 #define OPTION_MAX 256
-#define BUFFER_MAX 212992u // wmem_max, rmem_max
 #define SEND_MIN 4608u
 #define RECEIVE_MIN 2304u
 
@@ -32,11 +32,13 @@ static bool is_flag(int name) {
 
 // The kernel doubles what is asked, to leave room for its bookkeeping; programs know that.
 static void set_buffer(struct socket *socket, int name, int32_t value, bool force) {
-    uint32_t wanted = value < 0 ? (force ? 0 : BUFFER_MAX) : (uint32_t)value;
+    bool send = name == SO_SNDBUF || name == SO_SNDBUFFORCE;
+    uint32_t most = (uint32_t)net_setting(send ? SETTING_SEND_MAX : SETTING_RECEIVE_MAX);
+    uint32_t wanted = value < 0 ? (force ? 0 : most) : (uint32_t)value;
     if (!force)
-        wanted = MIN(wanted, BUFFER_MAX);
+        wanted = MIN(wanted, most);
     wanted = MIN(wanted, 0x3fffffffu) * 2;
-    if (name == SO_SNDBUF || name == SO_SNDBUFFORCE) {
+    if (send) {
         socket->send_buffer_set = true;
         atomic_store_explicit(&socket->send_buffer, MAX(wanted, SEND_MIN), memory_order_relaxed);
     } else {
@@ -112,6 +114,16 @@ static status_t set_common(struct socket *socket, int name, const void *value, s
             return -EPERM;
         socket->priority = number;
         return 0;
+    case SO_MARK:
+        if (!cred_has_cap(cred_current(), CAP_NET_ADMIN) && !cred_has_cap(cred_current(), CAP_NET_RAW))
+            return -EPERM;
+        socket->mark = number;
+        return 0;
+    case SO_BSDCOMPAT: // of old; Linux takes it and does nothing
+        return 0;
+    case SO_INCOMING_CPU:
+        socket->incoming_cpu = number;
+        return 0;
     default:
         return socket->ops->set_option ? socket->ops->set_option(socket, SOL_SOCKET, name, value, size) : -ENOPROTOOPT;
     }
@@ -169,6 +181,16 @@ static status_t get_number(struct socket *socket, int name, int32_t *number) {
     case SO_SNDLOWAT:
         *number = 1;
         return 0;
+    case SO_MARK:
+        *number = socket->mark;
+        return 0;
+    case SO_INCOMING_CPU:
+        *number = socket->incoming_cpu;
+        return 0;
+    case SO_BSDCOMPAT:
+    case SO_INCOMING_NAPI_ID: // no device has queues
+        *number = 0;
+        return 0;
     case SO_PRIORITY:
         *number = socket->priority;
         return 0;
@@ -180,8 +202,31 @@ static status_t get_number(struct socket *socket, int name, int32_t *number) {
     }
 }
 
+// Linux's order: received and not read, its limit, sent and not taken, its limit, reserved, queued to be sent, for
+// options, waiting for the socket's lock, lost.
+static status_t get_memory(struct socket *socket, void *value, size_t *size) {
+    uint32_t words[9] = {[1] = socket->receive_buffer, [3] = socket->send_buffer};
+    if (socket->ops->memory)
+        socket->ops->memory(socket, &words[0], &words[8]);
+    *size = MIN(*size, sizeof(words));
+    memcpy(value, words, *size);
+    return 0;
+}
+
+static status_t get_cookie(uint64_t cookie, void *value, size_t *size) {
+    if (*size < sizeof(cookie))
+        return -EINVAL;
+    *size = sizeof(cookie);
+    memcpy(value, &cookie, sizeof(cookie));
+    return 0;
+}
+
 static status_t get_common(struct socket *socket, int name, void *value, size_t *size) {
     int32_t number;
+    if (name == SO_MEMINFO)
+        return get_memory(socket, value, size);
+    if (name == SO_COOKIE || name == SO_NETNS_COOKIE) // of this socket; of the one network that there is
+        return get_cookie(name == SO_COOKIE ? socket->object.id : 1, value, size);
     if (name == SO_RCVTIMEO || name == SO_SNDTIMEO)
         return get_timeout(name == SO_RCVTIMEO ? socket->receive_timeout : socket->send_timeout, value, size);
     if (name == SO_LINGER) {

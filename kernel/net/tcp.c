@@ -2,14 +2,12 @@
 // TCP sockets: data, shutdown, close. Two that are connected share a struct stream; there are no segments, no windows,
 // and nothing is lost, so what is left of TCP is what programs see of it.
 #include "inet_priv.h"
+#include "net_setting.h"
 
 #include <arch/uaccess.h>
 #include <mm/charged.h>
 #include <mm/slab.h>
 #include <object/task.h>
-
-#define SEND_BUFFER 16384u // before a connection is made, as Linux has it
-#define RECEIVE_BUFFER 131072u
 
 CHARGED_CACHE(tcp_slab, struct tcp_socket);
 
@@ -19,8 +17,9 @@ struct tcp_socket *tcp_alloc(int family, struct memory_account *payer) {
         return nullptr;
     inet_socket_init(&socket->inet, &tcp_ops, family, SOCK_STREAM, IPPROTO_TCP);
     struct socket *base = &socket->inet.socket;
-    atomic_store_explicit(&base->send_buffer, SEND_BUFFER, memory_order_relaxed);
-    atomic_store_explicit(&base->receive_buffer, RECEIVE_BUFFER, memory_order_relaxed);
+    atomic_store_explicit(&base->send_buffer, (uint32_t)net_setting(SETTING_TCP_SEND_BUFFER), memory_order_relaxed);
+    atomic_store_explicit(&base->receive_buffer, (uint32_t)net_setting(SETTING_TCP_RECEIVE_BUFFER),
+                          memory_order_relaxed);
     socket->payer = payer;
     if (payer)
         account_get(payer);

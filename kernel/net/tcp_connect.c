@@ -11,6 +11,7 @@
 //
 // A connect that may not wait says EINPROGRESS even if it is made at once, as on Linux; the next connect reports how it
 // ended.
+#include "inet_count.h"
 #include "inet_priv.h"
 
 #include <mm/slab.h>
@@ -70,6 +71,7 @@ static void complete_locked(struct tcp_socket *listener, struct tcp_socket *clie
     theirs->local = mine->remote;
     theirs->remote = mine->local;
     theirs->state = mine->state = TCP_ESTABLISHED;
+    inet_count(COUNT_TCP_ACCEPTS, false, 1);
     inet_port_share_locked(theirs);
     atomic_store_explicit(&client->stream, stream, memory_order_release);
     stream_sizes_changed(stream);
@@ -313,8 +315,11 @@ static status_t join_locked(struct tcp_socket *client, struct tcp_socket *listen
     claim->local.address = *from;
     claim->remote = *to;
     status_t status = inet_port_connect_locked(claim);
-    if (status == 0 && (!listener || listener->inet.claim.state != TCP_LISTEN))
+    inet_count(COUNT_TCP_CONNECTS, false, status == 0);
+    if (status == 0 && (!listener || listener->inet.claim.state != TCP_LISTEN)) {
+        inet_count(COUNT_TCP_REFUSED, false, 1);
         status = -ECONNREFUSED;
+    }
     if (status != 0) {
         inet_forget_peer_locked(&client->inet);
         return status;

@@ -39,16 +39,23 @@ static uint16_t coverage_of(struct inet_socket *socket, size_t size) {
     return covered > 0 && (size_t)covered < size + UDP_HEADER ? (uint16_t)covered : 0;
 }
 
+enum fate { TAKEN = 0, REFUSED = COUNT_UDP_REFUSED - COUNT_UDP, LOST = COUNT_UDP_LOST - COUNT_UDP };
+static void count(int protocol, bool v6, enum fate fate) {
+    inet_count((protocol == IPPROTO_UDP ? COUNT_UDP : COUNT_UDPLITE) + (unsigned)fate, v6, 1);
+}
+
 static void deliver(struct inet_socket *receiver, struct packet *packet) {
     int32_t wanted = inet_option(receiver, OPTION_RECEIVE_COVERAGE), covered = packet->route.coverage;
     struct datagram_socket *socket = to_datagram(&receiver->socket);
+    bool v6 = !inet_address_is_v4((const struct inet_address *)packet->route.to);
     if (wanted < 0 || covered == 0 || (wanted > 0 && covered >= wanted)) {
-        datagram_deliver(socket, packet);
+        count(receiver->socket.protocol, v6, datagram_deliver(socket, packet) ? TAKEN : LOST);
         return;
     }
     spin_lock(&socket->lock);
     socket->drops++;
     spin_unlock(&socket->lock);
+    count(receiver->socket.protocol, v6, LOST);
     packet_destroy(packet);
 }
 
@@ -111,6 +118,7 @@ void udp_input(const struct wire *wire) {
         receiver = nullptr;
     spin_unlock(&inet_lock);
     if (!receiver) {
+        count(IPPROTO_UDP, !wire->v4, REFUSED);
         icmp_refuse(wire, ICMP_REFUSE_PORT);
         return;
     }
@@ -180,13 +188,16 @@ static ssize_t udp_send(struct socket *base, struct message *message) {
         packet->routed = true;
         datagram_describe(socket, message, &to, &from, &packet->route);
         packet->route.coverage = coverage_of(socket, size);
-        interface_count(size + UDP_HEADERS + (inet_address_is_v4(&to.address) ? 0 : IPV6_LONGER));
+        bool v6 = !inet_address_is_v4(&to.address);
+        wire_count(v6, size + UDP_HEADERS + (v6 ? IPV6_LONGER : 0));
         if (UNLIKELY(!receiver || wire_is_watched()))
             show(socket, packet, &to, &from, !receiver);
-        if (receiver)
+        if (receiver) {
             deliver(receiver, packet);
-        else
+        } else {
+            count(base->protocol, v6, REFUSED);
             packet_destroy(packet);
+        }
     }
     if (receiver)
         object_put(&receiver->socket.object);
@@ -209,6 +220,7 @@ const struct socket_ops udp_ops = {
     .set_option = inet_set_option,
     .get_option = inet_get_option,
     .take_control = datagram_take_control,
+    .memory = datagram_memory,
     .ioctl = datagram_ioctl,
     .closed = datagram_closed,
     .destroy = udp_destroy,

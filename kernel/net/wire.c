@@ -112,7 +112,7 @@ bool wire_show(const struct wire *wire) {
 // A protocol that is not here is refused; one that is, takes it or drops it. (TCP's and UDP-Lite's sockets do not take
 // packets: those that a program made by hand only raw sockets see.)
 void wire_carry(const struct wire *wire) {
-    interface_count(wire->header_size + wire->size);
+    wire_count(!wire->v4, wire->header_size + wire->size);
     if (!inet_address_is_local(&wire->to))
         return;
     bool taken = wire_show(wire);

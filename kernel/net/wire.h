@@ -4,6 +4,7 @@
 #pragma once
 
 #include "datagram.h"
+#include "inet_count.h"
 
 #include <abi/ip.h>
 
@@ -48,6 +49,13 @@ bool wire_show(const struct wire *wire);
 bool wire_is_watched(void);
 // A sealed packet goes over lo: is counted, shown, and given to its protocol.
 void wire_carry(const struct wire *wire);
+
+// A packet of so many bytes, headers included, goes over lo.
+ALWAYS_INLINE void wire_count(bool v6, size_t size) {
+    interface_count(size);
+    inet_count(COUNT_PACKETS, v6, 1);
+    inet_count(COUNT_BYTES, v6, size);
+}
 
 void receivers_init(struct inet_receivers *receivers);
 // One that is just being destroyed, or for which there is no memory, is left out.

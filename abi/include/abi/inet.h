@@ -65,7 +65,10 @@ enum {
     IPV6_HOPLIMIT = 52,
     IPV6_DONTFRAG = 62,
     IPV6_RECVTCLASS = 66,
-    IPV6_TCLASS = 67
+    IPV6_TCLASS = 67,
+    IPV6_AUTOFLOWLABEL = 70,
+    IPV6_MINHOPCOUNT = 73,
+    IPV6_FREEBIND = 78
 };
 enum {
     TCP_NODELAY = 1,
@@ -82,8 +85,13 @@ enum {
     TCP_QUICKACK = 12,
     TCP_CONGESTION = 13,
     TCP_USER_TIMEOUT = 18,
+    TCP_THIN_LINEAR_TIMEOUTS = 16,
+    TCP_REPAIR_QUEUE = 20,
     TCP_FASTOPEN = 23,
-    TCP_NOTSENT_LOWAT = 25
+    TCP_NOTSENT_LOWAT = 25,
+    TCP_REPAIR_WINDOW = 29,
+    TCP_ULP = 31,
+    TCP_FASTOPEN_NO_COOKIE = 34
 };
 // struct tcp_info of Linux 6.1.
 struct abi_tcp_info {

@@ -45,7 +45,9 @@ enum {
     SO_RCVBUF = 8,
     SO_KEEPALIVE = 9,
     SO_OOBINLINE = 10,
+    SO_NO_CHECK = 11,
     SO_PRIORITY = 12,
+    SO_BSDCOMPAT = 14,
     SO_LINGER = 13,
     SO_REUSEPORT = 15,
     SO_PASSCRED = 16,
@@ -66,8 +68,17 @@ enum {
     SO_MARK = 36,
     SO_PROTOCOL = 38,
     SO_DOMAIN = 39,
+    SO_RXQ_OVFL = 40,
     SO_PEEK_OFF = 42,
-    SO_PEERGROUPS = 59
+    SO_LOCK_FILTER = 44,
+    SO_BPF_EXTENSIONS = 48,
+    SO_INCOMING_CPU = 49,
+    SO_MEMINFO = 55,
+    SO_INCOMING_NAPI_ID = 56,
+    SO_COOKIE = 57,
+    SO_PEERGROUPS = 59,
+    SO_BINDTOIFINDEX = 62,
+    SO_NETNS_COOKIE = 71
 };
 enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SCM_MAX_FD = 253 };

@@ -67,6 +67,8 @@ struct socket_ops {
     // A control message of sendmsg that is not SOL_SOCKET's. Null: ignored.
     status_t (*take_control)(struct socket *socket, const struct control_message *control, struct ancillary *out);
     long (*ioctl)(struct socket *socket, unsigned command, unsigned long argument);
+    // Bytes received and not read, and how many messages were lost. Null: none.
+    void (*memory)(struct socket *socket, uint32_t *unread, uint32_t *lost);
     void (*options_changed)(struct socket *socket); // buffer sizes
     void (*closed)(struct socket *socket);          // the last handle is gone
     // Both may be null: handles do not travel over it.
@@ -89,7 +91,7 @@ struct socket {
     _Atomic int error;            // SO_ERROR: reported once
     _Atomic bool has_errors;      // its error queue is not empty
     struct abi_linger linger;
-    int priority;
+    int priority, mark, incoming_cpu;         // kept for the program: nothing here is sorted by them
     bool send_buffer_set, receive_buffer_set; // by the program: the family leaves them as they are
 };
 
