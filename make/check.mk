@@ -57,27 +57,38 @@ fuzz_sources_protocol_fuzz := libtessera/message.c $(protocol_sources) $(protoco
 fuzz_flags_protocol_fuzz := $(protocol_list) -D_GNU_SOURCE -Ilibtessera -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
 fuzz_sources_posixd_fuzz := $(posixd_parts)
 fuzz_flags_posixd_fuzz := -D_GNU_SOURCE -Iservers/posixd -Ilibtessera/include -I$(GEN)/include -Wno-unused-parameter
+# Debian's libraries for this machine's processor: make/libtessera.mk.
+fuzz_libraries_squashfs_fuzz := $(squashfs_$(host_cpu))/lib/$(host_cpu)-linux-gnu/libsquashfs.a $(zstd_$(host_cpu))/lib/$(host_cpu)-linux-gnu/libzstd.a
+fuzz_sources_squashfs_fuzz := servers/fsd/volume.c servers/fsd/expander.c
+fuzz_flags_squashfs_fuzz := -D_GNU_SOURCE -isystem $(squashfs_$(host_cpu))/include -isystem $(zstd_$(host_cpu))/include
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -Wno-thread-safety-analysis -I. \
 	    -Ilib/include -Iabi/include -Iarch/include -Iarch/host/include -Ikernel/posix -Ikernel/vfs -Ilib -I$(HOST)/gen/include \
-	    $(fuzz_flags_$*) $< $(fuzz_sources_$*) -o $@
+	    $(fuzz_flags_$*) $< $(fuzz_sources_$*) $(fuzz_libraries_$*) -o $@
 $(HOST)/fuzz/protocol_fuzz $(HOST)/fuzz/posixd_fuzz: $(native_generated)
 $(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
+$(HOST)/fuzz/squashfs_fuzz: | $(fuzz_libraries_squashfs_fuzz)
 
 # Device trees of QEMU's, to start from.
 fdt_seeds := $(HOST)/corpus/fdt_fuzz/gicv3
 $(fdt_seeds): tests/fuzz/fdt-seeds
 	$(Q)tests/fuzz/fdt-seeds $(@D)
 
+# An image of squashfs whose tables are readable.
+squashfs_seeds := $(HOST)/corpus/squashfs_fuzz/plain
+$(squashfs_seeds): tests/fuzz/squashfs-seeds
+	$(Q)tests/fuzz/squashfs-seeds $(@D)
+fuzz_seeds := $(fdt_seeds) $(squashfs_seeds)
+
 # $(call fuzz,SECONDS): what it finds new is kept in out/host/corpus, and the next run starts from there.
 fuzz = for f in $(fuzzers); do name=$${f\#\#*/}; mkdir -p $(HOST)/corpus/$$name; \
     $$f -max_total_time=$(1) -max_len=8192 -timeout=5 -print_final_stats=1 -artifact_prefix=$(HOST)/fuzz/ $(HOST)/corpus/$$name \
     > $(HOST)/fuzz/$$name.log 2>&1 && echo "ok - $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(HOST)/fuzz/$$name.log) inputs" \
     || { tail -40 $(HOST)/fuzz/$$name.log; exit 1; }; done
-fuzz-short: $(fuzzers) | $(fdt_seeds)
+fuzz-short: $(fuzzers) | $(fuzz_seeds)
 	$(Q)$(call fuzz,5)
-fuzz: $(fuzzers) $(KERNEL_IMAGE) user | $(fdt_seeds)
+fuzz: $(fuzzers) $(KERNEL_IMAGE) user | $(fuzz_seeds)
 	$(Q)$(call fuzz,$(SECONDS))
 	$(Q)tests/fuzz/in-guest.py --arch $(ARCH) --seconds $(SECONDS) --seed $$$$

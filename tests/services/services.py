@@ -120,6 +120,9 @@ def main():
         for program in (programs / "bin/registryd", programs / "bin/fsd", *system_tests, *sorted((programs / "services").iterdir())):
             shutil.copy(program, root / "sbin")
         make_volume(root / "etc/volume.squashfs")
+        subprocess.run([TOP / "tests/fuzz/squashfs-seeds", root / "seeds"], check=True)
+        shutil.move(root / "seeds/plain", root / "etc/plain.squashfs")
+        shutil.rmtree(root / "seeds")
         for service in HERE.glob("*.service"):
             shutil.copy(service, root / "etc/tessera/services")
         command = [TOP / "tools/run", "--json", "--arch", args.arch, "--smp", args.smp, "--timeout", "400", "--root", root, "--cmd", COMMAND]
