@@ -61,6 +61,11 @@ fuzz_flags_posixd_fuzz := -D_GNU_SOURCE -Iservers/posixd -Ilibtessera/include -I
 fuzz_libraries_squashfs_fuzz := $(squashfs_$(host_cpu))/lib/$(host_cpu)-linux-gnu/libsquashfs.a $(zstd_$(host_cpu))/lib/$(host_cpu)-linux-gnu/libzstd.a
 fuzz_sources_squashfs_fuzz := servers/fsd/volume.c servers/fsd/expander.c
 fuzz_flags_squashfs_fuzz := -D_GNU_SOURCE -isystem $(squashfs_$(host_cpu))/include -isystem $(zstd_$(host_cpu))/include
+# With the host's page allocator, out of the unit tests' archives.
+fuzz_archives := $(foreach m,virtio lib sched mm object vfs host,$(HOST)/$(m).a)
+fuzz_libraries_virtqueue_fuzz := -Wl,--start-group $(fuzz_archives) -Wl,--end-group -lpthread
+fuzz_sources_virtqueue_fuzz := drivers/virtio/queue.c
+fuzz_flags_virtqueue_fuzz := -D_GNU_SOURCE -DTESSERA_DEBUG $(call includes,virtio,host)
 fuzzers := $(patsubst tests/fuzz/%.c,$(HOST)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	$(call say,FUZZ,$@)mkdir -p $(@D); $(CLANG) $(filter-out -fsanitize=address%,$(c_flags)) -O1 -DTESSERA_HOST \
@@ -69,6 +74,7 @@ $(HOST)/fuzz/%: tests/fuzz/%.c $(host_generated) make/check.mk
 	    $(fuzz_flags_$*) $< $(fuzz_sources_$*) $(fuzz_libraries_$*) -o $@
 $(HOST)/fuzz/protocol_fuzz $(HOST)/fuzz/posixd_fuzz: $(native_generated)
 $(fuzzers): $(foreach f,$(fuzzers),$(fuzz_sources_$(notdir $(f))))
+$(HOST)/fuzz/virtqueue_fuzz: $(fuzz_archives)
 $(HOST)/fuzz/squashfs_fuzz: | $(fuzz_libraries_squashfs_fuzz)
 
 # Device trees of QEMU's, to start from.
