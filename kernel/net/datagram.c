@@ -50,7 +50,10 @@ status_t datagram_source_locked(struct inet_socket *socket, const struct message
     *from = socket->claim.local;
     if (ancillary && ancillary->has_source)
         memcpy(from->address.bytes, ancillary->source, sizeof(from->address.bytes));
-    return status == 0 ? inet_route(to, &from->address) : status;
+    if (status != 0)
+        return status;
+    return inet_address_is_group(&to->address) ? inet_group_route(socket, to, &from->address)
+                                               : inet_route(to, &from->address);
 }
 
 status_t datagram_may_send(struct datagram_socket *socket) {
@@ -62,7 +65,8 @@ void datagram_describe(struct inet_socket *socket, const struct message *message
                        const struct inet_endpoint *from, struct packet_route *route) {
     const struct ancillary *ancillary = message->ancillary;
     bool v4 = inet_address_is_v4(&to->address);
-    int32_t hops = inet_option(socket, v4 ? OPTION_TTL : OPTION_HOPS);
+    bool group = inet_address_is_multicast(&to->address);
+    int32_t hops = inet_option(socket, v4 && group ? OPTION_MULTICAST_TTL : v4 ? OPTION_TTL : OPTION_HOPS);
     int32_t class = inet_option(socket, v4 ? OPTION_TOS : OPTION_TCLASS);
     if (ancillary && ancillary->hops >= 0)
         hops = ancillary->hops;
@@ -201,7 +205,7 @@ status_t datagram_connect(struct socket *base, const struct address *address, bo
         return -ENETUNREACH;
     spin_lock(&inet_lock);
     struct inet_address from = socket->address_bound ? claim->local.address : inet_address_any(inet_is_v4(socket));
-    status = inet_route(&to, &from);
+    status = inet_address_is_group(&to.address) ? inet_group_route(socket, &to, &from) : inet_route(&to, &from);
     if (status == 0)
         status = inet_autobind_locked(socket);
     if (status == 0) {
@@ -255,6 +259,7 @@ void datagram_closed(struct socket *base) {
     struct list_node dead = LIST_INIT(dead);
     spin_lock(&inet_lock);
     inet_port_release_locked(&socket->inet.claim);
+    inet_group_leave_all_locked(&socket->inet);
     spin_unlock(&inet_lock);
     spin_lock(&socket->lock);
     socket->closed = true;

@@ -13,6 +13,7 @@ void inet_socket_init(struct inet_socket *socket, const struct socket_ops *ops, 
     socket->socket.protocol = protocol;
     list_init(&socket->claim.node);
     list_init(&socket->claim.receiver);
+    list_init(&socket->groups);
     socket->claim.socket = socket;
     socket->claim.local.address = inet_address_any(family == AF_INET);
     socket->claim.state = TCP_CLOSE;
@@ -131,4 +132,5 @@ void inet_init(void) {
     socket_family_register(&v6);
     inet_proc_init();
     inet_snmp_init();
+    inet_group_init();
 }

@@ -43,7 +43,7 @@ static const struct option_rule rules[] = {
     {IP, IP_BIND_ADDRESS_NO_PORT, BYTE | FLAG, OTHER(4), 0, 0, 0},
     {IP, IP_MULTICAST_TTL, BYTE, OPTION_MULTICAST_TTL, 0, 255, 1},
     {IP, IP_MULTICAST_LOOP, BYTE | FLAG, OPTION_MULTICAST_LOOP, 0, 0, 1},
-    {IP, IP_MULTICAST_ALL, BYTE, OTHER(5), 0, 1, 1},
+    {IP, IP_MULTICAST_ALL, BYTE, OPTION_MULTICAST_ALL, 0, 1, 1},
     {IP6, IPV6_UNICAST_HOPS, 0, OPTION_HOPS, -1, 255, -1},
     {IP6, IPV6_MULTICAST_HOPS, NOT_STREAM, OTHER(6), -1, 255, 1},
     {IP6, IPV6_MULTICAST_LOOP, 0, OTHER(7), 0, 1, 1},
@@ -177,17 +177,10 @@ static bool interface_is_valid(int32_t interface) {
     return interface == 0 || interface == 1;
 }
 
-static status_t change_membership(struct inet_socket *socket, bool join) {
-    status_t status = 0;
-    spin_lock(&inet_lock);
-    if (join && socket->groups == 20)
-        status = -ENOBUFS;
-    else if (!join && socket->groups == 0)
-        status = -EADDRNOTAVAIL;
-    else
-        socket->groups = (uint8_t)(socket->groups + (join ? 1 : -1));
-    spin_unlock(&inet_lock);
-    return status;
+static status_t change_membership(struct inet_socket *socket, bool join, const struct inet_address *group) {
+    if (!inet_address_is_multicast(group))
+        return -EINVAL;
+    return join ? inet_group_join(socket, group) : inet_group_leave(socket, group);
 }
 
 static status_t set_v4_membership(struct inet_socket *socket, bool join, const void *value, size_t size) {
@@ -201,7 +194,7 @@ static status_t set_v4_membership(struct inet_socket *socket, bool join, const v
     // Without an interface or an address of one there is no route that a group could be joined on.
     if (!interface_is_valid(request.interface) || (request.interface == 0 && !inet_address_is_local(&local)))
         return -ENODEV;
-    return change_membership(socket, join);
+    return change_membership(socket, join, &group);
 }
 
 static status_t set_v6_membership(struct inet_socket *socket, bool join, const void *value, size_t size) {
@@ -213,7 +206,45 @@ static status_t set_v6_membership(struct inet_socket *socket, bool join, const v
     memcpy(group.bytes, request.group, sizeof(group.bytes));
     if (!inet_address_is_multicast(&group))
         return -EINVAL;
-    return request.interface == 1 ? change_membership(socket, join) : -ENODEV;
+    return request.interface == 1 ? change_membership(socket, join, &group) : -ENODEV;
+}
+
+// MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP: of either version.
+static status_t set_membership(struct inet_socket *socket, int level, bool join, const void *value, size_t size) {
+    struct abi_group_req request;
+    struct inet_endpoint group;
+    struct address address = {.size = sizeof(request.group)};
+    int family = level == IPPROTO_IP ? AF_INET : AF_INET6;
+    if (size < sizeof(request))
+        return -EINVAL;
+    memcpy(&request, value, sizeof(request));
+    memcpy(address.bytes, request.group, sizeof(request.group));
+    if (address.family != family)
+        return family == AF_INET ? -EINVAL : -EADDRNOTAVAIL;
+    status_t status = inet_endpoint_parse(family, &address, &group);
+    if (status != 0)
+        return status;
+    return request.interface == 1 ? change_membership(socket, join, &group.address) : -ENODEV;
+}
+
+// IP_MULTICAST_IF: an address, or with more bytes an interface, too.
+static status_t set_multicast_interface(struct inet_socket *socket, const void *value, size_t size) {
+    struct abi_ip_mreqn request = {};
+    int32_t source;
+    if (size < sizeof(request.local))
+        return -EINVAL;
+    if (size < 8)
+        memcpy(request.local, value, sizeof(request.local));
+    else
+        memcpy(&request, value, MIN(size, sizeof(request)));
+    struct inet_address local = inet_address_v4(request.local);
+    bool any = inet_address_is_any(&local);
+    if (!interface_is_valid(request.interface) || (request.interface == 0 && !any && !inet_address_is_local(&local)))
+        return -EADDRNOTAVAIL;
+    memcpy(&source, request.local, sizeof(source));
+    keep(socket, OPTION_MULTICAST_INTERFACE, request.interface == 1 || !any);
+    keep(socket, OPTION_MULTICAST_SOURCE, source);
+    return 0;
 }
 
 static status_t set_special(struct inet_socket *socket, int level, int name, const void *value, size_t size) {
@@ -232,12 +263,18 @@ static status_t set_special(struct inet_socket *socket, int level, int name, con
         return stream ? -EPROTO : set_v4_membership(socket, name == IP_ADD_MEMBERSHIP, value, size);
     if (level == IPPROTO_IPV6 && (name == IPV6_ADD_MEMBERSHIP || name == IPV6_DROP_MEMBERSHIP))
         return stream ? -EPROTO : set_v6_membership(socket, name == IPV6_ADD_MEMBERSHIP, value, size);
-    if (level == IPPROTO_IP && name == IP_MULTICAST_IF) {
-        struct inet_address local = inet_address_v4(value);
-        return stream ? -EINVAL : inet_address_is_any(&local) || inet_address_is_local(&local) ? 0 : -EADDRNOTAVAIL;
+    if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP))
+        return stream ? -EPROTO : set_membership(socket, level, name == MCAST_JOIN_GROUP, value, size);
+    if (level == IPPROTO_IP && name == IP_MULTICAST_IF)
+        return stream ? -EINVAL : set_multicast_interface(socket, value, size);
+    if (level == IPPROTO_IPV6 && name == IPV6_MULTICAST_IF) {
+        if (stream || size < sizeof(number))
+            return stream ? -ENOPROTOOPT : -EINVAL;
+        if (!interface_is_valid(number))
+            return -ENODEV;
+        keep(socket, OPTION_MULTICAST_INTERFACE6, number);
+        return 0;
     }
-    if (level == IPPROTO_IPV6 && name == IPV6_MULTICAST_IF)
-        return stream ? -ENOPROTOOPT : size < sizeof(number) ? -EINVAL : interface_is_valid(number) ? 0 : -ENODEV;
     return -ENOPROTOOPT;
 }
 
@@ -279,7 +316,7 @@ static int32_t shown(struct inet_socket *socket, const struct option_rule *rule,
 
 static status_t get_special(struct inet_socket *socket, int level, int name, void *value, size_t *size,
                             bool connected) {
-    int32_t zero = 0, mtu = 65536, listens;
+    int32_t mtu = 65536, listens;
     if (level == SOL_SOCKET && name == SO_ACCEPTCONN) {
         spin_lock(&inet_lock);
         listens = socket->claim.state == TCP_LISTEN;
@@ -292,8 +329,10 @@ static status_t get_special(struct inet_socket *socket, int level, int name, voi
         return give(value, size, &(struct abi_ucred){0, ~0u, ~0u}, sizeof(struct abi_ucred));
     if ((level == IPPROTO_IP && name == IP_MTU) || (level == IPPROTO_IPV6 && name == IPV6_MTU))
         return connected ? give(value, size, &mtu, sizeof(mtu)) : -ENOTCONN;
-    if ((level == IPPROTO_IP && name == IP_MULTICAST_IF) || (level == IPPROTO_IPV6 && name == IPV6_MULTICAST_IF))
-        return give(value, size, &zero, sizeof(zero));
+    if (level == IPPROTO_IP && name == IP_MULTICAST_IF)
+        return give(value, size, &(int32_t){inet_option(socket, OPTION_MULTICAST_SOURCE)}, sizeof(int32_t));
+    if (level == IPPROTO_IPV6 && name == IPV6_MULTICAST_IF)
+        return give(value, size, &(int32_t){inet_option(socket, OPTION_MULTICAST_INTERFACE6)}, sizeof(int32_t));
     if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket->socket.type == SOCK_STREAM) {
         char text[16];
         spin_lock(&inet_lock);

@@ -268,6 +268,14 @@ struct inet_socket *inet_receiver_find_locked(int protocol, const struct inet_en
     return best ? best->socket : nullptr;
 }
 
+void inet_receiver_for_each_locked(int protocol, const struct inet_endpoint *to, const struct inet_endpoint *from,
+                                   void (*visit)(struct inet_socket *socket, void *context), void *context) {
+    struct inet_claim *claim;
+    LIST_FOR_EACH(claim, &bucket_of(protocol, to->port)->receivers, receiver)
+    if (fit(claim, to, from) > 0)
+        visit(claim->socket, context);
+}
+
 void inet_port_for_each_locked(int protocol, void (*visit)(const struct inet_claim *claim, void *context),
                                void *context) {
     struct inet_claim *claim;

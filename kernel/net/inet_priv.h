@@ -52,6 +52,10 @@ enum inet_option {
     OPTION_FREEBIND,
     OPTION_MULTICAST_TTL,
     OPTION_MULTICAST_LOOP,
+    OPTION_MULTICAST_ALL,
+    OPTION_MULTICAST_INTERFACE,
+    OPTION_MULTICAST_INTERFACE6,
+    OPTION_MULTICAST_SOURCE, // an IPv4 address as it lies in memory; 0: any
     OPTION_HOPS,
     OPTION_V6ONLY,
     OPTION_RECVPKTINFO6,
@@ -68,7 +72,7 @@ enum inet_option {
     OPTION_RECEIVE_COVERAGE, // -1: anything goes
     OPTION_OTHERS            // those that are only kept
 };
-#define INET_OPTION_COUNT 56
+#define INET_OPTION_COUNT 64
 
 // --- sockets ---
 
@@ -91,7 +95,8 @@ struct inet_socket {
     struct socket socket; // first
     struct inet_claim claim;
     bool address_bound, port_bound; // by bind; what connect chose goes when the socket disconnects
-    uint8_t groups;                 // multicast groups joined
+    struct list_node groups;        // multicast groups joined (multicast.c), under inet_lock
+    unsigned group_count;
     _Atomic int32_t option[INET_OPTION_COUNT];
     char congestion[16]; // under inet_lock
 };
@@ -166,6 +171,22 @@ void inet_port_finished_locked(const struct inet_claim *claim, bool forget) REQU
 // Calls `visit` for each claim.
 void inet_port_for_each_locked(int protocol, void (*visit)(const struct inet_claim *claim, void *context),
                                void *context) REQUIRES(&inet_lock);
+
+// Calls `visit` for each socket that could get what is sent from `from` to `to`, as a group's members do.
+void inet_receiver_for_each_locked(int protocol, const struct inet_endpoint *to, const struct inet_endpoint *from,
+                                   void (*visit)(struct inet_socket *socket, void *context), void *context)
+    REQUIRES(&inet_lock);
+
+// --- multicast.c ---
+// -EADDRINUSE: it has joined. -ENOBUFS: so many groups. -ENOMEM.
+MUST_USE status_t inet_group_join(struct inet_socket *socket, const struct inet_address *address);
+MUST_USE status_t inet_group_leave(struct inet_socket *socket, const struct inet_address *address); // -EADDRNOTAVAIL
+void inet_group_leave_all_locked(struct inet_socket *socket) REQUIRES(&inet_lock);
+bool inet_address_is_group(const struct inet_address *address); // or a broadcast address
+// As inet_route, to a group.
+MUST_USE status_t inet_group_route(struct inet_socket *socket, const struct inet_endpoint *to,
+                                   struct inet_address *from);
+void inet_group_init(void);
 
 // --- tcp.c, udp.c, ping.c, raw.c ---
 extern const struct socket_ops tcp_ops, udp_ops, ping_ops, raw_ops;

@@ -13,7 +13,6 @@
 
 #define SIZE_MAX_V4 65507u // 65535 less the headers
 #define SIZE_MAX_V6 65527u
-#define UDP_HEADER 8u
 
 // At the beginning of a datagram's wire data; numbers in network byte order.
 struct udp_header {
@@ -44,7 +43,7 @@ static void count(int protocol, bool v6, enum fate fate) {
     inet_count((protocol == IPPROTO_UDP ? COUNT_UDP : COUNT_UDPLITE) + (unsigned)fate, v6, 1);
 }
 
-static void deliver(struct inet_socket *receiver, struct packet *packet) {
+void udp_deliver(struct inet_socket *receiver, struct packet *packet) {
     int32_t wanted = inet_option(receiver, OPTION_RECEIVE_COVERAGE), covered = packet->route.coverage;
     struct datagram_socket *socket = to_datagram(&receiver->socket);
     bool v6 = !inet_address_is_v4((const struct inet_address *)packet->route.to);
@@ -73,8 +72,8 @@ static void build_header(struct wire *wire, const struct packet *packet, const s
     memcpy(wire->data, &header, sizeof(header));
 }
 
-// Shows a datagram to who looks on; `refused`: and tells the sender that nobody takes it. It is lost for them if there
-// is no memory.
+// Shows a datagram to who looks on; `refused`: and gives it to the members of its group, or tells the sender that
+// nobody takes it. It is lost for them if there is no memory.
 static void show(struct inet_socket *socket, const struct packet *packet, const struct inet_endpoint *to,
                  const struct inet_endpoint *from, bool refused) {
     struct uio uio;
@@ -88,7 +87,9 @@ static void show(struct inet_socket *socket, const struct packet *packet, const 
         build_header(wire, packet, to, from);
         wire_seal(wire);
         wire_show(wire);
-        if (refused)
+        if (inet_address_is_group(&to->address))
+            udp_input_group(wire, &packet->route, to, from);
+        else if (refused)
             icmp_refuse(wire, ICMP_REFUSE_PORT);
     }
     wire_free(wire);
@@ -125,7 +126,7 @@ void udp_input(const struct wire *wire) {
     uio_init_kernel(&uio, wire->data + sizeof(header), network_16(header.size) - sizeof(header));
     if (packet_create(&uio, uio.resid, &packet) == 0) {
         wire_route(wire, from.port, packet);
-        deliver(receiver, packet);
+        udp_deliver(receiver, packet);
     }
     object_put(&receiver->socket.object);
 }
@@ -150,12 +151,13 @@ void udp_fail(struct inet_error *error) {
 
 // --- sending ---
 
-// Who gets it, referenced (null: nobody), and from whom it comes.
+// Who gets it, referenced (null: nobody, or members of a group), and from whom it comes.
 static status_t find_receiver(struct inet_socket *socket, struct message *message, struct inet_endpoint *to,
                               struct inet_endpoint *from, struct inet_socket **out) {
     spin_lock(&inet_lock);
     status_t status = datagram_source_locked(socket, message, to, from);
-    *out = status == 0 ? inet_receiver_find_locked(socket->socket.protocol, to, from) : nullptr;
+    bool one = status == 0 && !inet_address_is_group(&to->address);
+    *out = one ? inet_receiver_find_locked(socket->socket.protocol, to, from) : nullptr;
     if (*out && !refcount_try_up(&(*out)->socket.object.ref))
         *out = nullptr;
     spin_unlock(&inet_lock);
@@ -193,9 +195,10 @@ static ssize_t udp_send(struct socket *base, struct message *message) {
         if (UNLIKELY(!receiver || wire_is_watched()))
             show(socket, packet, &to, &from, !receiver);
         if (receiver) {
-            deliver(receiver, packet);
+            udp_deliver(receiver, packet);
         } else {
-            count(base->protocol, v6, REFUSED);
+            if (!inet_address_is_group(&to.address))
+                count(base->protocol, v6, REFUSED);
             packet_destroy(packet);
         }
     }

@@ -11,6 +11,7 @@
 #define IPV4_HEADER 20u
 #define IPV6_HEADER 40u
 #define WIRE_MAX 65536u // lo's MTU
+#define UDP_HEADER 8u
 
 struct wire {
     bool v4;
@@ -70,6 +71,11 @@ void icmp_refuse(const struct wire *about, enum icmp_refuse what);
 
 // --- the protocols: a packet that came in; an error about one that was sent, whose ports they fill in ---
 void udp_input(const struct wire *wire);
+// To every member of a group; the packets have `route`.
+void udp_input_group(const struct wire *wire, const struct packet_route *route, const struct inet_endpoint *to,
+                     const struct inet_endpoint *from);
+// The packet goes to this socket, or is lost.
+void udp_deliver(struct inet_socket *receiver, struct packet *packet);
 void udp_fail(struct inet_error *error);
 void ping_input(const struct wire *wire);
 void ping_fail(struct inet_error *error);

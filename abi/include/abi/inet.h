@@ -45,6 +45,8 @@ enum {
     IP_MULTICAST_LOOP = 34,
     IP_ADD_MEMBERSHIP = 35,
     IP_DROP_MEMBERSHIP = 36,
+    MCAST_JOIN_GROUP = 42, // of IPv6, too
+    MCAST_LEAVE_GROUP = 45,
     IP_MULTICAST_ALL = 49
 };
 enum {
@@ -138,6 +140,11 @@ struct abi_ipv6_mreq {
     uint8_t group[16];
     int32_t interface;
 };
+struct abi_group_req {
+    uint32_t interface, pad;
+    uint8_t group[128]; // sockaddr_storage
+};
+static_assert(sizeof(struct abi_group_req) == 136);
 static_assert(sizeof(struct abi_in_pktinfo) == 12 && sizeof(struct abi_in6_pktinfo) == 20);
 static_assert(sizeof(struct abi_ip_mreqn) == 12 && sizeof(struct abi_ipv6_mreq) == 20);
 
