@@ -205,6 +205,8 @@ static ssize_t pipe_read(struct object *object, struct uio *uio, loff_t *pos, un
     if (uio->resid == 0)
         return 0;
     for (;;) {
+        // Asked before the look at the bytes: the last writer may write and close right after that.
+        bool over = atomic_load(&pipe->writers) == 0;
         mutex_lock(&pipe->mutex);
         if (pipe_used(pipe) != 0) {
             ssize_t done = take_bytes(pipe, uio);
@@ -213,7 +215,7 @@ static ssize_t pipe_read(struct object *object, struct uio *uio, loff_t *pos, un
             return done;
         }
         mutex_unlock(&pipe->mutex);
-        if (atomic_load(&pipe->writers) == 0)
+        if (over)
             return 0;
         if (flags & IO_NONBLOCK)
             return -EAGAIN;

@@ -18,8 +18,11 @@ static void unlock_both(struct pipe *a, struct pipe *b) NO_THREAD_SAFETY {
 
 // 1: there is data. 0: there is none and will be none.
 static ssize_t data_ready(struct pipe *pipe, unsigned flags) {
-    while (pipe_used(pipe) == 0) {
-        if (atomic_load(&pipe->writers) == 0)
+    for (;;) {
+        bool over = atomic_load(&pipe->writers) == 0; // asked first, as in pipe_read
+        if (pipe_used(pipe) != 0)
+            return 1;
+        if (over)
             return 0;
         if (flags & IO_NONBLOCK)
             return -EAGAIN;
@@ -27,7 +30,6 @@ static ssize_t data_ready(struct pipe *pipe, unsigned flags) {
         if (status != 0)
             return status;
     }
-    return 1;
 }
 
 static ssize_t room_ready(struct pipe *pipe, unsigned flags) {
