@@ -12,6 +12,7 @@
 #include <lib/string.h>
 #include <mm/charged.h>
 #include <mm/slab.h>
+#include <net/netlink.h>
 #include <object/cred.h>
 #include <object/task.h>
 
@@ -215,6 +216,14 @@ static status_t queue(struct netlink_socket *socket, const void *data, size_t si
     if (!fits)
         packet_destroy(packet);
     return fits ? 0 : -ENOBUFS;
+}
+
+bool netlink_is(const struct socket *socket) {
+    return socket->ops == &netlink_ops;
+}
+
+status_t netlink_deliver(struct socket *socket, const void *data, size_t size) {
+    return queue(to_netlink(socket), data, size);
 }
 
 // Whole messages to a datagram, as many as fit.

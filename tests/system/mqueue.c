@@ -245,6 +245,33 @@ static void notices(void) {
     mq_unlink(name), close(queue), close(pair[0]), close(pair[1]);
 }
 
+// What glibc does for SIGEV_THREAD: its thread reads a cookie from a netlink socket.
+static void thread_notices(void) {
+    char cookie[32] = "a cookie of thirty-two bytes...", back[64];
+    mqd_t queue = make(4, 100, O_EXCL);
+    int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_signo = netlink, .sigev_value.sival_ptr = cookie};
+    is(syscall(SYS_mq_notify, queue, &event), 0, "a thread is to be told");
+    fails(syscall(SYS_mq_notify, queue, &event), EBUSY, "one at a time");
+    ok(recv(netlink, back, sizeof back, MSG_DONTWAIT) < 0 && errno == EAGAIN, "there is nothing yet");
+    send_text(queue, "first", 0);
+    is(recv(netlink, back, sizeof back, 0), 32, "a message comes, and the cookie");
+    ok(memcmp(back, cookie, 31) == 0 && back[31] == 1, "which says so");
+    is(syscall(SYS_mq_notify, queue, &event), 0, "again");
+    is(mq_notify(queue, NULL), 0, "and called off");
+    is(recv(netlink, back, sizeof back, 0), 32, "the cookie comes back");
+    ok(memcmp(back, cookie, 31) == 0 && back[31] == 2, "and says that, too");
+    is(syscall(SYS_mq_notify, queue, &event), 0, "asked for once more");
+    mq_unlink(name), close(queue);
+    is(recv(netlink, back, sizeof back, 0), 32, "the end of the descriptor is told");
+    ok(back[31] == 2, "as a removal");
+    queue = make(4, 100, O_EXCL);
+    is(syscall(SYS_mq_notify, queue, &event), 0, "another queue");
+    close(netlink);
+    is(send_text(queue, "nobody", 0), 0, "whose thread is gone");
+    mq_unlink(name), close(queue);
+}
+
 static void be_nobody(void) {
     if (setgid(65534) != 0 || setuid(65534) != 0)
         _exit(99);
@@ -397,6 +424,7 @@ int main(void) {
     waiting();
     readiness();
     notices();
+    thread_notices();
     permissions();
     files();
     storm();

@@ -14,6 +14,8 @@
 #include <arch/uaccess.h>
 #include <lib/fmt.h>
 #include <mm/charged.h>
+#include <net/netlink.h>
+#include <net/socket.h>
 #include <object/cred.h>
 #include <vfs/file.h>
 
@@ -108,7 +110,20 @@ static void count_changed(struct mqueue *queue, uint32_t news) REQUIRES(&queue->
     object_signal_locked(&queue->object, (SIGNALS_READ | SIGNALS_WRITE) & ~now, now & news);
 }
 
-static void tell(const struct mqueue_notice *notice) {
+// What the last byte of a cookie says, which the program's thread reads from its socket.
+enum { COOKIE_CAME = 1, COOKIE_REMOVED = 2 };
+
+// Without memory or room for it the notice is lost: nobody waits for that.
+static void send_cookie(struct mqueue_notice *notice, uint8_t why) {
+    if (!notice->socket)
+        return;
+    notice->cookie[MQUEUE_COOKIE_SIZE - 1] = why;
+    (void)!netlink_deliver(notice->socket, notice->cookie, sizeof(notice->cookie));
+    object_put(&notice->socket->object);
+}
+
+static void tell(struct mqueue_notice *notice) {
+    send_cookie(notice, COOKIE_CAME);
     if (notice->how == SIGEV_SIGNAL && notice->signal > 0) {
         struct signal_info info;
         signal_info_from_current(&info, notice->signal, SI_MESGQ);
@@ -125,21 +140,25 @@ status_t mqueue_notify(struct mqueue *queue, const struct mqueue_notice *notice)
         queue->notice = *notice;
         queue->notice.owner = process_current();
         object_get(&process_current()->task.object);
+        if (notice->socket)
+            object_get(&notice->socket->object);
     }
     spin_unlock(&queue->object.lock);
     return busy ? -EBUSY : 0;
 }
 
 void mqueue_forget(struct mqueue *queue, const struct process *process) {
-    struct process *owner = nullptr;
+    struct mqueue_notice notice = {};
     spin_lock(&queue->object.lock);
     if (queue->notice.owner == process) {
-        owner = queue->notice.owner;
+        notice = queue->notice;
         queue->notice.owner = nullptr;
     }
     spin_unlock(&queue->object.lock);
-    if (owner)
-        process_put(owner);
+    if (!notice.owner)
+        return;
+    send_cookie(&notice, COOKIE_REMOVED);
+    process_put(notice.owner);
 }
 
 // ---------------------------------------------------------------- sending and receiving
@@ -210,8 +229,11 @@ static void queue_destroy(struct object *object) {
         rb_remove(&queue->messages, &message->node);
         mqueue_message_free(message);
     }
-    if (queue->notice.owner)
+    if (queue->notice.owner) {
+        if (queue->notice.socket)
+            object_put(&queue->notice.socket->object);
         process_put(queue->notice.owner);
+    }
     atomic_fetch_sub_explicit(&queue->account->queue_bytes, queue->reserved, memory_order_relaxed);
     user_account_put(queue->account);
     charged_free(&queue_cache, queue);

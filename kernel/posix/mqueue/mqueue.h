@@ -11,6 +11,7 @@
 
 struct job;
 struct process;
+struct socket;
 struct user_account;
 
 struct mqueue_limits {
@@ -23,10 +24,13 @@ struct mqueue_shape {
     uint64_t messages_max, size_max; // size: bytes of a message
 };
 
+#define MQUEUE_COOKIE_SIZE 32
 struct mqueue_notice {     // mq_notify's
     struct process *owner; // one reference; null: nobody wants to know
     int how, signal;
     uint64_t value;
+    struct socket *socket; // SIGEV_THREAD: one reference; what a thread waits at
+    uint8_t cookie[MQUEUE_COOKIE_SIZE];
 };
 
 struct mqueue {

@@ -8,6 +8,7 @@
 #include <abi/mqueue.h>
 #include <abi/signal.h>
 #include <arch/uaccess.h>
+#include <net/netlink.h>
 #include <net/socket.h>
 
 // ---------------------------------------------------------------- names
@@ -125,45 +126,54 @@ long sys_mq_timedreceive(int fd, void __user *to, size_t size, unsigned __user *
 
 // ---------------------------------------------------------------- notices and attributes
 
-// SIGEV_THREAD: Linux sends a word to the netlink socket whose descriptor is in the place of the signal's number, and
-// there are no such sockets: the errors are those of a descriptor that is another thing.
-static status_t check_thread_notice(const struct abi_sigevent *event) {
-    char cookie[32];
+// SIGEV_THREAD: a thread of the program waits at a netlink socket, whose descriptor is in the place of the signal's
+// number. It gets the cookie back, whose last byte then says why. *socket: referenced.
+static status_t take_thread_notice(const struct abi_sigevent *event, struct mqueue_notice *notice) {
     struct handle_ref ref;
-    if (copy_from_user(cookie, (const void __user *)event->value, sizeof(cookie)) != 0)
+    if (copy_from_user(notice->cookie, (const void __user *)event->value, sizeof(notice->cookie)) != 0)
         return -EFAULT;
     status_t status = fd_get(event->signal, 0, &ref);
     if (status != 0)
         return status;
-    status = socket_of(ref.object) ? -EINVAL : -ENOTSOCK;
+    struct socket *socket = socket_of(ref.object);
+    status = !socket ? -ENOTSOCK : !netlink_is(socket) ? -EINVAL : 0;
+    if (status == 0) {
+        object_get(&socket->object);
+        notice->socket = socket;
+    }
     handle_release(&ref);
     return status;
 }
 
-long sys_mq_notify(int fd, const void __user *from) {
+static status_t notice_from_user(const void __user *from, struct mqueue_notice *notice) {
     struct abi_sigevent event;
+    if (copy_from_user(&event, from, sizeof(event)) != 0)
+        return -EFAULT;
+    if (event.notify != SIGEV_NONE && event.notify != SIGEV_SIGNAL && event.notify != SIGEV_THREAD)
+        return -EINVAL;
+    if (event.notify == SIGEV_SIGNAL && (unsigned)event.signal > SIGNAL_COUNT)
+        return -EINVAL;
+    *notice = (struct mqueue_notice){.how = event.notify, .signal = event.signal, .value = event.value};
+    return event.notify == SIGEV_THREAD ? take_thread_notice(&event, notice) : 0;
+}
+
+long sys_mq_notify(int fd, const void __user *from) {
+    struct mqueue_notice notice = {};
     struct handle_ref ref;
     struct mqueue *queue;
-    status_t status = 0;
-    if (from) {
-        if (copy_from_user(&event, from, sizeof(event)) != 0)
-            return -EFAULT;
-        if (event.notify != SIGEV_NONE && event.notify != SIGEV_SIGNAL && event.notify != SIGEV_THREAD)
-            return -EINVAL;
-        if (event.notify == SIGEV_SIGNAL && (unsigned)event.signal > SIGNAL_COUNT)
-            return -EINVAL;
-        if (event.notify == SIGEV_THREAD && (status = check_thread_notice(&event)) != 0)
-            return status;
-    }
-    status = queue_get(fd, 0, &ref, &queue);
+    status_t status = from ? notice_from_user(from, &notice) : 0;
     if (status != 0)
         return status;
-    if (from)
-        status = mqueue_notify(
-            queue, &(struct mqueue_notice){.how = event.notify, .signal = event.signal, .value = event.value});
-    else
-        mqueue_forget(queue, process_current());
-    handle_release(&ref);
+    status = queue_get(fd, 0, &ref, &queue);
+    if (status == 0) {
+        if (from)
+            status = mqueue_notify(queue, &notice);
+        else
+            mqueue_forget(queue, process_current());
+        handle_release(&ref);
+    }
+    if (notice.socket)
+        object_put(&notice.socket->object);
     return status;
 }
 
