@@ -71,9 +71,21 @@ static status_t get_termios(struct tty *tty, void __user *to, size_t size) {
     return copy_to_user(to, &copy, size);
 }
 
-static void apply_termios(struct tty *tty, const struct abi_termios2 *termios) {
+// What is locked stays as it was.
+static void keep_locked(struct abi_termios2 *next, const struct abi_termios2 *old, const struct abi_termios2 *locked) {
+    next->iflag = (next->iflag & ~locked->iflag) | (old->iflag & locked->iflag);
+    next->oflag = (next->oflag & ~locked->oflag) | (old->oflag & locked->oflag);
+    next->cflag = (next->cflag & ~locked->cflag) | (old->cflag & locked->cflag);
+    next->lflag = (next->lflag & ~locked->lflag) | (old->lflag & locked->lflag);
+    next->line = locked->line ? old->line : next->line;
+    for (unsigned i = 0; i < sizeof(next->cc); i++)
+        next->cc[i] = locked->cc[i] ? old->cc[i] : next->cc[i];
+}
+
+static void apply_termios(struct tty *tty, struct abi_termios2 *termios) {
     spin_lock(&tty->lock);
     struct abi_termios2 old = tty->line.termios;
+    keep_locked(termios, &old, &tty->locked);
     line_set_termios(&tty->line, termios);
     if (tty->driver->set_termios)
         tty->driver->set_termios(tty);
@@ -148,6 +160,24 @@ static long set_termios(struct tty *tty, unsigned command, unsigned long argumen
             return status;
     }
     apply_termios(tty, &termios);
+    return 0;
+}
+
+static long locked_modes(struct tty *tty, unsigned command, void __user *user) {
+    struct abi_termios2 locked = {};
+    if (command == TIOCGLCKTRMIOS) {
+        spin_lock(&tty->lock);
+        locked = tty->locked;
+        spin_unlock(&tty->lock);
+        return copy_to_user(user, &locked, ABI_TERMIOS_SIZE);
+    }
+    if (!cred_has_cap(cred_current(), CAP_SYS_ADMIN))
+        return -EPERM;
+    if (copy_from_user(&locked, user, ABI_TERMIOS_SIZE) != 0)
+        return -EFAULT;
+    spin_lock(&tty->lock);
+    tty->locked = locked;
+    spin_unlock(&tty->lock);
     return 0;
 }
 
@@ -344,6 +374,9 @@ long tty_mode_ioctl(struct tty *tty, unsigned command, unsigned long argument, b
     case TCSETSW2:
     case TCSETSF2:
         return set_termios(tty, command, argument, master);
+    case TIOCGLCKTRMIOS:
+    case TIOCSLCKTRMIOS:
+        return locked_modes(tty, command, (void __user *)argument);
     case TIOCGWINSZ:
     case TIOCSWINSZ:
         return window_size(tty, command, argument);

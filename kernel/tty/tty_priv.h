@@ -37,6 +37,7 @@ struct tty {
     struct spinlock lock; // protects all below
     struct line line GUARDED_BY(&lock);
     struct abi_winsize size GUARDED_BY(&lock);
+    struct abi_termios2 locked GUARDED_BY(&lock);           // modes with a bit (or character) here stay as they are
     int group GUARDED_BY(&lock), session GUARDED_BY(&lock); // foreground group, session; 0: none
     struct list_node files GUARDED_BY(&lock);               // struct tty_file.node: open and not hung up
     unsigned open_count GUARDED_BY(&lock);                  // in `files`, or hung up and not yet closed

@@ -213,6 +213,26 @@ static void traffic(void) {
     close(slave), close(master);
 }
 
+static void locked_modes(void) {
+    int master = open_master(), slave = open(name, O_RDWR | O_NOCTTY);
+    struct termios modes, lock, got;
+    memset(&lock, 0xff, sizeof lock);
+    is(ioctl(slave, TIOCGLCKTRMIOS, &lock), 0, "locked modes");
+    ok(lock.c_lflag == 0 && lock.c_iflag == 0 && lock.c_cc[VINTR] == 0, "there are none");
+    tcgetattr(slave, &modes);
+    lock.c_lflag = ECHO, lock.c_cc[VINTR] = 1;
+    is(ioctl(slave, TIOCSLCKTRMIOS, &lock), 0, "one mode, and a character");
+    struct termios other = modes;
+    other.c_lflag ^= ECHO | ICANON, other.c_cc[VINTR] = 'x', other.c_cc[VQUIT] = 'y';
+    is(tcsetattr(slave, TCSANOW, &other), 0, "are not changed");
+    tcgetattr(slave, &got);
+    ok((got.c_lflag & ECHO) == (modes.c_lflag & ECHO) && got.c_cc[VINTR] == modes.c_cc[VINTR], "as they are locked");
+    ok((got.c_lflag & ICANON) != (modes.c_lflag & ICANON) && got.c_cc[VQUIT] == 'y', "others are");
+    exited(in_child(setuid(65534); _exit(ioctl(slave, TIOCSLCKTRMIOS, &lock) == 0 || errno != EPERM)), 0,
+           "not everybody may lock them");
+    close(slave), close(master);
+}
+
 static void many(void) {
     int masters[64], slaves[64], good = 0;
     for (int i = 0; i < 64; i++) {
@@ -240,6 +260,7 @@ int main(void) {
     master_goes();
     packet_mode();
     traffic();
+    locked_modes();
     many();
     return tap_done();
 }
