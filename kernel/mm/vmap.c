@@ -4,7 +4,8 @@
 //   [ reserved at boot | stacks: slots of 32 KiB, the lowest page of each unmapped | devices, page by page ]
 //
 // A stack in use is the upper part of its slot, so that running off its end faults on the gap below. Freed stacks
-// stay mapped: a few per CPU (no lock), then a list; only beyond that are they unmapped and their pages freed.
+// stay mapped: a few per CPU (no lock), then a list; only beyond that are they unmapped and their pages freed, some at
+// once.
 #include "kasan_priv.h"
 #include "page_priv.h"
 #include "pagetable_priv.h"
@@ -20,6 +21,7 @@
 #define DEVICE_PAGES (1ul << 18) // 1 GiB
 #define CPU_STACKS 8
 #define SPARE_STACKS 64
+#define BATCH 16 // stacks that are freed together
 #define KERNEL_DATA (PROT_MAP_READ | PROT_MAP_WRITE | PROT_MAP_GLOBAL)
 
 static struct {
@@ -57,22 +59,34 @@ static void *slot_stack(size_t slot) {
     return (void *)(vmap.stacks + slot * SLOT_SIZE + SLOT_SIZE - KERNEL_STACK_SIZE);
 }
 
-// Unmaps what was mapped of a stack, flushes, frees the pages and the slot.
+// Unmaps what was mapped of the stacks, flushes, frees the pages and the slots. One flush, which asks every CPU, for
+// all.
+static void stacks_destroy(void *const *stacks, unsigned count) {
+    paddr_t pages[BATCH][KERNEL_STACK_SIZE / PAGE_SIZE];
+    vaddr_t low = ~0ul, high = 0;
+    for (unsigned i = 0; i < count; i++) {
+        kasan_stack_destroy(stacks[i]);
+        low = MIN(low, (vaddr_t)stacks[i]);
+        high = MAX(high, (vaddr_t)stacks[i] + KERNEL_STACK_SIZE);
+    }
+    spin_lock(&vmap.lock);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < ARRAY_SIZE(pages[i]); k++)
+            pages[i][k] = pagetable_kernel_unmap((vaddr_t)stacks[i] + k * PAGE_SIZE);
+    spin_unlock(&vmap.lock);
+    arch_tlb_flush_range(nullptr, low, high);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < ARRAY_SIZE(pages[i]); k++)
+            if (pages[i][k])
+                page_put(phys_to_page(pages[i][k]));
+    spin_lock(&vmap.lock);
+    for (unsigned i = 0; i < count; i++)
+        bitmap_clear(vmap.stack_slots, ((vaddr_t)stacks[i] - vmap.stacks) / SLOT_SIZE);
+    spin_unlock(&vmap.lock);
+}
+
 static void stack_destroy(void *stack) {
-    vaddr_t start = (vaddr_t)stack;
-    kasan_stack_destroy(stack);
-    paddr_t pages[KERNEL_STACK_SIZE / PAGE_SIZE];
-    spin_lock(&vmap.lock);
-    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
-        pages[i] = pagetable_kernel_unmap(start + i * PAGE_SIZE);
-    spin_unlock(&vmap.lock);
-    arch_tlb_flush_range(nullptr, start, start + KERNEL_STACK_SIZE);
-    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
-        if (pages[i])
-            page_put(phys_to_page(pages[i]));
-    spin_lock(&vmap.lock);
-    bitmap_clear(vmap.stack_slots, (start - vmap.stacks) / SLOT_SIZE);
-    spin_unlock(&vmap.lock);
+    stacks_destroy(&stack, 1);
 }
 
 static void *stack_create(void) {
@@ -133,15 +147,21 @@ void thread_stack_free(void *stack) {
         cache->stacks[cache->count++] = stack;
         return;
     }
+    void *batch[BATCH] = {stack};
+    unsigned count = 1;
     spin_lock(&vmap.lock);
-    bool keep = vmap.spare_count < SPARE_STACKS;
-    if (keep) {
+    if (vmap.spare_count < SPARE_STACKS) {
         list_push_front(&vmap.spare, stack);
         vmap.spare_count++;
+        count = 0;
+    }
+    for (; count > 0 && count < BATCH; count++) { // so that the next ones find room
+        batch[count] = list_pop_front(&vmap.spare);
+        vmap.spare_count--;
     }
     spin_unlock(&vmap.lock);
-    if (!keep)
-        stack_destroy(stack);
+    if (count > 0)
+        stacks_destroy(batch, count);
 }
 
 // --- device memory ---
