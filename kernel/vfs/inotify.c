@@ -30,6 +30,8 @@ struct queue {
     size_t bytes;
     int next_number;
     struct wait_queue readers;
+    notify_tell_fn *tell; // a listener: it has no events; null: none
+    void *context;        // null: closed
 };
 
 struct watch {
@@ -130,11 +132,16 @@ static void send(struct vnode *vnode, uint32_t mask, uint32_t cookie, const stru
     LIST_FOR_EACH_SAFE(watch, next, bucket_of(vnode), hash_node) {
         if (watch->vnode != vnode)
             continue;
-        if (watch->mask & mask & NOTIFY_ALL)
-            put_event(watch->queue, watch->number, mask, cookie, name);
-        bool over = mask & NOTIFY_DELETE_SELF || (watch->mask & NOTIFY_ONE_SHOT && watch->mask & mask & NOTIFY_ALL);
+        bool listens = watch->queue->tell != nullptr;
+        bool wanted = watch->mask & mask & (listens ? NOTIFY_ALL | NOTIFY_RENAMED : NOTIFY_ALL) && (name || !listens);
+        if (wanted && listens && watch->queue->context)
+            watch->queue->tell(watch->queue->context, mask);
+        else if (wanted && !listens)
+            put_event(watch->queue, watch->number, mask & ~(uint32_t)NOTIFY_RENAMED, cookie, name);
+        bool over = mask & NOTIFY_DELETE_SELF || (watch->mask & NOTIFY_ONE_SHOT && wanted);
         if (over) {
-            put_event(watch->queue, watch->number, NOTIFY_IGNORED, 0, nullptr);
+            if (!listens)
+                put_event(watch->queue, watch->number, NOTIFY_IGNORED, 0, nullptr);
             unlink_watch(watch);
             list_push_back(&dead, &watch->queue_node);
         }
@@ -176,7 +183,8 @@ void notify_rename_slow(const struct notify_rename *rename) {
     uint32_t cookie = notify.next_cookie++;
     spin_unlock(&notify.lock);
     uint32_t directory = directory_bit(rename->vnode);
-    send(rename->from_dir, NOTIFY_MOVED_FROM | directory, cookie, &rename->from);
+    uint32_t within = rename->from_dir == rename->to_dir ? NOTIFY_RENAMED : 0;
+    send(rename->from_dir, NOTIFY_MOVED_FROM | within | directory, cookie, &rename->from);
     send(rename->to_dir, NOTIFY_MOVED_TO | directory, cookie, &rename->to);
     send(rename->vnode, NOTIFY_MOVE_SELF | directory, 0, nullptr);
 }
@@ -185,7 +193,7 @@ void notify_rename_slow(const struct notify_rename *rename) {
 
 int notify_add(struct object *object, struct vnode *vnode, uint32_t mask) {
     struct queue *queue = queue_of(object);
-    if (!queue || !(mask & NOTIFY_ALL))
+    if (!queue || !(mask & (queue->tell ? NOTIFY_ALL | NOTIFY_RENAMED : NOTIFY_ALL)))
         return -EINVAL;
     struct watch *new = kmalloc_charged(sizeof *new), *watch;
     if (!new)
@@ -337,4 +345,20 @@ struct object *notify_create(uint32_t flags) {
     wait_queue_init(&queue->readers);
     queue->next_number = 1;
     return &queue->object;
+}
+
+struct object *notify_create_listener(notify_tell_fn *tell, void *context) {
+    struct object *object = notify_create(0);
+    if (!object)
+        return nullptr;
+    queue_of(object)->tell = tell;
+    queue_of(object)->context = context;
+    return object;
+}
+
+void notify_close_listener(struct object *listener) {
+    spin_lock(&notify.lock);
+    queue_of(listener)->context = nullptr;
+    spin_unlock(&notify.lock);
+    object_put(listener);
 }

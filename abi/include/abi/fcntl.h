@@ -58,7 +58,7 @@ enum {
     F_OFD_SETLKW = 38,
     F_SETLEASE = 1024,
     F_GETLEASE = 1025,
-    F_NOTIFY = 1026,
+    F_NOTIFY = 1026, // with DN_*
     F_DUPFD_QUERY = 1027,
     F_DUPFD_CLOEXEC = 1030,
     F_SETPIPE_SZ = 1031,
@@ -174,3 +174,7 @@ enum {
     FIOGETOWN = 0x8903,
     SIOCGPGRP = 0x8904,
 };
+
+// What F_NOTIFY tells of names in a directory.
+enum { DN_ACCESS = 1, DN_MODIFY = 2, DN_CREATE = 4, DN_DELETE = 8, DN_RENAME = 16, DN_ATTRIB = 32 };
+#define DN_MULTISHOT 0x80000000u // until it is called off

@@ -9,12 +9,16 @@
 #include "process/process_priv.h"
 #include "signal/signal_priv.h"
 #include <abi/fcntl.h>
+#include <abi/stat.h>
 #include <arch/uaccess.h>
 #include <mm/charged.h>
 #include <mm/slab.h>
 #include <net/socket.h>
 #include <object/async.h>
+#include <vfs/file.h>
+#include <vfs/notify.h>
 
+#define BAND_MESSAGE 0x400 // EPOLLMSG
 #define ALL_EVENTS (SIGNALS_READ | SIGNALS_WRITE | SIGNAL_PRIORITY | SIGNAL_ERROR | SIGNAL_HANGUP | SIGNAL_READ_HANGUP)
 
 struct receiver {
@@ -32,6 +36,11 @@ struct async_file {
     bool is_socket;            // SIGURG. Never changes
     struct spinlock lock;
     struct receiver receiver; // under lock
+    // F_NOTIFY, under lock: one reference, null: not used; the watch's number, and what signals call the file.
+    struct object *directory;
+    int watch;
+    uint32_t watched; // DN_*
+    int directory_fd;
 };
 
 // --- telling ---
@@ -125,7 +134,10 @@ static void tell(struct object_async *async, uint32_t signals) {
 // --- whom ---
 
 static void destroy(struct object_async *async) {
-    kfree(CONTAINER_OF(async, struct async_file, async));
+    struct async_file *file = CONTAINER_OF(async, struct async_file, async);
+    if (file->directory)
+        notify_close_listener(file->directory);
+    kfree(file);
 }
 
 // The object's, made if there is none. Null: no memory.
@@ -280,6 +292,86 @@ long async_ioctl(struct object *object, unsigned command, unsigned long argument
     if (gets)
         return put_user(get_number(object), user);
     return get_user(number, user) != 0 ? -EFAULT : set_number(object, number);
+}
+
+// --- F_NOTIFY ---
+
+// Something happened to a name in the directory. The lock of all watches is held.
+static void tell_directory(void *context, uint32_t mask) {
+    static const struct event event = {.code = POLL_MSG, .band = SIGNALS_READ | BAND_MESSAGE};
+    struct async_file *file = context;
+    (void)mask;
+    spin_lock(&file->lock);
+    struct receiver receiver = file->receiver;
+    receiver.fd = file->directory_fd;
+    if (!(file->watched & DN_MULTISHOT))
+        file->watched = 0;
+    spin_unlock(&file->lock);
+    if (receiver.id != 0)
+        tell_receiver(&receiver, &event);
+}
+
+static uint32_t to_watch(unsigned long wanted) {
+    static const struct {
+        uint32_t event, mask;
+    } rows[] = {
+        {DN_ACCESS, NOTIFY_ACCESS},
+        {DN_MODIFY, NOTIFY_MODIFY},
+        {DN_CREATE, NOTIFY_CREATE | NOTIFY_MOVED_TO},
+        {DN_DELETE, NOTIFY_DELETE | NOTIFY_MOVED_FROM},
+        {DN_RENAME, NOTIFY_RENAMED},
+        {DN_ATTRIB, NOTIFY_ATTRIB},
+    };
+    uint32_t mask = wanted & DN_MULTISHOT ? 0 : NOTIFY_ONE_SHOT;
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+        mask |= wanted & rows[i].event ? rows[i].mask : 0;
+    return mask;
+}
+
+// The file's listener, which lives as long as it does. Null: no memory.
+static struct object *listener_for(struct async_file *file) {
+    struct object *fresh = notify_create_listener(tell_directory, file);
+    spin_lock(&file->lock);
+    struct object *unused = file->directory ? fresh : nullptr;
+    if (!file->directory)
+        file->directory = fresh;
+    struct object *listener = file->directory;
+    spin_unlock(&file->lock);
+    if (unused)
+        notify_close_listener(unused);
+    return listener;
+}
+
+status_t async_watch_directory(struct object *object, int fd, unsigned long wanted) {
+    struct file *opened = file_of(object);
+    if (!opened || !opened->vnode || !S_ISTYPE(opened->vnode->mode, S_IFDIR))
+        return -ENOTDIR;
+    struct async_file *file = file_for(object);
+    struct object *listener = file ? listener_for(file) : nullptr;
+    if (!listener)
+        return -ENOMEM;
+    bool wants = wanted & ~(unsigned long)DN_MULTISHOT;
+    status_t status = wants ? set_receiver(object, F_OWNER_PID, process_current()->task.id, false) : 0;
+    if (status != 0)
+        return status;
+    spin_lock(&file->lock);
+    int number = file->watch;
+    file->watched = wants ? file->watched | (uint32_t)wanted : 0;
+    wanted = file->watched;
+    file->directory_fd = fd;
+    spin_unlock(&file->lock);
+    if (!wants) {
+        if (number > 0)
+            (void)!notify_remove(listener, number); // it may have been for once
+        return 0;
+    }
+    number = notify_add(listener, opened->vnode, to_watch(wanted));
+    if (number < 0)
+        return number;
+    spin_lock(&file->lock);
+    file->watch = number;
+    spin_unlock(&file->lock);
+    return 0;
 }
 
 // --- O_ASYNC ---

@@ -8,5 +8,8 @@
 long async_command(struct object *object, unsigned command, unsigned long argument);
 // FIOSETOWN and the like, for sockets. -ENOTTY: another command.
 long async_ioctl(struct object *object, unsigned command, unsigned long argument);
+// F_NOTIFY: a signal to the file's receiver, by default the caller, once something of `events` (DN_*) has happened to a
+// name in the directory. -ENOTDIR.
+MUST_USE status_t async_watch_directory(struct object *object, int fd, unsigned long events);
 // Sets or clears O_ASYNC. `fd`: what signals call it. -ENOTTY: such files tell nobody.
 MUST_USE status_t async_set(struct object *object, int fd, bool on);

@@ -156,6 +156,8 @@ static long object_command(struct handle_ref *ref, int fd, unsigned command, uns
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
         return record_lock(ref, command, (struct abi_flock __user *)argument);
+    case F_NOTIFY:
+        return async_watch_directory(object, fd, argument);
     case F_SETPIPE_SZ:
         return pipe_set_size(object, argument);
     case F_GETPIPE_SZ:

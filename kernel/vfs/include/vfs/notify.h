@@ -18,6 +18,7 @@ enum notify_event {
     NOTIFY_DELETE_SELF = 0x400,
     NOTIFY_MOVE_SELF = 0x800,
     NOTIFY_ALL = 0xfff,
+    NOTIFY_RENAMED = 0x1000, // in one directory: for listeners only
     NOTIFY_OVERFLOW = 0x4000,
     NOTIFY_IGNORED = 0x8000,
     // Flags of a watch.
@@ -32,6 +33,11 @@ enum notify_event {
 
 // A queue with one reference, to be read(2) for struct inotify_event. nullptr: no memory.
 struct object *notify_create(uint32_t flags);
+// A queue that keeps nothing, but calls `tell` for what happens to names in the directories that it watches. `tell`
+// must not block. One reference, given back by notify_close_listener: on return `tell` does not run.
+typedef void notify_tell_fn(void *context, uint32_t mask);
+struct object *notify_create_listener(notify_tell_fn *tell, void *context);
+void notify_close_listener(struct object *listener);
 // Watches a vnode, or changes the mask of its watch; returns the watch's number. -EINVAL: not a queue; -EEXIST, …
 int notify_add(struct object *queue, struct vnode *vnode, uint32_t mask);
 // -EINVAL: no such watch, or not a queue.
