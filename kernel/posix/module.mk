@@ -28,7 +28,7 @@ sources += trace/trace_signals.c trace/trace_stop.c trace/trace_wait.c
 sources += core/core.c core/core_file.c core/core_name.c core/core_notes.c
 
 # filters of system calls
-sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c
+sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c seccomp/seccomp_listener.c
 
 # mappings, and memory that is out
 sources += memory/memfd.c memory/memory.c memory/mempolicy.c memory/out_of_memory.c memory/pkey.c

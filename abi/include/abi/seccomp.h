@@ -5,12 +5,19 @@
 #include <stdint.h>
 
 enum { SECCOMP_MODE_DISABLED = 0, SECCOMP_MODE_STRICT = 1, SECCOMP_MODE_FILTER = 2 };
-enum { SECCOMP_SET_MODE_STRICT = 0, SECCOMP_SET_MODE_FILTER = 1, SECCOMP_GET_ACTION_AVAIL = 2 };
+enum {
+    SECCOMP_SET_MODE_STRICT = 0,
+    SECCOMP_SET_MODE_FILTER = 1,
+    SECCOMP_GET_ACTION_AVAIL = 2,
+    SECCOMP_GET_NOTIF_SIZES = 3
+};
 enum {
     SECCOMP_FILTER_FLAG_TSYNC = 1,
     SECCOMP_FILTER_FLAG_LOG = 2,
     SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4,
+    SECCOMP_FILTER_FLAG_NEW_LISTENER = 8,
     SECCOMP_FILTER_FLAG_TSYNC_ESRCH = 16,
+    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32,
 };
 
 // What a filter returns: as signed numbers, the lower action wins.
@@ -32,6 +39,36 @@ struct abi_seccomp_data {
     uint64_t instruction_pointer, args[6];
 };
 static_assert(sizeof(struct abi_seccomp_data) == 64);
+
+// Listeners: what they read of a call, what they answer, and how they give a handle.
+struct abi_seccomp_notification {
+    uint64_t id;
+    uint32_t pid, flags;
+    struct abi_seccomp_data data;
+};
+static_assert(sizeof(struct abi_seccomp_notification) == 80);
+struct abi_seccomp_response {
+    uint64_t id;
+    int64_t value;
+    int32_t error;
+    uint32_t flags;
+};
+static_assert(sizeof(struct abi_seccomp_response) == 24);
+struct abi_seccomp_addfd {
+    uint64_t id;
+    uint32_t flags, source_fd, new_fd, new_flags;
+};
+static_assert(sizeof(struct abi_seccomp_addfd) == 24);
+struct abi_seccomp_sizes {
+    uint16_t notification, response, data;
+};
+enum { SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1 };
+enum { SECCOMP_ADDFD_FLAG_SETFD = 1, SECCOMP_ADDFD_FLAG_SEND = 2 };
+#define SECCOMP_IOCTL_NOTIF_RECV 0xc0502100u
+#define SECCOMP_IOCTL_NOTIF_SEND 0xc0182101u
+#define SECCOMP_IOCTL_NOTIF_ID_VALID 0x40082102u
+#define SECCOMP_IOCTL_NOTIF_ID_VALID_WRONG_DIR 0x80082102u // as it was at first
+#define SECCOMP_IOCTL_NOTIF_ADDFD 0x40182103u
 
 struct abi_bpf_instruction {
     uint16_t code;

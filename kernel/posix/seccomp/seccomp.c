@@ -26,6 +26,8 @@ enum { SYS_SECCOMP = 1 }; // si_code
 void seccomp_filter_put(struct seccomp_filter *filter) {
     while (filter && refcount_down(&filter->ref)) {
         struct seccomp_filter *previous = filter->previous;
+        if (filter->listener)
+            seccomp_listener_desert(filter->listener);
         kfree(filter);
         filter = previous;
     }
@@ -80,16 +82,17 @@ static void describe_call(struct arch_frame *frame, struct abi_seccomp_data *out
         out->args[i] = arch_frame_syscall_arg(frame, i);
 }
 
-// *logs: the filter whose answer it is wants that in the log.
-static uint32_t ask_filters(struct posix_thread *self, const struct abi_seccomp_data *data, bool *logs) {
+// *whose: the filter whose answer it is; null: all of them allow.
+static uint32_t ask_filters(struct posix_thread *self, const struct abi_seccomp_data *data,
+                            const struct seccomp_filter **whose) {
     uint32_t gravest = SECCOMP_RET_ALLOW;
     const struct seccomp_filter *filter = atomic_load_explicit(&self->filter, memory_order_acquire);
-    *logs = false;
+    *whose = nullptr;
     for (; filter; filter = filter->previous) {
         uint32_t answer = bpf_run(filter->code, data);
         if ((int32_t)(answer & SECCOMP_RET_ACTION_FULL) < (int32_t)(gravest & SECCOMP_RET_ACTION_FULL)) {
             gravest = answer;
-            *logs = filter->logs;
+            *whose = filter;
         }
     }
     return gravest;
@@ -131,8 +134,8 @@ static void trap(struct arch_frame *frame, const struct abi_seccomp_data *data, 
 // The tracer is told, and may change the call; then the filters have their say about what it is now.
 static bool ask_tracer(struct arch_frame *frame, uint32_t answer);
 
-static bool act(struct arch_frame *frame, const struct abi_seccomp_data *data, uint32_t answer, bool logs,
-                bool traced) {
+static bool act(struct arch_frame *frame, const struct abi_seccomp_data *data, uint32_t answer,
+                const struct seccomp_filter *whose, bool traced) {
     switch (answer & SECCOMP_RET_ACTION_FULL) {
     case SECCOMP_RET_LOG:
         note(data, answer);
@@ -149,25 +152,24 @@ static bool act(struct arch_frame *frame, const struct abi_seccomp_data *data, u
     case SECCOMP_RET_TRAP:
         trap(frame, data, answer);
         break;
-    case SECCOMP_RET_USER_NOTIF: // nobody listens
-        arch_frame_set_result(frame, -ENOSYS);
-        break;
+    case SECCOMP_RET_USER_NOTIF:
+        return seccomp_ask_listener(whose, frame, data);
     case SECCOMP_RET_KILL_THREAD:
         kill_thread(data, answer, false);
     default:
         kill_thread(data, answer, true);
     }
-    if (logs)
+    if (whose->logs)
         note(data, answer);
     return false;
 }
 
 static bool judge(struct arch_frame *frame, bool traced) {
     struct abi_seccomp_data data;
-    bool logs;
+    const struct seccomp_filter *whose;
     describe_call(frame, &data);
-    uint32_t answer = ask_filters(posix_current(), &data, &logs);
-    return act(frame, &data, answer, logs, traced);
+    uint32_t answer = ask_filters(posix_current(), &data, &whose);
+    return act(frame, &data, answer, whose, traced);
 }
 
 static bool ask_tracer(struct arch_frame *frame, uint32_t answer) {

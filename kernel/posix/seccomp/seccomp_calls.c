@@ -17,7 +17,7 @@
 #define TOLL 4           // that each filter counts in addition
 #define FLAGS_KNOWN                                                                         \
     (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | \
-     SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
 
 // ---------------------------------------------------------------- filters
 
@@ -54,6 +54,22 @@ static status_t filter_from_user(const void __user *from, struct seccomp_filter 
     }
     *out = filter;
     return 0;
+}
+
+// --- listeners: one to a chain ---
+
+static bool has_listener(const struct seccomp_filter *chain) {
+    while (chain && !chain->listener)
+        chain = chain->previous;
+    return chain != nullptr;
+}
+
+// A descriptor that is not there yet, for the filter's listener; 0: none is wanted. -EMFILE, -ENOMEM.
+static long prepare_listener(struct seccomp_filter *filter, unsigned flags) {
+    if (!(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+        return 0;
+    filter->listener = seccomp_listener_make(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    return filter->listener ? handle_reserve(HANDLE_CLOEXEC) : -ENOMEM;
 }
 
 // --- TSYNC ---
@@ -97,6 +113,8 @@ static long attach(struct posix_thread *self, struct seccomp_filter *filter, uns
         return -EINVAL;
     if (filter->total - TOLL > TOTAL_MOST)
         return -ENOMEM;
+    if (filter->listener && has_listener(previous))
+        return -EBUSY;
     if ((flags & SECCOMP_FILTER_FLAG_TSYNC) && (apart = find_apart(self)))
         return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : apart->tid;
     filter->previous = previous;
@@ -108,24 +126,51 @@ static long attach(struct posix_thread *self, struct seccomp_filter *filter, uns
     return 0;
 }
 
-static long set_filter(unsigned flags, const void __user *from) {
-    struct seccomp_filter *filter;
+static bool flags_fit(unsigned flags) {
+    bool listens = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
     if (flags & ~(unsigned)FLAGS_KNOWN)
-        return -EINVAL;
-    status_t status = filter_from_user(from, &filter);
-    if (status != 0)
-        return status;
-    filter->logs = flags & SECCOMP_FILTER_FLAG_LOG;
+        return false;
+    if (listens && (flags & SECCOMP_FILTER_FLAG_TSYNC) && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH))
+        return false; // a result would be a thread or a descriptor
+    return listens || !(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+}
+
+// Joins the filter to the caller's chain, of which it is a part on success.
+static long join(struct seccomp_filter *filter, unsigned flags) {
     spin_lock(&process_tree_lock); // no thread is being linked meanwhile
     struct posix_thread *self = posix_current();
     spin_lock(&self->process->signal_lock);
     long result = attach(self, filter, flags);
     spin_unlock(&self->process->signal_lock);
     spin_unlock(&process_tree_lock);
+    if (result == 0 && (flags & SECCOMP_FILTER_FLAG_TSYNC))
+        sched_barrier(&aspace_current()->arch); // no thread is on its way in by the fast entry any more
+    return result;
+}
+
+static long set_filter(unsigned flags, const void __user *from) {
+    struct seccomp_filter *filter;
+    if (!flags_fit(flags))
+        return -EINVAL;
+    status_t status = filter_from_user(from, &filter);
+    if (status != 0)
+        return status;
+    filter->logs = flags & SECCOMP_FILTER_FLAG_LOG;
+    long fd = prepare_listener(filter, flags);
+    struct object *listener = fd >= 0 && filter->listener ? seccomp_listener_object(filter->listener) : nullptr;
+    if (listener)
+        object_get(listener); // the descriptor's: the filter may be gone as soon as it is there
+    long result = fd < 0 ? fd : join(filter, flags);
     if (result != 0)
         seccomp_filter_put(filter);
-    else if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-        sched_barrier(&aspace_current()->arch); // no thread is on its way in by the fast entry any more
+    if (result == 0 && listener) {
+        handle_commit((int)fd, listener, RIGHTS_BASIC | RIGHT_READ | RIGHT_WRITE);
+        return fd;
+    }
+    if (listener) {
+        handle_unreserve((int)fd);
+        object_put(listener);
+    }
     return result;
 }
 
@@ -150,6 +195,7 @@ static long action_available(const void __user *from) {
     case SECCOMP_RET_KILL_THREAD:
     case SECCOMP_RET_TRAP:
     case SECCOMP_RET_ERRNO:
+    case SECCOMP_RET_USER_NOTIF:
     case SECCOMP_RET_TRACE:
     case SECCOMP_RET_LOG:
     case SECCOMP_RET_ALLOW:
@@ -157,6 +203,13 @@ static long action_available(const void __user *from) {
     default:
         return -EOPNOTSUPP;
     }
+}
+
+static long sizes(void __user *to) {
+    struct abi_seccomp_sizes sizes = {.notification = sizeof(struct abi_seccomp_notification),
+                                      .response = sizeof(struct abi_seccomp_response),
+                                      .data = sizeof(struct abi_seccomp_data)};
+    return copy_to_user(to, &sizes, sizeof(sizes));
 }
 
 long sys_seccomp(unsigned operation, unsigned flags, const void __user *argument) {
@@ -167,7 +220,9 @@ long sys_seccomp(unsigned operation, unsigned flags, const void __user *argument
         return set_filter(flags, argument);
     case SECCOMP_GET_ACTION_AVAIL:
         return flags != 0 ? -EINVAL : action_available(argument);
-    default: // SECCOMP_GET_NOTIF_SIZES: there are no listeners
+    case SECCOMP_GET_NOTIF_SIZES:
+        return flags != 0 ? -EINVAL : sizes((void __user *)(uintptr_t)argument);
+    default:
         return -EINVAL;
     }
 }
@@ -242,7 +297,7 @@ long seccomp_get_metadata(int tid, unsigned long size, void __user *to) {
 
 static void actions_show(struct text_buffer *text, void *context) {
     (void)context;
-    text_printf(text, "kill_process kill_thread trap errno trace log allow\n");
+    text_printf(text, "kill_process kill_thread trap errno user_notif trace log allow\n");
 }
 
 void seccomp_init(void) {
