@@ -2,6 +2,7 @@
 // What lower layers ask of processes, and the module's start.
 #include "core/core.h"
 #include "exec/exec_priv.h"
+#include "file/aio.h"
 #include "keys/keys.h"
 #include "mqueue/mqueue.h"
 #include "posix_init.h"
@@ -120,6 +121,7 @@ void posix_init(void) {
     shm_proc_init();
     mqueue_init();
     keys_init();
+    aio_init();
     seccomp_init();
     core_init();
     proc_jobs_init();

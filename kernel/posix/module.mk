@@ -10,7 +10,7 @@ sources := hooks.c syscall.c system.c
 sources += process/capability.c process/cred_calls.c process/exit.c process/fork.c process/ids.c process/init_process.c
 sources += process/ioprio.c process/job.c process/job_calls.c process/kcmp.c process/pid.c process/prctl.c
 sources += process/process.c process/rlimit.c process/rseq.c process/rusage.c process/sched_calls.c
-sources += process/thread_object.c process/user_account.c process/wait.c
+sources += process/thread_object.c process/user_account.c process/user_dispatch.c process/wait.c
 
 # programs and their start
 sources += exec/elf.c exec/exec.c exec/exec_args.c exec/exec_commit.c exec/exec_cred.c exec/exec_load.c
@@ -34,7 +34,7 @@ sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c seccomp/secco
 sources += memory/memfd.c memory/memory.c memory/mempolicy.c memory/out_of_memory.c memory/pkey.c
 
 # files and paths
-sources += file/async.c file/file_attr.c file/file_copy.c file/file_dir.c file/file_fcntl.c file/file_io.c
+sources += file/aio.c file/async.c file/file_attr.c file/file_copy.c file/file_dir.c file/file_fcntl.c file/file_io.c
 sources += file/file_name.c file/file_open.c file/file_path.c file/file_stat.c file/file_sync.c file/inotify.c
 sources += file/mount.c file/xattr.c
 

@@ -6,6 +6,7 @@
 // /proc/tessera/unknown_syscalls tells what a program asked for and we lack.
 #define SYSCALL_DEFINE_TABLE
 long call_unknown(void);
+#include "process/process_priv.h"
 #include "seccomp/seccomp.h"
 #include "syscall_priv.h"
 #include "trace/trace_priv.h"
@@ -91,9 +92,12 @@ static long call(struct arch_frame *frame) {
 // made of the call), or all if calls are logged.
 long syscall_traced(struct arch_frame *frame) {
     bool traced = trace_is_current();
+    bool dispatched = posix_current()->dispatch.on;
     bool filtered = posix_current()->seccomp_mode != SECCOMP_MODE_DISABLED;
-    if (!traced && !filtered)
+    if (!traced && !filtered && !dispatched)
         return call(frame);
+    if (dispatched && !user_dispatch_admit(frame))
+        return arch_frame_result(frame);
     bool admitted = (!traced || trace_call_entry(frame)) && (!filtered || seccomp_admit(frame));
     long result = admitted ? call(frame) : arch_frame_result(frame);
     arch_frame_set_result(frame, result);

@@ -172,6 +172,25 @@ static void lock(void) {
     semctl(set, 0, IPC_RMID);
 }
 
+static long same_undoes(pid_t a, pid_t b) {
+    return syscall(SYS_kcmp, a, b, 6 /* KCMP_SYSVSEM */, 0, 0);
+}
+
+static void compared(void) {
+    pid_t idle = start_child(pause());
+    exited(in_child(_exit(same_undoes(getpid(), idle) != 0)), 0, "who has nothing to undo has the same as others");
+    exited(in_child({
+               int set = semget(IPC_PRIVATE, 1, 0600);
+               operate(set, 0, 1, SEM_UNDO);
+               long order = same_undoes(getpid(), idle), back = same_undoes(idle, getpid());
+               semctl(set, 0, IPC_RMID);
+               _exit(!(order > 0 && back > 0 && order + back == 3 && same_undoes(getpid(), getpid()) == 0));
+           }),
+           0, "who has, has its own");
+    kill(idle, SIGKILL);
+    wait_status(idle);
+}
+
 int main(void) {
     pid_t server = on_tessera() ? start_posixd() : 0;
     if (!ok(server >= 0, "the calls are there"))
@@ -181,6 +200,7 @@ int main(void) {
     waiting();
     undo();
     lock();
+    compared();
     stop_posixd(server);
     return tap_done();
 }

@@ -2,6 +2,7 @@
 // The change of image: from here on nothing fails. What a program does not inherit from the one before it is put away
 // here.
 #include "exec_priv.h"
+#include "file/aio.h"
 #include "futex/futex_priv.h"
 #include "keys/keys.h"
 #include "signal/exception.h"
@@ -37,6 +38,7 @@ static void reset_signals(struct posix_thread *self) {
     self->altstack_base = self->altstack_size = 0;
     self->altstack_flags = SS_DISABLE;
     self->restart.again = nullptr;
+    self->dispatch = (struct user_dispatch){};
     spin_unlock(&process->signal_lock);
 }
 
@@ -81,6 +83,7 @@ status_t exec_commit(struct exec *exec) {
 
     // The point of no return.
     posix_timers_delete_all(process);
+    aio_forget(process);
     replace_memory(exec, self);
     reset_signals(self);
     replace_cred(exec, process);

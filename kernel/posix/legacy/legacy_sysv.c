@@ -7,7 +7,7 @@
 #include <abi/syscall_table.h>
 #include <arch/uaccess.h>
 
-enum { MESSAGE_MAX = 8192, OPERATIONS_MAX = 500, OPERATION_SIZE = 6 }; // struct sembuf
+enum { MESSAGE_MAX = 8192, OPERATIONS_MAX = 500, OPERATION_SIZE = 6, SEM_UNDO = 0x1000 }; // struct sembuf
 
 long sys_msgget(int key, int flags) {
     return legacy_ask(
@@ -58,11 +58,27 @@ long sys_semget(int key, int count, int flags) {
         &(struct legacy_call){.family = POSIX_SYSV_SEMAPHORES, .call = POSIX_SEMGET, .arguments = {key, count, flags}});
 }
 
+// kcmp wants to know whether there may be something to undo.
+static status_t note_undo(const void __user *operations, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        int16_t operation[3]; // semaphore, change, flags
+        static_assert(sizeof(operation) == OPERATION_SIZE);
+        if (copy_from_user(operation, (const char __user *)operations + i * sizeof(operation), sizeof(operation)) != 0)
+            return -EFAULT;
+        if (operation[2] & SEM_UNDO)
+            atomic_store_explicit(&process_current()->undoes_semaphores, true, memory_order_relaxed);
+    }
+    return 0;
+}
+
 static long operate(int id, const void __user *operations, unsigned count, nsec_t deadline) {
     if (count < 1 || id < 0)
         return -EINVAL;
     if (count > OPERATIONS_MAX)
         return -E2BIG;
+    status_t status = note_undo(operations, count);
+    if (status != 0)
+        return status;
     return legacy_ask(&(struct legacy_call){.family = POSIX_SYSV_SEMAPHORES,
                                             .call = POSIX_SEMOP,
                                             .arguments = {id, count, deadline},

@@ -5,6 +5,7 @@
 // once it has switched away. The last thread of a process also gives up the memory, handles and timers, hands the
 // children to a reaper, and makes the process a zombie that the parent waits for.
 #include "core/core.h"
+#include "file/aio.h"
 #include "futex/futex_priv.h"
 #include "keys/keys.h"
 #include "legacy/legacy.h"
@@ -115,6 +116,7 @@ static struct aspace *take_aspace(struct process *process) {
 // The last thread gives up what the process owns. Blocks.
 static void release_resources(struct process *process) {
     posix_timers_delete_all(process);
+    aio_forget(process);
     interval_timers_delete(process);
     struct aspace *aspace = take_aspace(process);
     if (aspace) {

@@ -37,8 +37,9 @@ static long compare(struct process *a, struct process *b, int type, const unsign
     case KCMP_SIGHAND:
         return order(a->actions, b->actions);
     case KCMP_IO:
-    case KCMP_SYSVSEM:
         return order(a, b); // nobody shares them
+    case KCMP_SYSVSEM:      // lists of what to undo are one to a process, once it has any
+        return order(a->undoes_semaphores ? a : nullptr, b->undoes_semaphores ? b : nullptr);
     default:
         return -EINVAL;
     }

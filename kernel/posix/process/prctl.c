@@ -113,6 +113,8 @@ long sys_prctl(int option, unsigned long a1, unsigned long a2, unsigned long a3,
         return put_user((uint64_t)posix_current()->clear_child_tid, (uint64_t __user *)a1);
     case PR_GET_THP_DISABLE:
         return a1 || a2 || a3 || a4 ? -EINVAL : 0;
+    case PR_SET_SYSCALL_USER_DISPATCH:
+        return prctl_set_user_dispatch(a1, a2, a3, a4);
     case PR_CAP_AMBIENT:
         return a3 || a4 ? -EINVAL : prctl_cap_ambient(a1, a2);
     default:

@@ -56,6 +56,7 @@ struct process *process_alloc(void) {
     list_init(&process->tracees);
     list_init(&process->signal_watchers);
     list_init(&process->posix_timers);
+    list_init(&process->aio_contexts);
     list_init(&process->pending.infos);
     wait_queue_init(&process->child_wait);
     wait_queue_init(&process->stop_wait);

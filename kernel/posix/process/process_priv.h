@@ -6,6 +6,10 @@
 #include "user_account.h"
 #include <posix/process.h>
 
+// --- user_dispatch.c ---
+// At the entry of a call of a thread that has it on. False: it gets SIGSYS instead, or ends.
+bool user_dispatch_admit(struct arch_frame *frame);
+
 // --- process.c: memory and the pid table ---
 // A process and thread with one reference / not yet visible. nullptr: no memory.
 struct process *process_alloc(void);

@@ -195,7 +195,7 @@ bool trace_is_current(void) {
     struct posix_thread *self = posix_current();
     spin_lock(&self->process->signal_lock);
     bool traced = self->trace != nullptr;
-    if (!traced && self->seccomp_mode == SECCOMP_MODE_DISABLED && !syscalls_are_logged())
+    if (!traced && self->seccomp_mode == SECCOMP_MODE_DISABLED && !self->dispatch.on && !syscalls_are_logged())
         atomic_fetch_and_explicit(&self->thread.work, ~(uint32_t)THREAD_WORK_TRACE, memory_order_relaxed);
     spin_unlock(&self->process->signal_lock);
     return traced;

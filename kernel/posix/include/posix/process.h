@@ -56,6 +56,7 @@ struct process {
     bool exited;                              // zombie: waits to be reaped
     int exit_status;                          // as wait4 reports it
     bool has_execed;                          // setpgid
+    _Atomic bool undoes_semaphores;           // it has made a semop with SEM_UNDO
     bool child_subreaper;                     // PR_SET_CHILD_SUBREAPER
     bool is_init;                             // signals without a handler do nothing to it
     int death_signal;                         // PR_SET_PDEATHSIG
@@ -96,6 +97,7 @@ struct process {
     nsec_t cpu_limit_next;           // RLIMIT_CPU: when to signal again
     struct interval_timers *itimers; // null until used
     struct list_node posix_timers;   // timer_create
+    struct list_node aio_contexts;   // of io_setup: file/aio.c; under signal_lock
     struct key *process_keyring;     // under key_lock; one reference; null: none
     int next_timer_id;
     struct rcu_head rcu;
@@ -122,6 +124,14 @@ struct restart {
             nsec_t deadline;
         } poll;
     };
+};
+
+// PR_SET_SYSCALL_USER_DISPATCH: which calls are the program's own to answer.
+struct user_dispatch {
+    bool on;
+    vaddr_t start; // calls from here on are made
+    size_t size;
+    vaddr_t selector; // of a byte; 0: none
 };
 
 struct posix_thread {
@@ -159,6 +169,7 @@ struct posix_thread {
     // seccomp: written under signal_lock, read by the thread itself without.
     struct seccomp_filter *_Atomic filter; // one reference; null: none
     _Atomic uint8_t seccomp_mode;          // SECCOMP_MODE_*
+    struct user_dispatch dispatch;         // the thread's own affair
     // Keyrings: under key_lock; one reference each; null: none.
     struct key *thread_keyring;
     struct key *_Atomic session_keyring;
