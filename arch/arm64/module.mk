@@ -60,6 +60,7 @@ sources += cpu/pauth.c
 sources += cpu/idregs.c
 sources += cpu/hwcap.c
 sources += cpu/cpuinfo.c
+sources += cpu/cache.c
 sources += cpu/vdso.c
 sources += cpu/vdso_image.S
 # Runs before relocation or before the sanitizers' shadow exists.

@@ -43,6 +43,7 @@ sources += cpu/user_copy.S
 sources += cpu/string.S
 sources += cpu/backtrace.c
 sources += cpu/cpuinfo.c
+sources += cpu/cache.c
 sources += cpu/vector_test.c
 sources += cpu/signal_test.c
 sources += cpu/vdso.c

@@ -191,6 +191,80 @@ static void machine(void) {
     }
 }
 
+// --- the processors' caches ---
+
+// A file of cache `index` of a processor, as text without the end of its line. False: there is none.
+static bool cache_file(int cpu, int index, const char *name, char text[64]) {
+    char path[128];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/%s", cpu, index, name);
+    const char *all = get_file(path);
+    snprintf(text, 64, "%.*s", all ? (int)strcspn(all, "\n") : 0, all ? all : "");
+    return all != NULL;
+}
+
+static unsigned long cache_number(int cpu, int index, const char *name, int base) {
+    char text[64];
+    return cache_file(cpu, index, name, text) ? strtoul(text, NULL, base) : 0;
+}
+
+static bool in_list(const char *list, unsigned long wanted) {
+    for (char *at = (char *)list; *at >= '0' && *at <= '9'; at += *at == ',') {
+        unsigned long from = strtoul(at, &at, 10), to = *at == '-' ? strtoul(at + 1, &at, 10) : from;
+        if (from <= wanted && wanted <= to)
+            return true;
+    }
+    return false;
+}
+
+// What the CPU does not tell has no file; a size is its parts' product.
+static bool good_size(int cpu, int index) {
+    char text[64];
+    if (!cache_file(cpu, index, "size", text))
+        return true;
+    unsigned long lines = cache_number(cpu, index, "ways_of_associativity", 10) *
+                          cache_number(cpu, index, "number_of_sets", 10),
+                  parts = cache_number(cpu, index, "physical_line_partition", 10);
+    return text[strlen(text) - 1] == 'K' &&
+           lines * cache_number(cpu, index, "coherency_line_size", 10) * (parts ? parts : 1) ==
+               strtoul(text, NULL, 10) * 1024;
+}
+
+// The processors of the map are those of the list, this one among them, and say the same. (Linux does not always give
+// such caches one id.)
+static bool good_sharing(int cpu, int index) {
+    char map[64], list[64], others[64];
+    if (!cache_file(cpu, index, "shared_cpu_map", map) || !cache_file(cpu, index, "shared_cpu_list", list))
+        return false;
+    unsigned long bits = strtoul(map, NULL, 16);
+    bool good = (bits >> cpu & 1) != 0;
+    for (int other = 0; other < sysconf(_SC_NPROCESSORS_CONF); other++) {
+        good &= (bits >> other & 1) == in_list(list, other);
+        if (bits >> other & 1)
+            good &= cache_file(other, index, "shared_cpu_map", others) && strcmp(map, others) == 0;
+    }
+    return good;
+}
+
+static void caches(void) {
+    char type[64];
+    for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
+        unsigned long level = 1;
+        int count = 0;
+        for (; count < 32 && cache_file(cpu, count, "type", type); count++) {
+            bool known = strcmp(type, "Data") == 0 || strcmp(type, "Instruction") == 0 || strcmp(type, "Unified") == 0;
+            unsigned long own = cache_number(cpu, count, "level", 10);
+            ok(known && own >= level && own <= level + 1, "processor %d has a cache of level %lu: %s", cpu, own, type);
+            level = own;
+            ok(good_size(cpu, count), "its size is that of its parts");
+            ok(good_sharing(cpu, count), "who shares it agrees");
+        }
+        ok(count >= 2 && level >= 1, "processor %d has caches: %d", cpu, count);
+    }
+#ifdef __x86_64__
+    ok(cache_file(0, 0, "size", type) && cache_file(0, 0, "id", type), "with sizes and numbers");
+#endif
+}
+
 // A Linux with AppArmor or SELinux says what they say.
 static void attributes(void) {
     int fd = open("/proc/self/attr/current", O_RDWR);
@@ -227,6 +301,7 @@ int main(void) {
     attributes();
     devices();
     machine();
+    caches();
     shared_pages();
     return tap_done();
 }

@@ -107,6 +107,9 @@ int vector_float_code(uint64_t esr);          // si_code of a floating point exc
 // --- system registers in user mode: idregs.c ---
 void idregs_init(void);     // once
 void idregs_init_cpu(void); // each CPU
+
+// --- cache.c ---
+void cache_init_cpu(void); // each CPU
 // A trapped access, or an instruction unknown to the CPU that is one: true if it was done, pc then is behind it.
 bool idregs_emulate(struct arch_frame *frame, uint64_t esr);
 

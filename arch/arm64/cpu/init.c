@@ -42,6 +42,7 @@ __attribute__((target("branch-protection=bti"))) void arm64_cpu_init(void) {
     idregs_init_cpu();
     hwcaps_update();
     vector_init_cpu();
+    cache_init_cpu();
     if (arm64_features.pauth) {
         pauth_init_cpu();
         kernel_key_init_cpu();

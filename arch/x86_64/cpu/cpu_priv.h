@@ -159,3 +159,6 @@ void vector_reset(void); // initial values in the registers
 // --- tlb.c ---
 void x86_tlb_interrupt(void);
 void tlb_init_cpu(void);
+
+// --- cache.c ---
+void cache_init_cpu(void); // each CPU

@@ -96,4 +96,5 @@ void x86_cpu_init(void) {
     write_msr(MSR_PAT, PAGE_ATTRIBUTES);
     vector_init_cpu();
     tlb_init_cpu();
+    cache_init_cpu();
 }

@@ -41,9 +41,13 @@ void proc_task_io_init(void);
 void proc_system_init(void);
 void sys_system_init(void); // /sys/devices/system and /sys/kernel/mm, by proc_system_init
 void sys_cpu_init(void);    // by sys_system_init
+void sys_cache_init(void);  // by sys_system_init
 // All processors, as a range and as bits.
 void cpu_range_show(struct text_buffer *text, void *context);
 void cpu_map_show(struct text_buffer *text, void *context);
+// Those of a mask, as bits and as ranges.
+void cpu_mask_show(struct text_buffer *text, uint64_t mask);
+void cpu_mask_list_show(struct text_buffer *text, uint64_t mask);
 void proc_sys_init(void);
 void proc_tessera_init(void);
 void proc_jobs_init(void); // /proc/tessera/jobs, handles, ports: proc_jobs.c

@@ -16,23 +16,39 @@ void cpu_range_show(struct text_buffer *text, void *context) {
     text_printf(text, arch_cpu_count() > 1 ? "0-%u\n" : "%u\n", arch_cpu_count() - 1);
 }
 
-// Bits [first, first + count) of as many as there are processors: words of 32, the highest first.
-static void map_show(struct text_buffer *text, unsigned first, unsigned count) {
-    for (unsigned word = (arch_cpu_count() + 31) / 32; word-- > 0;) {
-        uint32_t bits = 0;
-        for (unsigned bit = 0; bit < 32; bit++)
-            bits |= word * 32 + bit - first < count ? 1u << bit : 0;
-        text_printf(text, "%08x%s", bits, word ? "," : "\n");
+// The mask of all of them.
+static uint64_t all_cpus(void) {
+    return ~0ull >> (64 - arch_cpu_count());
+}
+
+// Words of 32 bits, the highest first, and of that as many digits as there are processors for.
+void cpu_mask_show(struct text_buffer *text, uint64_t mask) {
+    unsigned words = (arch_cpu_count() + 31) / 32, bits = arch_cpu_count() - 32 * (words - 1);
+    for (unsigned word = words; word-- > 0; bits = 32)
+        text_printf(text, "%0*x%s", (int)(bits + 3) / 4, (uint32_t)(mask >> (32 * word)), word ? "," : "\n");
+}
+
+// As ranges: 0-3,5.
+void cpu_mask_list_show(struct text_buffer *text, uint64_t mask) {
+    const char *comma = "";
+    for (unsigned first = 0, next; first < CPU_MAX; first = next + 1) {
+        for (next = first; next < CPU_MAX && (mask >> next & 1) != 0;)
+            next++;
+        if (next == first)
+            continue;
+        text_printf(text, next - first > 1 ? "%s%u-%u" : "%s%u", comma, first, next - 1);
+        comma = ",";
     }
+    text_printf(text, "\n");
 }
 
 void cpu_map_show(struct text_buffer *text, void *context) {
     (void)context;
-    map_show(text, 0, arch_cpu_count());
+    cpu_mask_show(text, all_cpus());
 }
 
 static void own_map_show(struct text_buffer *text, void *context) {
-    map_show(text, cpu_of(context), 1);
+    cpu_mask_show(text, 1ull << cpu_of(context));
 }
 
 static void own_show(struct text_buffer *text, void *context) {

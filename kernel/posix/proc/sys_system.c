@@ -64,4 +64,5 @@ void sys_system_init(void) {
             panic("/sys/%s: error %d", files[i].path, -status);
     }
     sys_cpu_init();
+    sys_cache_init();
 }
