@@ -3,6 +3,8 @@
 #include "sys.h"
 
 #include <elf.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -252,6 +254,65 @@ static void patterns(void) {
            0, "who may not write there leaves none");
 }
 
+// From now on getppid gets this answer.
+static void filter(unsigned answer) {
+    struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+                                 BPF_STMT(BPF_RET | BPF_K, answer), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &(struct sock_fprog){COUNT(code), code}) != 0)
+        _exit(98);
+}
+static void *calls(void *unused) {
+    syscall(SYS_getppid);
+    return unused;
+}
+
+static void filtered(void) {
+    size_t size;
+    ok(dumped(in_child({
+                  allow(RLIM_INFINITY);
+                  signal(SIGSYS, SIG_IGN);
+                  filter(SECCOMP_RET_KILL_PROCESS | 7);
+                  syscall(SYS_getppid);
+              }),
+              SIGSYS),
+       "SECCOMP_RET_KILL_PROCESS leaves a core file");
+    if (!ok(open_core(FOLDER "/core"), "it is one"))
+        return;
+    siginfo_t *signal = note(0x53494749, 0, &size);
+    ok(signal && signal->si_signo == SIGSYS && signal->si_code == 1 && signal->si_errno == 7 &&
+           signal->si_syscall == SYS_getppid,
+       "it says which call");
+    prstatus_t *first = note(NT_PRSTATUS, 0, &size);
+#if defined __x86_64__
+    uint64_t number = ((uint64_t *)first->pr_reg)[10];
+#else
+    uint64_t number = ((uint64_t *)first->pr_reg)[8];
+#endif
+    ok(number == SYS_getppid && first->pr_cursig == SIGSYS, "and has the registers that it was made with");
+    close_core();
+    clean();
+    ok(dumped(in_child(allow(RLIM_INFINITY); filter(SECCOMP_RET_KILL_THREAD); syscall(SYS_getppid)), SIGSYS) &&
+           files() == 1,
+       "SECCOMP_RET_KILL_THREAD of the only thread, too");
+    clean();
+    exited(in_child({
+               pthread_t thread;
+               allow(RLIM_INFINITY);
+               filter(SECCOMP_RET_KILL_THREAD);
+               pthread_create(&thread, NULL, calls, NULL);
+               for (int i = 0; i < 10000 && files() == 0; i++) { // a killed thread is not joined
+                   char *tasks = get_file("/proc/self/status"), *count = strstr(tasks, "Threads:");
+                   if (count && atoi(count + 8) == 1)
+                       break;
+                   sleep_ms(1);
+               }
+               _exit(files() != 0);
+           }),
+           0, "not that of one of several");
+}
+
 static int plain_status(int limit) {
     pid_t child = start_child({
         allow(RLIM_INFINITY);
@@ -274,6 +335,7 @@ int main(void) {
     contents();
     rules();
     patterns();
+    filtered();
     bool good = true;
     for (int i = 8; i <= 48; i += 8) {
         int status = plain_status(i);

@@ -124,11 +124,16 @@ static void trap(struct arch_frame *frame, const struct abi_seccomp_data *data, 
     signal_force_info(&info);
 }
 
-[[noreturn]] static void kill_thread(const struct abi_seccomp_data *data, uint32_t answer, bool process) {
+// The process leaves a core file, with the registers that the call was made with.
+[[noreturn]] static void kill_thread(struct arch_frame *frame, const struct abi_seccomp_data *data, uint32_t answer,
+                                     bool process) {
     note(data, answer);
-    if (process || process_is_alone())
-        process_exit(WAIT_STATUS_SIGNALED(SIGSYS));
-    posix_thread_exit(WAIT_STATUS_SIGNALED(SIGSYS));
+    if (!process && !process_is_alone())
+        posix_thread_exit(WAIT_STATUS_SIGNALED(SIGSYS));
+    struct signal_info info;
+    fill_info(&info, data, answer);
+    arch_frame_undo_call(frame);
+    signal_end_process(&info);
 }
 
 // The tracer is told, and may change the call; then the filters have their say about what it is now.
@@ -155,9 +160,9 @@ static bool act(struct arch_frame *frame, const struct abi_seccomp_data *data, u
     case SECCOMP_RET_USER_NOTIF:
         return seccomp_ask_listener(whose, frame, data);
     case SECCOMP_RET_KILL_THREAD:
-        kill_thread(data, answer, false);
+        kill_thread(frame, data, answer, false);
     default:
-        kill_thread(data, answer, true);
+        kill_thread(frame, data, answer, true);
     }
     if (whose->logs)
         note(data, answer);

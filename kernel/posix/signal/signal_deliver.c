@@ -193,6 +193,26 @@ static void stop_or_report(struct process *process, struct posix_thread *self) R
     }
 }
 
+// The signal ends the process, with a core file if it is of that kind.
+static void end_by(struct process *process, struct posix_thread *self, const struct signal_info *info)
+    REQUIRES(&process->signal_lock) {
+    if (process->group_exit)
+        return;
+    process_begin_group_exit(process, WAIT_STATUS_SIGNALED(info->signal), self);
+    if ((SIGNAL_BIT(info->signal) & SIGNALS_CORE) && core_dump(process, info))
+        process->group_exit_status |= WAIT_STATUS_CORE;
+}
+
+void signal_end_process(const struct signal_info *info) {
+    struct posix_thread *self = posix_current();
+    struct process *process = self->process;
+    spin_lock(&process->signal_lock);
+    end_by(process, self, info);
+    int status = process->group_exit_status;
+    spin_unlock(&process->signal_lock);
+    posix_thread_exit(status);
+}
+
 // The default action. Returns only if the thread goes on.
 static void default_action(struct process *process, struct posix_thread *self, const struct signal_info *info)
     REQUIRES(&process->signal_lock) {
@@ -205,11 +225,7 @@ static void default_action(struct process *process, struct posix_thread *self, c
             signal_stop_begin(process, signal);
         return;
     }
-    if (!process->group_exit) {
-        process_begin_group_exit(process, WAIT_STATUS_SIGNALED(signal), self);
-        if ((bit & SIGNALS_CORE) && core_dump(process, info))
-            process->group_exit_status |= WAIT_STATUS_CORE;
-    }
+    end_by(process, self, info);
     die_if_told(process, self);
 }
 

@@ -24,6 +24,8 @@ int signal_take(struct process *process, struct posix_thread *self, uint64_t set
     REQUIRES(&process->signal_lock);
 // As signal_force, with other information than of a fault.
 void signal_force_info(const struct signal_info *info);
+// Ends the current process as by this signal's default action, whatever it or a tracer would make of the signal.
+[[noreturn]] void signal_end_process(const struct signal_info *info);
 // Drops what is pending of `set` for the process and its threads.
 void signal_flush(struct process *process, uint64_t set) REQUIRES(&process->signal_lock);
 // What the current thread has to handle it will handle at its exit to user mode; else it forgets that it was
