@@ -25,7 +25,7 @@ sources += trace/process_vm.c trace/ptrace.c trace/trace.c trace/trace_access.c 
 sources += trace/trace_signals.c trace/trace_stop.c trace/trace_wait.c
 
 # core files
-sources += core/core.c core/core_file.c core/core_name.c core/core_notes.c
+sources += core/core.c core/core_file.c core/core_name.c core/core_notes.c core/core_settings.c
 
 # filters of system calls
 sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c seccomp/seccomp_listener.c

@@ -254,6 +254,48 @@ static void patterns(void) {
            0, "who may not write there leaves none");
 }
 
+// A process that root was, and is no more.
+static int once_root(void) {
+    return in_child({
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(99);
+        if (prctl(PR_GET_DUMPABLE) != atoi(get_file("/proc/sys/fs/suid_dumpable")))
+            _exit(98);
+        allow(RLIM_INFINITY);
+        abort();
+    });
+}
+
+static void changed_users(void) {
+    struct stat st;
+    if (geteuid() != 0) {
+        skip("needs root", "suid_dumpable");
+        return;
+    }
+    char before[40];
+    snprintf(before, sizeof before, "%s", get_file("/proc/sys/fs/suid_dumpable"));
+    int fd = open("/proc/sys/fs/suid_dumpable", O_WRONLY);
+    fails(write(fd, "3", 1), EINVAL, "suid_dumpable is 0, 1 or 2");
+    close(fd);
+    chmod(FOLDER, 0777);
+    set("/proc/sys/kernel/core_pattern", FOLDER "/core-%d-%u");
+    set("/proc/sys/fs/suid_dumpable", "0");
+    ok(only_died(once_root(), SIGABRT) && files() == 0, "suid_dumpable 0: none of who changed its user");
+    set("/proc/sys/fs/suid_dumpable", "1");
+    ok(dumped(once_root(), SIGABRT) && stat(FOLDER "/core-1-65534", &st) == 0 && st.st_uid == 65534,
+       "1: one of the user's");
+    chmod(FOLDER, 0755);
+    set("/proc/sys/fs/suid_dumpable", "2");
+    ok(dumped(once_root(), SIGABRT) && stat(FOLDER "/core-2-65534", &st) == 0 && st.st_uid == 0 &&
+           (st.st_mode & 0777) == 0600,
+       "2: one of root's");
+    ok(only_died(once_root(), SIGABRT), "which replaces nothing");
+    clean();
+    set("/proc/sys/kernel/core_pattern", "core");
+    ok(only_died(once_root(), SIGABRT) && files() == 0, "and is nowhere but where the pattern says");
+    set("/proc/sys/fs/suid_dumpable", before);
+}
+
 // From now on getppid gets this answer.
 static void filter(unsigned answer) {
     struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -335,6 +377,7 @@ int main(void) {
     contents();
     rules();
     patterns();
+    changed_users();
     filtered();
     bool good = true;
     for (int i = 8; i <= 48; i += 8) {

@@ -90,16 +90,40 @@ static status_t gather(struct process *process, struct core *core) {
     return 0;
 }
 
+enum { OPEN_FLAGS = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_LARGEFILE };
+
+// A new file of root's own, at a place that is not the user's choice: below init's root, by a whole path.
+static status_t open_as_root(struct process *process, const char *name, struct object **out) {
+    struct path root;
+    struct cred *own = cred_current();
+    struct cred *as_root = *name == '/' ? cred_copy(own, own->group_count) : nullptr;
+    if (!as_root)
+        return *name == '/' ? -ENOMEM : -EPERM;
+    as_root->fsuid = 0;
+    process_get_init_root(&root);
+    atomic_store_explicit(&process->task.cred, as_root, memory_order_release);
+    status_t status = vfs_open_at(
+        &root, name, &(struct open_request){.flags = OPEN_FLAGS, .mode = 0600, .lookup = LOOKUP_IN_ROOT}, out);
+    atomic_store_explicit(&process->task.cred, own, memory_order_release);
+    path_put(&root);
+    cred_put(as_root);
+    return status;
+}
+
 // A new file of the user's own: what has the name is removed first, and no link is followed.
+static status_t open_as_user(const char *name, struct object **out) {
+    (void)!vfs_unlink(nullptr, name); // if there is one
+    return vfs_open(nullptr, name, OPEN_FLAGS, 0600, out);
+}
+
 static status_t open_file(const struct core *core, struct object **out) {
+    struct process *process = process_current();
     char *name = kmalloc(PATH_MAX);
     if (!name)
         return -ENOMEM;
     status_t status = core_file_name(&(struct core_name){core->info->signal, core->limit}, name, PATH_MAX);
     if (status == 0)
-        (void)!vfs_unlink(nullptr, name); // if there is one
-    if (status == 0)
-        status = vfs_open(nullptr, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_LARGEFILE, 0600, out);
+        status = process->dumpable == 2 ? open_as_root(process, name, out) : open_as_user(name, out);
     kfree(name);
     return status;
 }
@@ -131,7 +155,7 @@ static bool dump(struct process *process, struct core *core) {
 bool core_dump(struct process *process, const struct signal_info *info) {
     struct posix_thread *self = posix_current();
     struct core core = {.info = info, .limit = process->limits[RLIMIT_CORE].soft};
-    if (core.limit < PAGE_SIZE || process->dumpable != 1)
+    if (core.limit < PAGE_SIZE || process->dumpable == 0)
         return false;
     if ((self->pending.set | process->pending.set) & SIGNAL_BIT(SIGKILL))
         return false;

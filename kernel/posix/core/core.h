@@ -4,6 +4,7 @@
 
 #include "signal/signal_queue.h"
 #include <posix/process.h>
+#include <vfs/path.h>
 
 // Signals whose default action leaves a core file.
 #define SIGNALS_CORE                                                                                             \
@@ -17,9 +18,19 @@
 bool core_dump(struct process *process, const struct signal_info *info) REQUIRES(&process->signal_lock);
 // A thread is about to end: if a core file is being written it waits until that is done, for its registers.
 void core_park(struct posix_thread *self);
-void core_init(void); // at boot: /proc/sys/kernel/core_*
+
+// --- core_settings.c ---
+void core_init(void); // at boot: /proc/sys/kernel/core_*, /proc/sys/fs/suid_dumpable
+// Is the pattern to be followed by the process's number?
+bool core_uses_pid(void);
+// What process.dumpable becomes when a program gains or changes rights: 0 no core file, 1 one of the user's, 2 root's.
+uint8_t core_suid_dumpable(void);
+// May the current task change the settings?
+bool core_may_set(void);
 
 // --- core_name.c ---
+void core_pattern_show(struct text_buffer *text, void *context);
+ssize_t core_pattern_store(void *context, const char *from, size_t size);
 struct core_name {
     int signal;
     uint64_t limit;

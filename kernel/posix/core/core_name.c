@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-// Where a core file goes: /proc/sys/kernel/core_pattern and core_uses_pid. A pattern that begins with | is refused: no
+// Where a core file goes: /proc/sys/kernel/core_pattern. A pattern that begins with | is refused: no
 // helper is started.
 #include "core.h"
-#include "proc/proc_priv.h"
 #include "process/process_priv.h"
 #include "system_priv.h"
 
@@ -19,7 +18,6 @@
 static struct {
     struct spinlock lock;
     char pattern[PATTERN_MAX] GUARDED_BY(&lock);
-    bool uses_pid GUARDED_BY(&lock);
 } config = {.lock = SPINLOCK_INIT, .pattern = "core"};
 
 struct name_buffer {
@@ -122,7 +120,6 @@ status_t core_file_name(const struct core_name *what, char *to, size_t size) {
     bool has_pid = false;
     spin_lock(&config.lock);
     memcpy(pattern, config.pattern, sizeof(pattern));
-    bool uses_pid = config.uses_pid;
     spin_unlock(&config.lock);
     for (const char *at = pattern; *at; at++) {
         if (*at != '%') {
@@ -132,7 +129,7 @@ status_t core_file_name(const struct core_name *what, char *to, size_t size) {
             put_specifier(&out, *at, what);
         }
     }
-    if (uses_pid && !has_pid) {
+    if (core_uses_pid() && !has_pid) {
         put(&out, '.');
         put_number(&out, (uint64_t)process_current()->task.id);
     }
@@ -140,9 +137,9 @@ status_t core_file_name(const struct core_name *what, char *to, size_t size) {
     return out.failed ? -ENAMETOOLONG : 0;
 }
 
-// ---------------------------------------------------------------- settings
+// ---------------------------------------------------------------- the setting
 
-static void pattern_show(struct text_buffer *text, void *context) {
+void core_pattern_show(struct text_buffer *text, void *context) {
     char pattern[PATTERN_MAX];
     (void)context;
     spin_lock(&config.lock);
@@ -151,9 +148,11 @@ static void pattern_show(struct text_buffer *text, void *context) {
     text_printf(text, "%s\n", pattern);
 }
 
-static ssize_t pattern_store(void *context, const char *from, size_t size) {
+ssize_t core_pattern_store(void *context, const char *from, size_t size) {
     size_t length = 0;
     (void)context;
+    if (!core_may_set())
+        return -EPERM;
     while (length < size && from[length] != '\n' && from[length] != 0)
         length++;
     if (length >= PATTERN_MAX || (length > 0 && from[0] == '|'))
@@ -163,30 +162,4 @@ static ssize_t pattern_store(void *context, const char *from, size_t size) {
     memcpy(config.pattern, from, length);
     spin_unlock(&config.lock);
     return (ssize_t)size;
-}
-
-static void uses_pid_show(struct text_buffer *text, void *context) {
-    (void)context;
-    spin_lock(&config.lock);
-    bool uses_pid = config.uses_pid;
-    spin_unlock(&config.lock);
-    text_printf(text, "%d\n", uses_pid);
-}
-
-static ssize_t uses_pid_store(void *context, const char *from, size_t size) {
-    (void)context;
-    if (size == 0 || from[0] < '0' || from[0] > '9')
-        return -EINVAL;
-    spin_lock(&config.lock);
-    config.uses_pid = from[0] != '0';
-    spin_unlock(&config.lock);
-    return (ssize_t)size;
-}
-
-void core_init(void) {
-    static const struct proc_file files[] = {
-        {"sys/kernel/core_pattern", 0644, pattern_show, pattern_store},
-        {"sys/kernel/core_uses_pid", 0644, uses_pid_show, uses_pid_store},
-    };
-    proc_add_all(files, ARRAY_SIZE(files));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The change of image: from here on nothing fails. What a program does not inherit from the one before it is put away
 // here.
+#include "core/core.h"
 #include "exec_priv.h"
 #include "file/aio.h"
 #include "futex/futex_priv.h"
@@ -45,7 +46,7 @@ static void reset_signals(struct posix_thread *self) {
 static void replace_cred(struct exec *exec, struct process *process) {
     if (exec->secure) {
         process->death_signal = 0;
-        process->dumpable = 0;
+        process->dumpable = core_suid_dumpable();
     } else {
         process->dumpable = 1;
     }

@@ -33,6 +33,8 @@ struct proc_file {
     const void *context;
 };
 void proc_add_all(const struct proc_file *files, unsigned count);
+// A number as echo writes it: decimal, perhaps with a newline. False: it is none.
+bool proc_parse_number(const char *from, size_t size, uint64_t *value);
 
 void proc_task_init(void);
 void proc_task_fs_init(void); // by proc_task_init

@@ -47,7 +47,7 @@ static ssize_t name_store(void *context, const char *from, size_t size) {
 
 // --- numbers ---
 
-static bool parse(const char *from, size_t size, uint64_t *value) {
+bool proc_parse_number(const char *from, size_t size, uint64_t *value) {
     char text[24];
     size_t length = MIN(size, sizeof(text) - 1);
     memcpy(text, from, length);
@@ -65,7 +65,7 @@ static void pid_max_show(struct text_buffer *text, void *context) {
 static ssize_t pid_max_store(void *context, const char *from, size_t size) {
     uint64_t value;
     (void)context;
-    if (!parse(from, size, &value) || value > INT32_MAX)
+    if (!proc_parse_number(from, size, &value) || value > INT32_MAX)
         return -EINVAL;
     spin_lock(&process_tree_lock);
     status_t status = id_set_maximum((int)value);
@@ -86,7 +86,7 @@ static void randomize_show(struct text_buffer *text, void *context) {
 static ssize_t randomize_store(void *context, const char *from, size_t size) {
     uint64_t value;
     (void)context;
-    if (!parse(from, size, &value) || value > 2)
+    if (!proc_parse_number(from, size, &value) || value > 2)
         return -EINVAL;
     exec_set_randomize(value > 0);
     return (ssize_t)size;

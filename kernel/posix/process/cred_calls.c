@@ -2,6 +2,7 @@
 // User and group ids. Credentials are immutable once shared: each call makes a copy, changes it, and puts it in the
 // place of the old one. They belong to the process: all its threads change at once (which is what libc's setuid makes
 // of Linux's per-thread ones).
+#include "core/core.h"
 #include "cred_priv.h"
 #include "process_priv.h"
 #include <abi/prctl.h>
@@ -45,7 +46,7 @@ status_t cred_commit(struct cred *next) {
     }
     if (next->euid != old->euid || next->egid != old->egid || next->fsuid != old->fsuid || next->fsgid != old->fsgid ||
         (next->cap_permitted & ~old->cap_permitted) != 0) {
-        process->dumpable = 0;
+        process->dumpable = core_suid_dumpable();
         process->death_signal = 0;
     }
     atomic_store_explicit(&process->task.cred, next, memory_order_release);

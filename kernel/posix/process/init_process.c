@@ -10,6 +10,7 @@
 #include <lib/log.h>
 #include <sched/sched.h>
 #include <vfs/file.h>
+#include <vfs/path.h>
 
 static struct {
     const char *path;
@@ -96,6 +97,24 @@ static status_t give_parts(struct process *process) {
     if (job_charge_threads(&job_root, 1) != 0)
         return -EAGAIN;
     return handle_table_set_job(process->task.handles, &job_root);
+}
+
+// Referenced. Init does not end.
+static struct fs_context *init_fs(void) {
+    spin_lock(&process_tree_lock);
+    struct fs_context *fs = process_init_task()->task.fs;
+    refcount_up(&fs->ref);
+    spin_unlock(&process_tree_lock);
+    return fs;
+}
+
+void process_get_init_root(struct path *out) {
+    struct fs_context *fs = init_fs();
+    spin_lock(&fs->lock);
+    *out = fs->root;
+    path_get(out);
+    spin_unlock(&fs->lock);
+    fs_context_put(fs);
 }
 
 status_t process_start_init(const char *path, const char *const *argv, const char *const *envp) {

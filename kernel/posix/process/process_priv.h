@@ -5,6 +5,7 @@
 #include "pid.h"
 #include "user_account.h"
 #include <posix/process.h>
+#include <vfs/path.h>
 
 // --- user_dispatch.c ---
 // At the entry of a call of a thread that has it on. False: it gets SIGSYS instead, or ends.
@@ -30,6 +31,10 @@ void process_set_name(struct posix_thread *thread, const char *name);
 struct aspace *process_get_aspace(struct process *process);
 uint64_t process_forks(void);            // processes made since boot
 struct process *process_init_task(void); // pid 1, or null before it is started
+
+// --- init_process.c ---
+// The root directory that init has, referenced.
+void process_get_init_root(struct path *out);
 
 // --- fork.c ---
 struct clone_request {
