@@ -149,13 +149,18 @@ void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct re
     rwlock_read_unlock(&aspace->lock);
 }
 
+bool page_has_others(struct page *page) {
+    bool anonymous = atomic_load_explicit(&page->flags, memory_order_relaxed) & PAGE_ANONYMOUS;
+    return refcount_value(&page->ref) > (page->vmo && !anonymous ? 2 : 1);
+}
+
 static void count_page(struct region_usage *out, struct page *page) {
     if (page == page_zero)
         return;
     unsigned flags = atomic_load_explicit(&page->flags, memory_order_relaxed);
     out->resident++;
     bool anonymous = flags & PAGE_ANONYMOUS;
-    bool shared = refcount_value(&page->ref) > (page->vmo && !anonymous ? 2 : 1);
+    bool shared = page_has_others(page);
     out->anonymous += anonymous;
     out->shared += shared;
     out->shared_anonymous += anonymous && shared;

@@ -94,3 +94,7 @@ MUST_USE status_t aspace_populate(struct aspace *aspace, vaddr_t start, vaddr_t 
 // brought in by its pager.
 MUST_USE status_t fault_resolve(struct aspace *aspace, struct region *region, vaddr_t address, unsigned access)
     REQUIRES_SHARED(&aspace->lock);
+
+// --- access.c ---
+// Others have a mapped page in their tables, too. Not of huge pages.
+bool page_has_others(struct page *page);

@@ -22,6 +22,7 @@ status_t proc_smaps(struct text_buffer *text, struct task *task, int tid);
 status_t proc_smaps_rollup(struct text_buffer *text, struct task *task, int tid);
 status_t proc_limits(struct text_buffer *text, struct task *task, int tid);
 ssize_t proc_mem_read(struct task *task, struct uio *uio, loff_t position);
+ssize_t proc_pagemap_read(struct task *task, struct uio *uio, loff_t position);
 ssize_t proc_mem_write(struct task *task, struct uio *uio, loff_t position);
 
 // Adds files of text below /proc; panics without memory (boot).

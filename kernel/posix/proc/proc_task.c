@@ -273,6 +273,7 @@ static const struct proc_entry entries[] = {
     {.name = "smaps", .mode = S_IFREG | 0444, .show = proc_smaps},
     {.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_smaps_rollup},
     {.name = "mem", .mode = S_IFREG | 0600, .read = proc_mem_read, .write = proc_mem_write},
+    {.name = "pagemap", .mode = S_IFREG | 0400, .read = proc_pagemap_read},
     {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits},
     {.name = "wchan", .mode = S_IFREG | 0444, .show = wchan_show},
     {.name = "schedstat", .mode = S_IFREG | 0444, .show = schedstat_show},

@@ -151,6 +151,16 @@ void aspace_for_each_region(struct aspace *aspace, bool (*visit)(const struct re
 // Counts pages by walking the tables (smaps). For use in `visit`.
 void region_usage(const struct region *region, struct region_usage *out);
 
+// What the tables have for one page.
+struct page_mapping {
+    uint64_t frame; // its number
+    bool present;
+    bool file;      // not private memory: of a file, or shared
+    bool exclusive; // nobody else has it in his tables
+};
+// Describes `pages` pages from `start`, page-aligned and below USER_TOP to the last, holes included. Blocks.
+void aspace_pagemap(struct aspace *aspace, vaddr_t start, size_t pages, struct page_mapping *out);
+
 // Where a shared futex lives: (vmo, offset) for shared regions, (aspace, address) for private ones.
 struct memory_key {
     const void *object;
