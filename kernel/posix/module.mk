@@ -7,7 +7,7 @@ tests := elf pid script signal_queue wait_status
 sources := hooks.c syscall.c system.c
 
 # processes, jobs, credentials and limits
-sources += process/capability.c process/cred_calls.c process/exit.c process/fork.c process/ids.c process/init_process.c
+sources += process/capability.c process/cred_calls.c process/exit.c process/fork.c process/helper.c process/ids.c process/init_process.c
 sources += process/ioprio.c process/job.c process/job_calls.c process/kcmp.c process/pid.c process/prctl.c
 sources += process/process.c process/rlimit.c process/rseq.c process/rusage.c process/sched_calls.c
 sources += process/thread_object.c process/user_account.c process/user_dispatch.c process/wait.c
@@ -25,7 +25,7 @@ sources += trace/process_vm.c trace/ptrace.c trace/trace.c trace/trace_access.c 
 sources += trace/trace_signals.c trace/trace_stop.c trace/trace_wait.c
 
 # core files
-sources += core/core.c core/core_file.c core/core_name.c core/core_notes.c core/core_settings.c
+sources += core/core.c core/core_file.c core/core_helper.c core/core_name.c core/core_notes.c core/core_settings.c
 
 # filters of system calls
 sources += seccomp/bpf.c seccomp/seccomp.c seccomp/seccomp_calls.c seccomp/seccomp_listener.c

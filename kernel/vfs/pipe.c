@@ -468,6 +468,18 @@ status_t pipe_create(uint32_t flags, struct object **read, struct object **write
     return 0;
 }
 
+status_t pipe_wait_for_readers(struct object *write) {
+    struct pipe *pipe = CONTAINER_OF(write, struct pipe_end, object)->pipe;
+    status_t status = 0;
+    spin_lock(&pipe->wait_lock);
+    while (atomic_load(&pipe->readers) != 0 && status == 0) { // the last one wakes all writers
+        pipe->write_need = PIPE_MAX_SIZE;
+        status = wait_queue_sleep(&pipe->write_wait, &pipe->wait_lock, WAIT_KILLABLE, NSEC_NEVER);
+    }
+    spin_unlock(&pipe->wait_lock);
+    return status;
+}
+
 // ---------------------------------------------------------------- FIFOs
 
 static status_t fifo_of(struct vnode *vnode, struct pipe **out) {

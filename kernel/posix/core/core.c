@@ -10,6 +10,7 @@
 #include "signal/signal_priv.h"
 
 #include <abi/fcntl.h>
+#include <abi/wait.h>
 #include <lib/string.h>
 #include <mm/aspace.h>
 #include <mm/slab.h>
@@ -116,21 +117,14 @@ static status_t open_as_user(const char *name, struct object **out) {
     return vfs_open(nullptr, name, OPEN_FLAGS, 0600, out);
 }
 
-static status_t open_file(const struct core *core, struct object **out) {
+static status_t open_file(const char *name, struct object **out) {
     struct process *process = process_current();
-    char *name = kmalloc(PATH_MAX);
-    if (!name)
-        return -ENOMEM;
-    status_t status = core_file_name(&(struct core_name){core->info->signal, core->limit}, name, PATH_MAX);
-    if (status == 0)
-        status = process->dumpable == 2 ? open_as_root(process, name, out) : open_as_user(name, out);
-    kfree(name);
-    return status;
+    return process->dumpable == 2 ? open_as_root(process, name, out) : open_as_user(name, out);
 }
 
 // True: there is a file, be it short.
-static bool write_file(struct core *core) {
-    if (open_file(core, &core->file) != 0)
+static bool write_file(struct core *core, const char *name) {
+    if (core->limit < PAGE_SIZE || open_file(name, &core->file) != 0)
         return false;
     object_handle_acquire(core->file); // so that it is closed
     (void)!core_write(core);           // as much as there could be
@@ -139,12 +133,21 @@ static bool write_file(struct core *core) {
     return true;
 }
 
+static bool write_somewhere(struct core *core) {
+    struct core_target *target = kmalloc(sizeof(*target));
+    bool written = false;
+    if (target && core_name(&(struct core_name){core->info->signal, core->limit}, target) == 0)
+        written = target->arguments > 0 ? core_pipe(core, target) : write_file(core, target->text);
+    kfree(target);
+    return written;
+}
+
 static bool dump(struct process *process, struct core *core) {
     bool written = false;
     core->page = kmalloc(PAGE_SIZE);
     core->aspace = process_get_aspace(process);
     if (core->page && core->aspace && gather(process, core) == 0)
-        written = write_file(core);
+        written = write_somewhere(core);
     if (core->aspace)
         aspace_put(core->aspace);
     kfree(core->threads);
@@ -152,12 +155,19 @@ static bool dump(struct process *process, struct core *core) {
     return written;
 }
 
+static bool is_killed(const struct process *process, const struct posix_thread *self) REQUIRES(&process->signal_lock) {
+    return ((self->pending.set | process->pending.set) & SIGNAL_BIT(SIGKILL)) != 0;
+}
+
+// A program gets all, but a limit of 1 is that of programs that get cores (process/helper.c).
+static bool is_wanted(const struct process *process, uint64_t limit) {
+    return process->dumpable != 0 && (core_pattern_is_program() ? limit != 1 : limit >= PAGE_SIZE);
+}
+
 bool core_dump(struct process *process, const struct signal_info *info) {
     struct posix_thread *self = posix_current();
     struct core core = {.info = info, .limit = process->limits[RLIMIT_CORE].soft};
-    if (core.limit < PAGE_SIZE || process->dumpable == 0)
-        return false;
-    if ((self->pending.set | process->pending.set) & SIGNAL_BIT(SIGKILL))
+    if (!is_wanted(process, core.limit) || is_killed(process, self))
         return false;
     process->core_thread = self;
     thread_clear_interrupt(&self->thread); // the signal has been taken; what interrupts from now on is SIGKILL
@@ -167,5 +177,8 @@ bool core_dump(struct process *process, const struct signal_info *info) {
     spin_lock(&process->signal_lock);
     process->core_thread = nullptr;
     wait_queue_wake_all(&process->core_wait);
-    return written;
+    if (!is_killed(process, self))
+        return written;
+    process->group_exit_status = WAIT_STATUS_SIGNALED(SIGKILL); // as on Linux, that is what it ended by
+    return false;
 }

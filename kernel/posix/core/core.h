@@ -3,6 +3,7 @@
 #pragma once
 
 #include "signal/signal_queue.h"
+#include <abi/fcntl.h>
 #include <posix/process.h>
 #include <vfs/path.h>
 
@@ -21,6 +22,8 @@ void core_park(struct posix_thread *self);
 
 // --- core_settings.c ---
 void core_init(void); // at boot: /proc/sys/kernel/core_*, /proc/sys/fs/suid_dumpable
+// How many may be written to programs at a time, each of which is waited for; 0: any number, none is waited for.
+unsigned core_pipe_limit(void);
 // Is the pattern to be followed by the process's number?
 bool core_uses_pid(void);
 // What process.dumpable becomes when a program gains or changes rights: 0 no core file, 1 one of the user's, 2 root's.
@@ -35,8 +38,13 @@ struct core_name {
     int signal;
     uint64_t limit;
 };
-// The file's path, by core_pattern. -ENAMETOOLONG, -ENOMEM.
-MUST_USE status_t core_file_name(const struct core_name *what, char *to, size_t size);
+struct core_target {
+    unsigned arguments;  // 0: text is a file's path
+    char text[PATH_MAX]; // otherwise a program and its arguments, one after the other, each with a zero at its end
+};
+// Where it goes, by core_pattern. -ENAMETOOLONG; -EINVAL: a program without a name.
+MUST_USE status_t core_name(const struct core_name *what, struct core_target *out);
+bool core_pattern_is_program(void);
 
 // --- core_notes.c, core_file.c ---
 struct core_segment {
@@ -56,6 +64,8 @@ struct core {
     struct object *file;
     uint64_t at, limit; // where the file goes on; how long it may be
     uint64_t end;       // of what was written
+    bool stream;        // the file is a pipe: no holes, no way back
+    bool counts;        // what is put is only counted
     char *page;         // PAGE_SIZE of scratch memory
 };
 // -EFBIG: the limit; -EINTR: killed; the file's error.
@@ -64,3 +74,8 @@ MUST_USE status_t core_put(struct core *core, const void *from, size_t size);
 MUST_USE status_t core_put_notes(struct core *core);
 // Headers, notes and memory.
 MUST_USE status_t core_write(struct core *core);
+
+// --- core_helper.c ---
+enum { CORE_ARGUMENTS_MAX = 64 };
+// Starts the program and gives it the core. True: it was started.
+bool core_pipe(struct core *core, const struct core_target *target);

@@ -2,8 +2,8 @@
 // A core file: ELF header, a program header for the notes and one for each region, notes, memory.
 //
 // Where memory begins is known when the notes are written, so the headers, whose number is known before, are written
-// after them, at the beginning. Pages that are not there stay holes in the file. A file that meets its limit or a full
-// disk just ends there.
+// after them, at the beginning. In a pipe there is no way back: there the notes are counted, and written later. Pages
+// that are not there stay holes in the file. A file that meets its limit or a full disk just ends there.
 #include "core.h"
 #include "process/process_priv.h"
 
@@ -19,15 +19,34 @@
 enum { ET_CORE = 4, PT_NOTE = 4 };
 enum { FILTER_PRIVATE = 1, FILTER_SHARED = 2, FILTER_FILE_PRIVATE = 4, FILTER_FILE_SHARED = 8, FILTER_HEADERS = 16 };
 
+// In a pipe holes are zeros. -EIO: that is behind us; the notes have become longer, for somebody shares the memory.
+static status_t skip_to(struct core *core, uint64_t at) {
+    static const char zeros[PAGE_SIZE];
+    struct uio uio;
+    while (core->end < at) {
+        if (thread_is_killed())
+            return -EINTR;
+        uio_init_kernel(&uio, (void *)(uintptr_t)zeros, MIN(at - core->end, (uint64_t)PAGE_SIZE));
+        ssize_t done = core->file->ops->write(core->file, &uio, nullptr, 0);
+        if (done < 0)
+            return (status_t)done;
+        core->end += (uint64_t)done;
+    }
+    return core->end == at ? 0 : -EIO;
+}
+
 static status_t put_at(struct core *core, uint64_t at, const void *from, size_t size) {
     if (thread_is_killed())
         return -EINTR;
     if (at + size > core->limit)
         return -EFBIG;
+    status_t status = core->stream ? skip_to(core, at) : 0;
+    if (status != 0)
+        return status;
     struct uio uio;
     loff_t position = (loff_t)at;
     uio_init_kernel(&uio, (void *)(uintptr_t)from, size);
-    ssize_t done = core->file->ops->write(core->file, &uio, &position, 0);
+    ssize_t done = core->file->ops->write(core->file, &uio, core->stream ? nullptr : &position, 0);
     if (done < 0)
         return (status_t)done;
     core->end = MAX(core->end, at + (uint64_t)done);
@@ -35,7 +54,7 @@ static status_t put_at(struct core *core, uint64_t at, const void *from, size_t 
 }
 
 status_t core_put(struct core *core, const void *from, size_t size) {
-    status_t status = size > 0 ? put_at(core, core->at, from, size) : 0;
+    status_t status = size > 0 && !core->counts ? put_at(core, core->at, from, size) : 0;
     if (status == 0)
         core->at += size;
     return status;
@@ -173,9 +192,21 @@ static status_t put_memory(struct core *core) {
     for (unsigned i = 0; i < core->segment_count && status == 0; i++)
         status = put_segment(core, &core->segments[i]);
     // A hole at the end belongs to the file.
+    if (status == 0 && core->stream)
+        return skip_to(core, core->at);
     if (status == 0 && core->end < core->at)
         status = core->at > core->limit ? -EFBIG : core->file->ops->truncate(core->file, core->at);
     return status;
+}
+
+// Where the memory of each region goes, from `at` on. The end of it all.
+static uint64_t lay_out(struct core *core, uint64_t at) {
+    at = ALIGN_UP(at, PAGE_SIZE);
+    for (unsigned i = 0; i < core->segment_count; i++) {
+        core->segments[i].offset = at;
+        at += core->segments[i].size;
+    }
+    return at;
 }
 
 status_t core_write(struct core *core) {
@@ -184,16 +215,16 @@ status_t core_write(struct core *core) {
         return status;
     uint64_t notes_at = sizeof(struct elf_header) + (core->segment_count + 1) * sizeof(struct elf_program_header);
     core->at = notes_at;
+    core->counts = core->stream;
     status = core_put_notes(core);
-    if (status == 0) {
-        uint64_t notes_size = core->at - notes_at;
-        core->at = ALIGN_UP(core->at, PAGE_SIZE);
-        for (unsigned i = 0; i < core->segment_count; i++) {
-            core->segments[i].offset = core->at;
-            core->at += core->segments[i].size;
-        }
-        status = put_headers(core, notes_at, notes_size);
-    }
+    core->counts = false;
+    uint64_t notes_end = core->at, end = lay_out(core, notes_end);
+    if (status == 0)
+        status = put_headers(core, notes_at, notes_end - notes_at);
+    core->at = notes_at;
+    if (status == 0 && core->stream)
+        status = core_put_notes(core);
+    core->at = end;
     if (status == 0)
         status = put_memory(core);
     kfree(core->segments);

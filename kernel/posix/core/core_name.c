@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-// Where a core file goes: /proc/sys/kernel/core_pattern. A pattern that begins with | is refused: no
-// helper is started.
+// Where a core file goes: /proc/sys/kernel/core_pattern. What follows a | at its beginning is a program and its
+// arguments. They are parted before names are put in, so that nobody adds arguments by the name of his program.
 #include "core.h"
 #include "process/process_priv.h"
 #include "system_priv.h"
@@ -114,26 +114,72 @@ static void put_specifier(struct name_buffer *out, char which, const struct core
     }
 }
 
-status_t core_file_name(const struct core_name *what, char *to, size_t size) {
-    struct name_buffer out = {.to = to, .size = size};
-    char pattern[PATTERN_MAX];
-    bool has_pid = false;
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// Up to the end, or (of a program's line) the next space. Where it ended.
+static const char *put_word(struct name_buffer *out, const char *at, bool program, const struct core_name *what) {
+    for (; *at && !(program && is_space(*at)); at++) {
+        if (*at != '%')
+            put(out, *at);
+        else if (at[1])
+            put_specifier(out, *++at, what);
+    }
+    return at;
+}
+
+static unsigned put_arguments(struct name_buffer *out, const char *at, const struct core_name *what) {
+    unsigned count = 0;
+    for (;;) {
+        while (is_space(*at))
+            at++;
+        if (!*at)
+            return count;
+        at = put_word(out, at, true, what);
+        put(out, 0);
+        count++;
+    }
+}
+
+static bool has_process_id(const char *pattern) {
+    for (const char *at = pattern; *at; at++)
+        if (*at == '%' && at[1] && *++at == 'p')
+            return true;
+    return false;
+}
+
+static void copy_pattern(char to[PATTERN_MAX]) {
     spin_lock(&config.lock);
-    memcpy(pattern, config.pattern, sizeof(pattern));
+    memcpy(to, config.pattern, PATTERN_MAX);
     spin_unlock(&config.lock);
-    for (const char *at = pattern; *at; at++) {
-        if (*at != '%') {
-            put(&out, *at);
-        } else if (at[1]) {
-            has_pid |= *++at == 'p';
-            put_specifier(&out, *at, what);
+}
+
+bool core_pattern_is_program(void) {
+    spin_lock(&config.lock);
+    bool is_program = config.pattern[0] == '|';
+    spin_unlock(&config.lock);
+    return is_program;
+}
+
+status_t core_name(const struct core_name *what, struct core_target *target) {
+    struct name_buffer out = {.to = target->text, .size = sizeof(target->text)};
+    static_assert(CORE_ARGUMENTS_MAX >= PATTERN_MAX / 2);
+    char pattern[PATTERN_MAX];
+    copy_pattern(pattern);
+    target->arguments = 0;
+    if (pattern[0] == '|') {
+        target->arguments = put_arguments(&out, pattern + 1, what);
+        if (target->arguments == 0)
+            return -EINVAL;
+    } else {
+        put_word(&out, pattern, false, what);
+        if (core_uses_pid() && !has_process_id(pattern)) {
+            put(&out, '.');
+            put_number(&out, (uint64_t)process_current()->task.id);
         }
     }
-    if (core_uses_pid() && !has_pid) {
-        put(&out, '.');
-        put_number(&out, (uint64_t)process_current()->task.id);
-    }
-    to[out.length] = 0;
+    target->text[out.length] = 0;
     return out.failed ? -ENAMETOOLONG : 0;
 }
 
@@ -142,9 +188,7 @@ status_t core_file_name(const struct core_name *what, char *to, size_t size) {
 void core_pattern_show(struct text_buffer *text, void *context) {
     char pattern[PATTERN_MAX];
     (void)context;
-    spin_lock(&config.lock);
-    memcpy(pattern, config.pattern, sizeof(pattern));
-    spin_unlock(&config.lock);
+    copy_pattern(pattern);
     text_printf(text, "%s\n", pattern);
 }
 
@@ -155,7 +199,7 @@ ssize_t core_pattern_store(void *context, const char *from, size_t size) {
         return -EPERM;
     while (length < size && from[length] != '\n' && from[length] != 0)
         length++;
-    if (length >= PATTERN_MAX || (length > 0 && from[0] == '|'))
+    if (length >= PATTERN_MAX)
         return -EINVAL;
     spin_lock(&config.lock);
     memset(config.pattern, 0, sizeof(config.pattern));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 // What the administrator says of core files, in /proc/sys: the pattern (core_name.c) and some numbers.
 //
-// A core file may be made as root, far from who crashed. So the settings are not for everybody who is root where it is:
-// a sandbox (a job with flags) may not change them, whatever its root file system shows of /proc.
+// A core file may be made as root, or go to a program, far from who crashed. So the settings are not for everybody who
+// is root where it is: a sandbox (a job with flags) may not change them, whatever its root file system shows of /proc.
 #include "core.h"
 #include "proc/proc_priv.h"
 
@@ -14,10 +14,15 @@ struct setting {
 };
 
 static struct setting uses_pid = {.most = INT32_MAX};
+static struct setting pipe_limit = {.most = INT32_MAX};
 static struct setting suid_dumpable = {.most = 2};
 
 bool core_uses_pid(void) {
     return atomic_load_explicit(&uses_pid.value, memory_order_relaxed) != 0;
+}
+
+unsigned core_pipe_limit(void) {
+    return atomic_load_explicit(&pipe_limit.value, memory_order_relaxed);
 }
 
 uint8_t core_suid_dumpable(void) {
@@ -49,6 +54,7 @@ void core_init(void) {
     static const struct proc_file files[] = {
         {"sys/kernel/core_pattern", 0644, core_pattern_show, core_pattern_store},
         {"sys/kernel/core_uses_pid", 0644, setting_show, setting_store, &uses_pid},
+        {"sys/kernel/core_pipe_limit", 0644, setting_show, setting_store, &pipe_limit},
         {"sys/fs/suid_dumpable", 0644, setting_show, setting_store, &suid_dumpable},
     };
     proc_add_all(files, ARRAY_SIZE(files));

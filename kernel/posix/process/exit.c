@@ -162,6 +162,10 @@ static void give_children_away(struct process *process) REQUIRES(&process_tree_l
     }
 }
 
+bool process_ends_unnoticed(struct process *process) {
+    return process->is_helper || (signal_children_ignored(process->parent) && process->exit_signal == SIGCHLD);
+}
+
 // Makes the process a zombie and tells the parent. True: nobody will wait, so it has been reaped.
 static bool become_zombie(struct process *process, int status) REQUIRES(&process_tree_lock) {
     give_children_away(process);
@@ -171,7 +175,7 @@ static bool become_zombie(struct process *process, int status) REQUIRES(&process
     object_signal(&process->task.object, 0, SIGNALS_READ | SIGNAL_TERMINATED);
     if (trace_process_ended(process))
         return false;
-    if (signal_children_ignored(process->parent) && process->exit_signal == SIGCHLD) {
+    if (process_ends_unnoticed(process)) {
         wait_queue_wake_all(&process->parent->child_wait); // wait4 must see that there is one child less
         process_reap(process);
         return true;
@@ -211,6 +215,8 @@ static void end_process(struct process *process, int status) {
     process->actions = nullptr; // nobody looks: there are no threads to signal and no children to be told of
     spin_unlock(&process_tree_lock);
     signal_actions_put(actions);
+    if (process->is_helper)
+        helper_ended();
     shm_bury();
     mqueue_task_ended(process->task.job);
     keys_task_ended(process->task.job);

@@ -125,7 +125,7 @@ static void copy_plain(struct process *child, struct process *parent) {
     child->task.executable = executable_get(parent->task.executable);
 }
 
-static void release_parts(struct process *child) {
+void process_discard(struct process *child) {
     struct fs_context *fs = atomic_load(&child->task.fs);
     struct handle_table *handles = atomic_load(&child->task.handles);
     struct aspace *aspace = atomic_load(&child->task.aspace);
@@ -163,7 +163,7 @@ static struct process *process_copy(uint64_t flags) {
         goto fail;
     return child;
 fail:
-    release_parts(child);
+    process_discard(child);
     return nullptr;
 }
 
@@ -345,7 +345,7 @@ fail_thread:
     posix_thread_free(thread);
 fail_process:
     if (new_process)
-        release_parts(process);
+        process_discard(process);
 fail_charge:
     job_uncharge_threads(self->task.job, 1);
     return status;

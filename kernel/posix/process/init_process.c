@@ -65,7 +65,7 @@ static void init_main(void *unused) {
     panic("no init found: put one at /init in the initramfs, or name it with init= on the command line");
 }
 
-static void set_default_limits(struct process *process) {
+void process_set_default_limits(struct process *process) {
     struct page_stats pages;
     page_stats(&pages);
     uint64_t threads = MAX(pages.total / 16, (uint64_t)64); // each needs a stack of 4 pages and more
@@ -82,7 +82,7 @@ static void set_default_limits(struct process *process) {
     process->limits[RLIMIT_NICE] = process->limits[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
 
-static status_t give_parts(struct process *process) {
+status_t process_give_parts(struct process *process, struct fs_context *fs) {
     cred_get(&cred_root);
     atomic_init(&process->task.cred, &cred_root);
     process->account = user_account_lookup(0);
@@ -90,26 +90,23 @@ static status_t give_parts(struct process *process) {
     atomic_init(&process->task.job, &job_root);
     process->actions = signal_actions_copy(nullptr);
     atomic_init(&process->task.handles, handle_table_create());
-    atomic_init(&process->task.fs, fs_context_copy(&fs_initial));
+    atomic_init(&process->task.fs, fs_context_copy(fs));
     if (!process->account || !process->actions || !process->task.handles || !process->task.fs)
         return -ENOMEM;
     handle_table_set_limit(process->task.handles, process->limits[RLIMIT_NOFILE].soft);
-    if (job_charge_threads(&job_root, 1) != 0)
-        return -EAGAIN;
     return handle_table_set_job(process->task.handles, &job_root);
 }
 
-// Referenced. Init does not end.
-static struct fs_context *init_fs(void) {
+struct fs_context *process_get_init_fs(void) {
     spin_lock(&process_tree_lock);
-    struct fs_context *fs = process_init_task()->task.fs;
+    struct fs_context *fs = process_init_task()->task.fs; // init does not end
     refcount_up(&fs->ref);
     spin_unlock(&process_tree_lock);
     return fs;
 }
 
 void process_get_init_root(struct path *out) {
-    struct fs_context *fs = init_fs();
+    struct fs_context *fs = process_get_init_fs();
     spin_lock(&fs->lock);
     *out = fs->root;
     path_get(out);
@@ -126,8 +123,10 @@ status_t process_start_init(const char *path, const char *const *argv, const cha
     if (!process || !thread)
         return -ENOMEM;
     process->is_init = true;
-    set_default_limits(process);
-    status_t status = give_parts(process);
+    process_set_default_limits(process);
+    status_t status = process_give_parts(process, &fs_initial);
+    if (status == 0)
+        status = job_charge_threads(&job_root, 1);
     if (status != 0)
         return status;
     thread_init(&thread->thread, thread->thread.stack, "init", init_main, nullptr, nullptr);

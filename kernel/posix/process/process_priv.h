@@ -32,7 +32,24 @@ struct aspace *process_get_aspace(struct process *process);
 uint64_t process_forks(void);            // processes made since boot
 struct process *process_init_task(void); // pid 1, or null before it is started
 
+// --- helper.c ---
+struct helper_start {
+    const char *name;
+    void (*main)(void *argument); // on the kernel's side: it executes a program (exec_kernel)
+    void *argument;
+    struct object *input; // its standard input, for reading
+};
+// Starts a process of the kernel's own. -EAGAIN: there are too many; -ENOMEM.
+MUST_USE status_t helper_start(const struct helper_start *how);
+void helper_ended(void); // one has
+
 // --- init_process.c ---
+void process_set_default_limits(struct process *process);
+// What a process has that is nobody's child: root's rights, the root job, no files, a copy of `fs`. -ENOMEM: what it
+// got goes by process_discard.
+MUST_USE status_t process_give_parts(struct process *process, struct fs_context *fs);
+// What init sees of the file system, referenced.
+struct fs_context *process_get_init_fs(void);
 // The root directory that init has, referenced.
 void process_get_init_root(struct path *out);
 
@@ -45,6 +62,8 @@ struct clone_request {
     vaddr_t parent_tid, child_tid, pidfd; // user addresses, by the flags
 };
 long process_clone(const struct clone_request *request);
+// Gives back a process that was never linked, with all it has.
+void process_discard(struct process *process);
 
 // A one-shot event for one waiter: vfork.
 struct completion {
@@ -67,6 +86,8 @@ struct object *process_set_executable(struct process *process, struct object *ex
 [[noreturn]] void posix_thread_exit(int status);
 // Ends all threads of the current process.
 [[noreturn]] void process_exit(int status);
+// Does nobody wait for it when it ends? Then it is reaped.
+bool process_ends_unnoticed(struct process *process) REQUIRES(&process_tree_lock);
 // Marks the process as ending and interrupts its threads (not `self`).
 void process_begin_group_exit(struct process *process, int status, struct posix_thread *self)
     REQUIRES(&process->signal_lock);

@@ -174,7 +174,7 @@ static void let_go(struct posix_thread *thread) {
 
 // A zombie that its tracer kept is its parent's at last. True: who does not want it.
 static bool hand_over(struct process *process) REQUIRES(&process_tree_lock) {
-    if (signal_children_ignored(process->parent) && process->exit_signal == SIGCHLD) {
+    if (process_ends_unnoticed(process)) {
         wait_queue_wake_all(&process->parent->child_wait);
         process_reap(process);
         return true;

@@ -59,6 +59,7 @@ struct process {
     _Atomic bool undoes_semaphores;           // it has made a semop with SEM_UNDO
     bool child_subreaper;                     // PR_SET_CHILD_SUBREAPER
     bool is_init;                             // signals without a handler do nothing to it
+    bool is_helper;                           // the kernel started it: process/helper.c
     int death_signal;                         // PR_SET_PDEATHSIG
     uint8_t dumpable;                         // 0, 1, 2: PR_SET_DUMPABLE
     struct wait_queue child_wait;             // wait4

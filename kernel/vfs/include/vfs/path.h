@@ -89,6 +89,8 @@ MUST_USE status_t devfs_add_link(const char *name, const char *target);
 
 // Pipes. *read and *write: one reference each.
 MUST_USE status_t pipe_create(uint32_t flags, struct object **read, struct object **write);
+// Blocks until nobody can read from the pipe that this is the writing end of. -EINTR: killed.
+MUST_USE status_t pipe_wait_for_readers(struct object *write);
 // F_GETPIPE_SZ, F_SETPIPE_SZ: the size, or -EBADF (not a pipe), -EBUSY, -EPERM …
 long pipe_get_size(struct object *object);
 long pipe_set_size(struct object *object, unsigned long size);
