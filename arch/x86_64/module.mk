@@ -11,6 +11,7 @@ sources += boot/features.c
 sources += boot/percpu.c
 sources += boot/gdt.c
 sources += boot/acpi.c
+sources += boot/smbios.c
 sources += boot/apic.c
 sources += boot/ioapic.c
 sources += boot/interrupt.c

@@ -51,7 +51,7 @@ sources += time/adjtime.c time/itimer.c time/posix_timer.c time/sleep.c time/tim
 # /proc, /sys
 sources += proc/proc_jobs.c proc/proc_sys.c proc/proc_system.c proc/proc_task.c proc/proc_task_fs.c proc/proc_task_io.c
 sources += proc/proc_task_maps.c proc/proc_task_ns.c proc/proc_task_pagemap.c proc/proc_task_status.c proc/proc_tessera.c
-sources += proc/sys_cache.c proc/sys_cpu.c proc/sys_system.c
+sources += proc/sys_cache.c proc/sys_cpu.c proc/sys_dmi.c proc/sys_system.c
 
 # System V shared memory
 sources += sysv/sysv_shm.c sysv/sysv_shm_calls.c sysv/sysv_shm_control.c sysv/sysv_shm_proc.c

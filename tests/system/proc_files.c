@@ -265,6 +265,61 @@ static void caches(void) {
 #endif
 }
 
+// --- what firmware says of the machine ---
+
+static void firmware(void) {
+    const char *tables = "/sys/firmware/dmi/tables/DMI", *entry = "/sys/firmware/dmi/tables/smbios_entry_point";
+    struct stat info;
+    if (access(tables, F_OK) != 0) {
+        skip("the machine has no SMBIOS", "what firmware says");
+        return;
+    }
+    unsigned char bytes[32];
+    char name[128] = "", path[64], *text = get_file("/sys/class/dmi/id/sys_vendor");
+    ok(text && sscanf(text, "%127[^\n]", name) == 1, "the machine's maker: %s", name);
+    text = get_file("/sys/class/dmi/id/modalias");
+    ok(text && strncmp(text, "dmi:bvn", 7) == 0 && strstr(text, ":svn") && strcmp(text + strlen(text) - 2, ":\n") == 0,
+       "its kind in one word");
+    ok((text = get_file("/sys/class/dmi/id/chassis_type")) && atoi(text) > 0, "its case");
+    ok(leads_to("/sys/class/dmi/id", "/sys/devices/virtual/dmi/id"), "it is a virtual device");
+    ok(leads_to("/sys/class/dmi/id/subsystem", "/sys/class/dmi"), "of a class");
+    static const char *const secret[] = {"product_serial", "product_uuid", "chassis_serial"};
+    for (unsigned i = 0; i < sizeof secret / sizeof *secret; i++) {
+        snprintf(path, sizeof path, "/sys/class/dmi/id/%s", secret[i]);
+        ok(stat(path, &info) != 0 || (info.st_mode & 0777) == 0400, "%s, if there is one, is root's", secret[i]);
+    }
+    ok(stat(tables, &info) == 0 && (info.st_mode & 0777) == 0400, "the table is, too");
+    if (!is_root()) {
+        skip("needs root", "tables");
+        return;
+    }
+    int fd = open(entry, O_RDONLY);
+    ssize_t got = read(fd, bytes, sizeof bytes);
+    ok(got >= 24 && memcmp(bytes, "_SM", 3) == 0, "an entry point of %zd bytes", got);
+    close(fd);
+    unsigned char sum = 0;
+    unsigned length = got >= 24 ? bytes[bytes[3] == '3' ? 6 : 5] : 0;
+    for (unsigned i = 0; i < length && i < sizeof bytes; i++)
+        sum += bytes[i];
+    ok(length == got && sum == 0, "its sum is good");
+    // Each structure has its length, then strings that two zeros end; the last is of type 127.
+    static unsigned char table[65536];
+    fd = open(tables, O_RDONLY);
+    ssize_t size = read(fd, table, sizeof table), at = 0;
+    int last = -1, named = 0;
+    while (size > 0 && at + 4 <= size && last != 127) {
+        last = table[at];
+        for (at += table[at + 1]; at + 1 < size && (table[at] || table[at + 1]); at++)
+            named += size - at > (ssize_t)strlen(name) && memcmp(table + at, name, strlen(name)) == 0;
+        at += 2;
+    }
+    ok(last == 127 && at == size, "a table of %zd bytes, whole", size);
+    ok(named > 0, "with the maker in it");
+    ok(pread(fd, bytes, 4, 4) == 4 && memcmp(bytes, table + 4, 4) == 0, "any part of it");
+    is(pread(fd, bytes, 4, size), 0, "to its end");
+    close(fd);
+}
+
 // A Linux with AppArmor or SELinux says what they say.
 static void attributes(void) {
     int fd = open("/proc/self/attr/current", O_RDWR);
@@ -302,6 +357,7 @@ int main(void) {
     devices();
     machine();
     caches();
+    firmware();
     shared_pages();
     return tap_done();
 }

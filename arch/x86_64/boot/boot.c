@@ -28,6 +28,7 @@ void boot_main(uint32_t magic, uint32_t info) {
     x86_cpu_init(); // from here on an exception says what it was
 
     acpi_read(rsdp);
+    smbios_read();
     boot_info.platform = acpi.hardware_reduced ? "microvm" : acpi.have_fadt ? "pc" : "pc without acpi";
     power_init();
     apic_init_boot();

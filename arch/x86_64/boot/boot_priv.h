@@ -43,6 +43,9 @@ extern struct acpi_info acpi;
 extern struct acpi_devices acpi_devices; // that only byte code names: microvm's slots for virtio
 void acpi_read(uint64_t rsdp);
 
+// --- smbios.c: boot_info.smbios_… ---
+void smbios_read(void);
+
 // --- apic.c ---
 void apic_init_boot(void); // finds and maps it; then as for every CPU:
 void apic_init_cpu(void);

@@ -45,6 +45,7 @@ void proc_system_init(void);
 void sys_system_init(void); // /sys/devices/system and /sys/kernel/mm, by proc_system_init
 void sys_cpu_init(void);    // by sys_system_init
 void sys_cache_init(void);  // by sys_system_init
+void sys_dmi_init(void);    // by sys_system_init
 // All processors, as a range and as bits.
 void cpu_range_show(struct text_buffer *text, void *context);
 void cpu_map_show(struct text_buffer *text, void *context);

@@ -65,4 +65,5 @@ void sys_system_init(void) {
     }
     sys_cpu_init();
     sys_cache_init();
+    sys_dmi_init();
 }

@@ -21,6 +21,11 @@ struct boot_range {
     enum boot_memory_type type;
 };
 
+struct boot_bytes {
+    const uint8_t *bytes;
+    size_t size; // 0: there are none
+};
+
 struct boot_info {
     struct boot_range ranges[BOOT_RANGES_MAX]; // sorted, not overlapping
     unsigned range_count;
@@ -28,6 +33,9 @@ struct boot_info {
     char command_line[4096];
     uint8_t random_seed[32]; // whatever entropy was at hand (KASLR already used it)
     const char *platform;    // "q35", "microvm", "virt", …: for the log
+    // What firmware says of the machine (lib/smbios.h), copies for good; the table is whole structures.
+    struct boot_bytes smbios_entry, smbios_table;
+    unsigned smbios_version;
 };
 
 // Makes [start, end) be of `type`, whatever it was before. Usable memory shrinks to whole pages, everything else
