@@ -227,6 +227,36 @@ static void sandboxes(void) {
     clean();
 }
 
+static unsigned left(const char *name) {
+    char *text = get_file("/proc/tessera/leaks"), *at = text ? strstr(text, name) : NULL;
+    return at ? (unsigned)strtoul(at + strlen(name), NULL, 10) : 0;
+}
+
+// Of all that who crashes allocates for its core, one after the other is not there.
+static void without_memory(void) {
+    if (access("/proc/tessera/alloc_fail", F_OK) != 0) {
+        skip("only a sanitizing kernel (DEBUG=1) lets allocations fail", "a crash without memory");
+        return;
+    }
+    use("nothing");
+    unsigned processes = left("processes "), threads = left("threads ");
+    bool good = true;
+    int whole = 0, none = 0;
+    for (int n = 1; n <= 60; n++) {
+        int status = in_child({
+            char text[12];
+            int fd = open("/proc/tessera/alloc_fail", O_WRONLY);
+            int length = snprintf(text, sizeof text, "%d", n);
+            write(fd, text, (size_t)length);
+            abort();
+        });
+        good &= dumped(status) || only_died(status);
+        dumped(status) ? whole++ : none++;
+    }
+    ok(good && whole > 0 && none > 5, "memory that is not there costs the core at most (%d, %d)", whole, none);
+    ok(eventually(left("processes ") == processes && left("threads ") == threads), "nothing is left");
+}
+
 int main(int count, char **arguments) {
     if (count > 1)
         return help(count - 1, arguments + 1);
@@ -244,6 +274,7 @@ int main(int count, char **arguments) {
     waiting();
     many();
     sandboxes();
+    without_memory();
     set(PATTERN, before);
     rmdir(FOLDER);
     return tap_done();
