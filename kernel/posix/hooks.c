@@ -3,6 +3,7 @@
 #include "core/core.h"
 #include "exec/exec_priv.h"
 #include "file/aio.h"
+#include "file/async.h"
 #include "keys/keys.h"
 #include "mqueue/mqueue.h"
 #include "posix_init.h"
@@ -122,6 +123,7 @@ void posix_init(void) {
     mqueue_init();
     keys_init();
     aio_init();
+    async_init();
     seccomp_init();
     core_init();
     proc_jobs_init();

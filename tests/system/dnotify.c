@@ -66,5 +66,18 @@ int main(void) {
     touch("five");
     is(news(), 0, "of the descriptor is the end of it");
     close(file);
+    int enabled = open("/proc/sys/fs/dir-notify-enable", O_RDWR);
+    char digit = 0;
+    ok(enabled >= 0 && read(enabled, &digit, 1) == 1 && digit == '1', "directories can be told to be quiet");
+    if (pwrite(enabled, "0\n", 2, 0) == 2) {
+        folder = open(".", O_RDONLY);
+        fails(notify(folder, DN_CREATE), EINVAL, "all of them");
+        is(pwrite(enabled, "1\n", 2, 0), 2, "and to tell again");
+        is(notify(folder, DN_CREATE), 0, "what is asked for");
+        close(folder);
+    } else {
+        skip("needs root", "all of them");
+    }
+    close(enabled);
     return tap_done();
 }

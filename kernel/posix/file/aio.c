@@ -15,7 +15,6 @@
 #include <abi/aio.h>
 #include <abi/mman.h>
 #include <arch/uaccess.h>
-#include <lib/fmt.h>
 #include <object/event.h>
 #include <posix/signal.h>
 #include <sched/timer.h>
@@ -365,14 +364,8 @@ static void number_show(struct text_buffer *text, void *context) {
 }
 
 static ssize_t most_store(void *context, const char *from, size_t size) {
-    char number[24];
     uint64_t value;
-    size_t length = MIN(size, sizeof(number) - 1);
-    memcpy(number, from, length);
-    while (length > 0 && (number[length - 1] == '\n' || number[length - 1] == ' '))
-        length--;
-    number[length] = 0;
-    if (!string_to_u64(number, 10, &value))
+    if (!proc_parse_number(from, size, &value))
         return -EINVAL;
     atomic_store((_Atomic uint64_t *)context, value);
     return (ssize_t)size;

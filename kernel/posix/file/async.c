@@ -6,6 +6,7 @@
 // its object's id tells, is nobody.
 #include "async.h"
 
+#include "proc/proc_priv.h"
 #include "process/process_priv.h"
 #include "signal/signal_priv.h"
 #include <abi/fcntl.h>
@@ -296,6 +297,27 @@ long async_ioctl(struct object *object, unsigned command, unsigned long argument
 
 // --- F_NOTIFY ---
 
+static _Atomic bool directories_tell = true; // /proc/sys/fs/dir-notify-enable
+
+static void enable_show(struct text_buffer *text, void *context) {
+    (void)context;
+    text_printf(text, "%d\n", atomic_load_explicit(&directories_tell, memory_order_relaxed));
+}
+
+static ssize_t enable_store(void *context, const char *from, size_t size) {
+    uint64_t value;
+    (void)context;
+    if (!proc_parse_number(from, size, &value))
+        return -EINVAL;
+    atomic_store_explicit(&directories_tell, value != 0, memory_order_relaxed);
+    return (ssize_t)size;
+}
+
+void async_init(void) {
+    static const struct proc_file files[] = {{"sys/fs/dir-notify-enable", 0644, enable_show, enable_store}};
+    proc_add_all(files, ARRAY_SIZE(files));
+}
+
 // Something happened to a name in the directory. The lock of all watches is held.
 static void tell_directory(void *context, uint32_t mask) {
     static const struct event event = {.code = POLL_MSG, .band = SIGNALS_READ | BAND_MESSAGE};
@@ -344,6 +366,8 @@ static struct object *listener_for(struct async_file *file) {
 
 status_t async_watch_directory(struct object *object, int fd, unsigned long wanted) {
     struct file *opened = file_of(object);
+    if (!atomic_load_explicit(&directories_tell, memory_order_relaxed))
+        return -EINVAL;
     if (!opened || !opened->vnode || !S_ISTYPE(opened->vnode->mode, S_IFDIR))
         return -ENOTDIR;
     struct async_file *file = file_for(object);
