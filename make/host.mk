@@ -35,4 +35,4 @@ $(foreach m,$(host_modules),$(foreach t,$(tests_$(m)),$(eval $(call host_test,$(
 
 .PHONY: check-unit
 check-unit: $(host_tests)
-	$(Q)tools/tap-run $(host_tests)
+	$(Q)tools/tap-run -t 400 $(host_tests)

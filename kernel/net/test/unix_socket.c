@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // AF_UNIX sockets on a simulated machine: streams against a model, blocking senders and readers, datagrams, handles in
 // flight and the collector, allocation failures; and that nothing is left behind.
+#include "net_setting.h"
 #include "unix_priv.h"
 
 #include <mm/page.h>
@@ -290,5 +291,6 @@ static void test_all(void) {
 
 int main(void) {
     page_init();
+    net_settings[SETTING_SEND_BUFFER] = net_settings[SETTING_RECEIVE_BUFFER] = 212992;
     simulate(test_all);
 }
