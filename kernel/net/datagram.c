@@ -89,7 +89,7 @@ bool datagram_deliver(struct datagram_socket *receiver, struct packet *packet) {
     if (fits) {
         list_push_back(&receiver->packets, &packet->node);
         receiver->bytes += packet->charge;
-        wait_queue_wake_one_sync(&receiver->readers);
+        socket_wake_reader(base, &receiver->readers);
         object_signal(&base->object, 0, SIGNALS_READ);
     } else {
         receiver->drops++;
@@ -102,13 +102,15 @@ bool datagram_deliver(struct datagram_socket *receiver, struct packet *packet) {
 
 // --- receiving ---
 
-static status_t wait_for_packet(struct datagram_socket *socket, const struct message *message, nsec_t deadline)
-    REQUIRES(&socket->lock) {
+// Finds the packet that is to be read or looked at; *skip: its bytes that a peek passes over.
+static status_t wait_for_packet(struct datagram_socket *socket, const struct message *message, nsec_t deadline,
+                                struct packet **out, size_t *skip) REQUIRES(&socket->lock) {
+    struct socket *base = &socket->inet.socket;
     for (;;) {
-        status_t status = socket_take_error(&socket->inet.socket);
+        status_t status = socket_take_error(base);
         if (status != 0)
             return status;
-        if (!list_is_empty(&socket->packets))
+        if ((*out = packet_find(&socket->packets, socket_peek_offset(base, message->flags), skip)))
             return 0;
         if (socket->shut_read)
             return -ESHUTDOWN; // the caller's end of file
@@ -120,12 +122,16 @@ static status_t wait_for_packet(struct datagram_socket *socket, const struct mes
     }
 }
 
-static status_t take_packet(struct datagram_socket *socket, const struct message *message, nsec_t deadline,
-                            struct packet **out) {
+// Takes the packet out of the queue, or holds it there for a look.
+static status_t get_packet(struct datagram_socket *socket, const struct message *message, nsec_t deadline,
+                           struct packet **out, size_t *skip) {
     spin_lock(&socket->lock);
-    status_t status = wait_for_packet(socket, message, deadline);
-    if (status == 0) {
-        *out = LIST_ENTRY(list_pop_front(&socket->packets), struct packet, node);
+    status_t status = wait_for_packet(socket, message, deadline, out, skip);
+    if (status == 0 && message->flags & MSG_PEEK) {
+        packet_hold(*out);
+        socket_wake_reader(&socket->inet.socket, &socket->readers); // it is there for another one still
+    } else if (status == 0) {
+        list_remove(&(*out)->node);
         socket->bytes -= (*out)->charge;
         charge_trim(&socket->memory, stream_pages(socket->bytes));
         if (list_is_empty(&socket->packets) && !socket->shut_read)
@@ -133,21 +139,6 @@ static status_t take_packet(struct datagram_socket *socket, const struct message
     }
     spin_unlock(&socket->lock);
     return status;
-}
-
-// A peeked packet goes back to the front; it is paid for again, or lost.
-static void put_back(struct datagram_socket *socket, struct packet *packet) {
-    spin_lock(&socket->lock);
-    bool fits = !socket->closed && charge_cover(&socket->memory, stream_pages(socket->bytes + packet->charge));
-    if (fits) {
-        list_push_front(&socket->packets, &packet->node);
-        socket->bytes += packet->charge;
-        object_signal(&socket->inet.socket.object, 0, SIGNALS_READ);
-        wait_queue_wake_one(&socket->readers);
-    }
-    spin_unlock(&socket->lock);
-    if (!fits)
-        packet_destroy(packet);
 }
 
 ssize_t datagram_receive(struct socket *base, struct message *message) {
@@ -158,11 +149,12 @@ ssize_t datagram_receive(struct socket *base, struct message *message) {
         return datagram_receive_error(socket, message);
     if (message->flags & MSG_OOB)
         return -EOPNOTSUPP;
-    status_t status = take_packet(socket, message, socket_deadline(timeout), &packet);
+    size_t skip;
+    status_t status = get_packet(socket, message, socket_deadline(timeout), &packet, &skip);
     if (status != 0)
         return status == -ESHUTDOWN ? 0 : socket_interrupted(status, timeout);
-    size_t full = packet->size, size = MIN(full, message->data->resid);
-    size_t copied = packet_copy(packet, 0, message->data, size);
+    size_t full = packet->size, size = MIN(full - skip, message->data->resid);
+    size_t copied = packet_copy(packet, skip, message->data, size);
     if (message->address) {
         struct inet_endpoint from = {.port = packet->route.port};
         memcpy(from.address.bytes, packet->route.from, sizeof(from.address.bytes));
@@ -170,15 +162,15 @@ ssize_t datagram_receive(struct socket *base, struct message *message) {
     }
     if (message->ancillary)
         datagram_add_controls(&socket->inet, &packet->route, message->ancillary);
-    if (message->flags & MSG_PEEK)
-        put_back(socket, packet);
-    else
-        packet_destroy(packet);
+    packet_destroy(packet);
     if (copied < size)
         return -EFAULT;
-    if (full > size)
+    // Linux counts from the datagram's beginning, also where a peek begins further behind.
+    if (message->data->resid == 0 && full > size)
         message->result |= MSG_TRUNC;
-    return (ssize_t)(message->flags & MSG_TRUNC ? full : size);
+    ssize_t result = (ssize_t)(message->flags & MSG_TRUNC ? full : size);
+    socket_peek_moved(base, message->flags & MSG_PEEK ? result : -result);
+    return result;
 }
 
 // --- connect, shutdown, close ---

@@ -63,7 +63,8 @@ status_t packet_create(struct uio *data, size_t size, struct packet **out) {
     packet->size = (uint32_t)size;
     packet->start = 0;
     packet->page_count = 0;
-    packet->heap_list = packet->routed = false;
+    packet->heap_list = packet->routed = packet->peeked = false;
+    refcount_init(&packet->ref, 1);
     packet->rights = nullptr;
     packet->from = nullptr;
     packet->sender = nullptr;
@@ -100,7 +101,29 @@ size_t packet_copy(const struct packet *packet, size_t offset, struct uio *to, s
     return done;
 }
 
+struct packet *packet_find(const struct list_node *packets, int32_t offset, size_t *skip) {
+    struct packet *packet;
+    size_t left = offset > 0 ? (size_t)offset : 0;
+    LIST_FOR_EACH(packet, packets, node) {
+        size_t size = packet->size - packet->start;
+        if (offset < 0 || left < size || (left == 0 && !packet->peeked)) {
+            *skip = left;
+            return packet;
+        }
+        left -= size;
+    }
+    return nullptr;
+}
+
+void packet_hold(struct packet *packet) {
+    refcount_up(&packet->ref);
+    packet->peeked |= packet->size == 0;
+}
+
 void packet_destroy(struct packet *packet) {
+    // Out of its queue nobody can get hold of it anew: one reference is ours.
+    if (UNLIKELY(refcount_value(&packet->ref) > 1) && !refcount_down(&packet->ref))
+        return;
     if (LIKELY(!packet->routed)) {
         parcel_destroy(packet->rights);
         if (packet->from)

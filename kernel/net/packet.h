@@ -6,6 +6,7 @@
 
 #include <abi/socket.h>
 #include <lib/list.h>
+#include <lib/refcount.h>
 #include <mm/page.h>
 #include <mm/uio.h>
 
@@ -34,6 +35,8 @@ struct packet {
     uint16_t page_count; // 0: `bytes`
     bool heap_list;      // `list` is on the heap
     bool routed;         // has `route`, and holds nothing but data
+    bool peeked;         // an empty datagram that was looked at, under the queue's lock
+    struct refcount ref; // of the queue or who took it out, and of those who look at it there
     union {
         struct {
             struct parcel *rights;        // null: none
@@ -56,6 +59,12 @@ struct packet {
 MUST_USE status_t packet_create(struct uio *data, size_t size, struct packet **out);
 // Copies `size` bytes from `offset` on to `to`; returns how many went: fewer if user memory faulted. May block.
 size_t packet_copy(const struct packet *packet, size_t offset, struct uio *to, size_t size);
-// Drops what it holds: rights, names, pages. May block.
+// The packet in which a peek at `offset` of all that lies in the queue begins, and *skip: how many of its unread bytes
+// lie before. With `offset` 0 or less the first, but for an empty one that was looked at and an offset of 0. The queue
+// is locked. nullptr: all of it lies before.
+struct packet *packet_find(const struct list_node *packets, int32_t offset, size_t *skip);
+// For a look at a datagram that stays in its queue, which is locked: a reference, for packet_destroy.
+void packet_hold(struct packet *packet);
+// Drops a reference; with the last what it holds: rights, names, pages. May block.
 void packet_destroy(struct packet *packet);
 void packet_destroy_all(struct list_node *packets);

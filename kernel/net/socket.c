@@ -130,6 +130,7 @@ void socket_init(struct socket *socket, const struct socket_ops *ops, int family
     socket->send_buffer = (uint32_t)net_setting(SETTING_SEND_BUFFER);
     socket->receive_buffer = (uint32_t)net_setting(SETTING_RECEIVE_BUFFER);
     socket->receive_low_water = 1;
+    socket->peek_offset = -1;
     socket->incoming_cpu = -1;
 }
 
@@ -167,6 +168,15 @@ status_t socket_take_error(struct socket *socket) {
         atomic_load_explicit(&socket->error, memory_order_relaxed) != 0)
         object_signal(&socket->object, 0, SIGNAL_ERROR);
     return -error;
+}
+
+void socket_peek_moved(struct socket *socket, int64_t bytes) {
+    int64_t offset = atomic_load_explicit(&socket->peek_offset, memory_order_relaxed);
+    if (LIKELY(offset < 0))
+        return;
+    offset = MIN(offset + bytes, (int64_t)INT32_MAX);
+    offset = MAX(offset, (int64_t)0);
+    atomic_store_explicit(&socket->peek_offset, (int32_t)offset, memory_order_relaxed);
 }
 
 nsec_t socket_deadline(nsec_t timeout) {

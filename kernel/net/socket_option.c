@@ -119,6 +119,11 @@ static status_t set_common(struct socket *socket, int name, const void *value, s
             return -EPERM;
         socket->mark = number;
         return 0;
+    case SO_PEEK_OFF:
+        if (!socket->ops->peeks_at)
+            return -EOPNOTSUPP;
+        atomic_store_explicit(&socket->peek_offset, number, memory_order_relaxed);
+        return 0;
     case SO_BSDCOMPAT: // of old; Linux takes it and does nothing
         return 0;
     case SO_INCOMING_CPU:
@@ -178,6 +183,9 @@ static status_t get_number(struct socket *socket, int name, int32_t *number) {
     case SO_RCVLOWAT:
         *number = (int32_t)socket->receive_low_water;
         return 0;
+    case SO_PEEK_OFF:
+        *number = socket->peek_offset;
+        return socket->ops->peeks_at ? 0 : -EOPNOTSUPP;
     case SO_SNDLOWAT:
         *number = 1;
         return 0;

@@ -3,7 +3,7 @@
 //
 // A reader that wants a whole packet takes it out of the queue in the same locked section that finds it. One that
 // wants only part of it (or peeks) leaves it in, sets end->reading, copies, and comes back: while `reading` is set
-// nobody else removes packets from that queue, not even close.
+// nobody else removes packets from that queue, not even close. A peek may begin further behind (SO_PEEK_OFF).
 //
 //   reader A (part)            reader B                close
 //   reading = true
@@ -22,7 +22,7 @@ void packet_take_ancillary(struct packet *packet, struct message *message, bool 
     if (!packet->rights)
         return;
     flight_lock();
-    if (peek) {
+    if (peek && packet->rights) { // a reader may have had them meanwhile
         message->ancillary->rights = parcel_copy(packet->rights);
     } else {
         message->ancillary->rights = packet->rights;
@@ -34,8 +34,17 @@ void packet_take_ancillary(struct packet *packet, struct message *message, bool 
 // What a reader got hold of.
 struct grip {
     struct packet *packet;
-    bool whole; // it is out of the queue and ours; else end->reading is set
+    size_t skip; // bytes of it that a peek passes over
+    bool whole;  // it is out of the queue and ours; else end->reading is set
 };
+
+// There is something left for another reader; for which, only they know if some look further behind.
+static void wake_next_reader(struct stream_end *mine) {
+    if (UNLIKELY(mine->socket && atomic_load_explicit(&mine->socket->peek_offset, memory_order_relaxed) >= 0))
+        wait_queue_wake_all(&mine->readers);
+    else
+        wait_queue_wake_one(&mine->readers);
+}
 
 static void uncharge(struct stream *stream, unsigned side, uint32_t charge) REQUIRES(&stream->lock) {
     struct stream_end *mine = &stream->end[side];
@@ -60,7 +69,7 @@ void stream_remove_first(struct stream *stream, unsigned side, struct packet *pa
     if (list_is_empty(&mine->packets))
         stream_end_update_locked(stream, side);
     else
-        wait_queue_wake_one(&mine->readers);
+        wake_next_reader(mine);
 }
 
 // How to wait for a packet.
@@ -68,6 +77,7 @@ struct patience {
     bool may_wait; // else -EAGAIN
     nsec_t deadline;
     struct stream_landing *landing; // null: the data comes through the queue
+    int32_t peek_offset;            // -1: at the first packet
 };
 
 // A TCP socket that is told so late that the other end takes nothing (EPIPE) has read the end of the stream before.
@@ -80,11 +90,17 @@ static status_t take_error(struct stream *stream, unsigned side) REQUIRES(&strea
     return socket_take_error(socket);
 }
 
+// Is there nothing in the queue from the offset on?
+ALWAYS_INLINE bool is_empty_from(const struct stream_end *end, int32_t offset) {
+    size_t skip;
+    return list_is_empty(&end->packets) || (UNLIKELY(offset >= 0) && !packet_find(&end->packets, offset, &skip));
+}
+
 // Waits until there is a packet, or data in the landing. 1: there is. 0: the end of the stream.
 static int wait_for_packet(struct stream *stream, unsigned side, const struct patience *patience)
     REQUIRES(&stream->lock) {
     struct stream_end *mine = &stream->end[side];
-    while (list_is_empty(&mine->packets) || UNLIKELY(mine->reading)) {
+    while (is_empty_from(mine, patience->peek_offset) || UNLIKELY(mine->reading)) {
         if (!mine->reading) {
             status_t error = take_error(stream, side);
             if (UNLIKELY(error != 0)) {
@@ -109,10 +125,13 @@ static int wait_for_packet(struct stream *stream, unsigned side, const struct pa
 
 // Gets hold of the first packet. `wanted`: bytes; if that is all of it, and it carries no handles, it is taken out
 // at once.
-static int get_grip(struct stream *stream, unsigned side, struct message *message, size_t wanted, struct grip *grip)
-    REQUIRES(&stream->lock) {
+static int get_grip(struct stream *stream, unsigned side, struct message *message, size_t wanted, int32_t peek_offset,
+                    struct grip *grip) REQUIRES(&stream->lock) {
     struct stream_end *mine = &stream->end[side];
     struct packet *packet = LIST_FIRST(&mine->packets, struct packet, node);
+    grip->skip = 0;
+    if (UNLIKELY(peek_offset >= 0))
+        packet = packet_find(&mine->packets, peek_offset, &grip->skip);
     grip->packet = packet;
     grip->whole = !(message->flags & MSG_PEEK) && packet->size - packet->start <= wanted && !packet->rights;
     if (LIKELY(grip->whole))
@@ -134,7 +153,7 @@ static void release_grip(struct stream *stream, unsigned side, struct grip *grip
     spin_lock(&stream->lock);
     packet->start += (uint32_t)consumed;
     mine->reading = false;
-    if (drop || packet->start == packet->size) {
+    if (drop || (consumed > 0 && packet->start == packet->size)) {
         stream_remove_first(stream, side, packet);
         list_push_back(&dead, &packet->node);
     }
@@ -142,7 +161,7 @@ static void release_grip(struct stream *stream, unsigned side, struct grip *grip
         list_splice_back(&dead, &mine->packets);
         mine->mark = (struct stream_mark){};
     }
-    wait_queue_wake_one(&mine->readers);
+    wake_next_reader(mine);
     spin_unlock(&stream->lock);
     if (rights)
         flight_unlock();
@@ -159,7 +178,7 @@ static void return_packet(struct stream *stream, unsigned side, struct packet *p
         list_push_front(&mine->packets, &packet->node);
         mine->bytes += packet->charge;
         stream_end_update_locked(stream, side);
-        wait_queue_wake_one(&mine->readers);
+        wake_next_reader(mine);
     }
     spin_unlock(&stream->lock);
     if (closed)
@@ -171,6 +190,7 @@ struct reading {
     unsigned side;
     size_t done, target;
     nsec_t deadline;
+    int32_t peek_offset;    // -1: at the first byte
     bool check_credentials; // a stream read does not mix senders if they are asked for
     bool stop;
     struct stream_landing landing; // room 0: none
@@ -203,7 +223,8 @@ static int next_packet(struct reading *read, struct message *message, struct gri
     struct stream *stream = read->stream;
     spin_lock(&stream->lock);
     struct stream_landing *landing = read->landing.room > 0 ? &read->landing : nullptr;
-    struct patience patience = {!(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing};
+    struct patience patience = {!(message->flags & MSG_DONTWAIT) && read->done < read->target, read->deadline, landing,
+                                read->peek_offset};
     int result = wait_for_packet(stream, read->side, &patience);
     if (landing && landing->filled > 0) {
         spin_unlock(&stream->lock);
@@ -227,7 +248,7 @@ static int next_packet(struct reading *read, struct message *message, struct gri
             result = 0;
     }
     if (LIKELY(result > 0))
-        result = get_grip(stream, read->side, message, message->data->resid, grip);
+        result = get_grip(stream, read->side, message, message->data->resid, read->peek_offset, grip);
     spin_unlock(&stream->lock);
     return result;
 }
@@ -258,13 +279,13 @@ static void peek_further(struct reading *read, struct message *message, struct p
 // Copies one packet out. Returns bytes, or -EFAULT if none could be.
 static ssize_t read_packet(struct reading *read, struct message *message, struct grip *grip) {
     struct packet *packet = grip->packet;
-    size_t size = MIN((size_t)(packet->size - packet->start), message->data->resid);
+    size_t start = packet->start + grip->skip, size = MIN(packet->size - start, message->data->resid);
     if (UNLIKELY(!grip->whole && stream_is_mark_apart(&read->stream->end[read->side], packet)))
         size = 0; // looking, around the mark
     bool had_rights = packet->rights != nullptr;
     if (UNLIKELY(message->ancillary != nullptr) && (read->done == 0 || had_rights))
         packet_take_ancillary(packet, message, message->flags & MSG_PEEK);
-    size_t copied = packet_copy(packet, packet->start, message->data, size);
+    size_t copied = packet_copy(packet, start, message->data, size);
     read->stop = had_rights || copied < size || (message->flags & MSG_PEEK);
     if (UNLIKELY(message->flags & MSG_PEEK) && !had_rights && copied == size)
         peek_further(read, message, packet);
@@ -294,6 +315,7 @@ ssize_t stream_receive(struct stream *stream, unsigned side, struct socket *sock
                            .side = side,
                            .target = message->flags & MSG_WAITALL ? wanted : MIN(low, wanted),
                            .deadline = socket_deadline(timeout),
+                           .peek_offset = socket_peek_offset(socket, message->flags),
                            .check_credentials = socket_option(socket, SO_PASSCRED)};
     int result = 0;
     while (message->data->resid > 0 && !read.stop) {
@@ -312,27 +334,33 @@ ssize_t stream_receive(struct stream *stream, unsigned side, struct socket *sock
         }
         read.done += (size_t)copied;
     }
-    if (LIKELY(read.done > 0))
+    if (LIKELY(read.done > 0)) {
+        socket_peek_moved(socket, message->flags & MSG_PEEK ? (int64_t)read.done : -(int64_t)read.done);
         return (ssize_t)read.done;
+    }
     return result < 0 ? socket_interrupted(result, timeout) : 0;
 }
 
 ssize_t stream_receive_whole(struct stream *stream, unsigned side, struct socket *socket, struct message *message) {
     nsec_t timeout = atomic_load_explicit(&socket->receive_timeout, memory_order_relaxed);
     struct grip grip;
-    struct patience patience = {!(message->flags & MSG_DONTWAIT), socket_deadline(timeout), nullptr};
+    struct patience patience = {!(message->flags & MSG_DONTWAIT), socket_deadline(timeout), nullptr,
+                                socket_peek_offset(socket, message->flags)};
     spin_lock(&stream->lock);
     int result = wait_for_packet(stream, side, &patience);
     if (result > 0)
-        result = get_grip(stream, side, message, SIZE_MAX, &grip);
+        result = get_grip(stream, side, message, SIZE_MAX, patience.peek_offset, &grip);
+    if (result > 0 && message->flags & MSG_PEEK)
+        grip.packet->peeked |= grip.packet->size == 0;
     spin_unlock(&stream->lock);
     if (result <= 0)
         return result < 0 ? socket_interrupted(result, timeout) : 0;
     struct packet *packet = grip.packet;
     bool peek = message->flags & MSG_PEEK;
-    size_t full = packet->size, size = MIN(full, message->data->resid);
+    size_t full = packet->size - grip.skip, size = MIN(full, message->data->resid);
     packet_take_ancillary(packet, message, peek);
-    size_t copied = packet_copy(packet, 0, message->data, size);
+    size_t copied = packet_copy(packet, grip.skip, message->data, size);
+    socket_peek_moved(socket, peek ? (int64_t)size : -(int64_t)full);
     if (grip.whole)
         packet_destroy(packet);
     else

@@ -36,9 +36,10 @@ ALWAYS_INLINE status_t append(struct stream *stream, unsigned side, struct packe
         stream_end_update_locked(stream, side);
     if (stream->tcp)
         stream_count(to, packet->size);
-    wait_queue_wake_one_sync(&to->readers);
-    if (LIKELY(to->socket != nullptr))
-        object_signal(&to->socket->object, 0, SIGNALS_READ);
+    if (UNLIKELY(!to->socket))
+        return 0; // destroyed: nobody reads
+    socket_wake_reader(to->socket, &to->readers);
+    object_signal(&to->socket->object, 0, SIGNALS_READ);
     return 0;
 }
 

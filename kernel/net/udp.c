@@ -214,6 +214,7 @@ static void udp_destroy(struct socket *base) {
 }
 
 const struct socket_ops udp_ops = {
+    .peeks_at = true,
     .bind = inet_bind,
     .connect = datagram_connect,
     .get_name = inet_get_name,

@@ -173,6 +173,7 @@ static long unix_ioctl(struct socket *base, unsigned command, unsigned long argu
 }
 
 const struct socket_ops unix_stream_ops = {
+    .peeks_at = true,
     .bind = unix_bind,
     .connect = unix_stream_connect,
     .listen = unix_listen,
@@ -191,6 +192,7 @@ const struct socket_ops unix_stream_ops = {
 };
 
 const struct socket_ops unix_datagram_ops = {
+    .peeks_at = true,
     .bind = unix_bind,
     .connect = unix_datagram_connect,
     .get_name = unix_get_name,

@@ -138,7 +138,7 @@ static status_t enqueue(struct unix_socket *to, struct unix_socket *from, struct
     } else {
         list_push_back(&to->packets, &packet->node);
         to->packet_count++;
-        wait_queue_wake_one_sync(&to->readers);
+        socket_wake_reader(&to->socket, &to->readers);
         object_signal(&to->socket.object, 0, SIGNALS_READ);
     }
     spin_unlock(&to->lock);
@@ -217,9 +217,10 @@ ssize_t unix_datagram_send(struct socket *base, struct message *message) {
 
 // --- receiving ---
 
-static status_t wait_for_datagram(struct unix_socket *socket, struct message *message, nsec_t deadline)
-    REQUIRES(&socket->lock) {
-    while (list_is_empty(&socket->packets)) {
+// Finds the packet that is to be read or looked at; *skip: its bytes that a peek passes over.
+static status_t wait_for_datagram(struct unix_socket *socket, struct message *message, nsec_t deadline,
+                                  struct packet **out, size_t *skip) REQUIRES(&socket->lock) {
+    while (!(*out = packet_find(&socket->packets, socket_peek_offset(&socket->socket, message->flags), skip))) {
         status_t error = socket_take_error(&socket->socket);
         if (error != 0)
             return error;
@@ -234,9 +235,9 @@ static status_t wait_for_datagram(struct unix_socket *socket, struct message *me
     return 0;
 }
 
-static struct packet *take_first_locked(struct unix_socket *socket, struct list_node *unblocked)
+static void remove_first(struct unix_socket *socket, struct packet *packet, struct list_node *unblocked)
     REQUIRES(&socket->lock) {
-    struct packet *packet = LIST_ENTRY(list_pop_front(&socket->packets), struct packet, node);
+    list_remove(&packet->node);
     socket->packet_count--;
     if (list_is_empty(&socket->packets) && !socket->shut_read)
         object_signal(&socket->socket.object, SIGNALS_READ, 0);
@@ -244,46 +245,42 @@ static struct packet *take_first_locked(struct unix_socket *socket, struct list_
         wait_queue_wake_one(&socket->senders);
         list_splice_back(unblocked, &socket->blocked);
     }
-    return packet;
 }
 
-// A peeked packet goes back to the front. Others may have read what came after it; that is a peeker's risk.
-static void put_back(struct unix_socket *socket, struct packet *packet) {
-    flight_lock();
+// A packet to look at, which stays where it is.
+static status_t peek_packet(struct unix_socket *socket, struct message *message, nsec_t deadline,
+                            struct packet **packet, size_t *skip) {
     spin_lock(&socket->lock);
-    bool closed = socket->state == UNIX_CLOSED;
-    if (!closed) {
-        list_push_front(&socket->packets, &packet->node);
-        socket->packet_count++;
-        object_signal(&socket->socket.object, 0, SIGNALS_READ);
-        wait_queue_wake_one(&socket->readers);
+    status_t status = wait_for_datagram(socket, message, deadline, packet, skip);
+    if (status == 0) {
+        packet_hold(*packet);
+        socket_wake_reader(&socket->socket, &socket->readers); // it is there for another one still
     }
     spin_unlock(&socket->lock);
-    flight_unlock();
-    if (closed)
-        packet_destroy(packet);
+    return status;
 }
 
 static status_t take_packet(struct unix_socket *socket, struct message *message, nsec_t deadline,
                             struct packet **packet) {
     status_t status;
+    size_t skip;
     // The collector counts what lies in queues: packets leave only under its lock. Waiting happens without it.
     for (;;) {
         spin_lock(&socket->lock);
-        status = wait_for_datagram(socket, message, deadline);
+        status = wait_for_datagram(socket, message, deadline, packet, &skip);
         spin_unlock(&socket->lock);
         if (status != 0)
             return status;
         flight_lock();
         spin_lock(&socket->lock);
         struct list_node unblocked = LIST_INIT(unblocked);
-        bool there = !list_is_empty(&socket->packets);
-        if (there)
-            *packet = take_first_locked(socket, &unblocked);
+        *packet = packet_find(&socket->packets, -1, &skip);
+        if (*packet)
+            remove_first(socket, *packet, &unblocked);
         spin_unlock(&socket->lock);
         flight_unlock();
         unblock_senders(&unblocked);
-        if (there)
+        if (*packet)
             return 0;
     }
 }
@@ -295,21 +292,22 @@ ssize_t unix_datagram_receive(struct socket *base, struct message *message) {
     nsec_t timeout = atomic_load_explicit(&base->receive_timeout, memory_order_relaxed);
     if (message->flags & MSG_OOB)
         return -EOPNOTSUPP;
-    status_t status = take_packet(socket, message, socket_deadline(timeout), &packet);
+    nsec_t deadline = socket_deadline(timeout);
+    size_t skip = 0;
+    status_t status =
+        peek ? peek_packet(socket, message, deadline, &packet, &skip) : take_packet(socket, message, deadline, &packet);
     if (status != 0)
         return status == -ESHUTDOWN ? 0 : socket_interrupted(status, timeout);
-    size_t full = packet->size, size = MIN(full, message->data->resid);
+    size_t full = packet->size - skip, size = MIN(full, message->data->resid);
     packet_take_ancillary(packet, message, peek);
     if (message->address) {
         message->address->size = 0;
         if (packet->from)
             unix_name_to_address(packet->from, message->address);
     }
-    size_t copied = packet_copy(packet, 0, message->data, size);
-    if (peek)
-        put_back(socket, packet);
-    else
-        packet_destroy(packet);
+    size_t copied = packet_copy(packet, skip, message->data, size);
+    socket_peek_moved(base, peek ? (int64_t)size : -(int64_t)full);
+    packet_destroy(packet);
     if (copied < size)
         return -EFAULT;
     if (full > size)

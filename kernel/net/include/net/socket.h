@@ -6,6 +6,7 @@
 #include <abi/inet.h>
 #include <abi/socket.h>
 #include <object/object.h>
+#include <sched/wait.h>
 
 struct socket;
 struct parcel; // handles in flight
@@ -52,6 +53,7 @@ enum socket_name { NAME_OWN, NAME_PEER, NAME_ACCEPTED };
 
 // Context: thread, no lock held, may block. Null: -EOPNOTSUPP.
 struct socket_ops {
+    bool peeks_at; // has SO_PEEK_OFF
     status_t (*bind)(struct socket *socket, const struct address *address);
     status_t (*connect)(struct socket *socket, const struct address *address, bool nonblock);
     status_t (*listen)(struct socket *socket, int backlog);
@@ -87,6 +89,7 @@ struct socket {
     _Atomic uint32_t send_buffer, receive_buffer; // bytes
     _Atomic nsec_t receive_timeout, send_timeout; // 0: none
     _Atomic uint32_t receive_low_water;
+    _Atomic int32_t peek_offset;  // SO_PEEK_OFF: where MSG_PEEK begins; -1: always at the first byte
     _Atomic uint32_t option_bits; // of SO_DEBUG … SO_PASSCRED, by number
     _Atomic int error;            // SO_ERROR: reported once
     _Atomic bool has_errors;      // its error queue is not empty
@@ -109,6 +112,19 @@ void socket_init(struct socket *socket, const struct socket_ops *ops, int family
 struct socket *socket_of(struct object *object);
 ALWAYS_INLINE bool socket_option(struct socket *socket, unsigned name) {
     return atomic_load_explicit(&socket->option_bits, memory_order_relaxed) >> name & 1;
+}
+// SO_PEEK_OFF: where a receive with these flags begins; less than 0: at the first byte, as without the option.
+ALWAYS_INLINE int32_t socket_peek_offset(const struct socket *socket, uint32_t flags) {
+    return LIKELY(!(flags & MSG_PEEK)) ? -1 : atomic_load_explicit(&socket->peek_offset, memory_order_relaxed);
+}
+// So many bytes were looked at: the next peek begins behind them; or, taken away (less than 0): before.
+void socket_peek_moved(struct socket *socket, int64_t bytes);
+// Something came for `readers` of the socket. One is enough, but for readers who wait for what lies further behind.
+ALWAYS_INLINE void socket_wake_reader(const struct socket *socket, struct wait_queue *readers) {
+    if (LIKELY(atomic_load_explicit(&socket->peek_offset, memory_order_relaxed) < 0))
+        wait_queue_wake_one_sync(readers);
+    else
+        wait_queue_wake_all(readers);
 }
 // Takes the pending error: 0 or -E….
 status_t socket_take_error(struct socket *socket);
