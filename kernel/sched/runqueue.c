@@ -74,7 +74,7 @@ static bool may_steal(const struct thread *thread, unsigned cpu, nsec_t now) {
     if (atomic_load_explicit(&thread->on_cpu, memory_order_acquire))
         return false;
     // Its waker is about to make room for it there, where their common data is warm.
-    if (thread->sync_woken && now - thread->ready_since < SYNC_GRACE)
+    if (thread->woken_near && now - thread->ready_since < SYNC_GRACE)
         return false;
     return thread->affinity.bits >> cpu & 1;
 }

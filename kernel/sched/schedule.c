@@ -52,7 +52,7 @@ static void slice_is_over(struct thread *thread) {
 ALWAYS_INLINE void make_ready(struct thread *prev, unsigned level, nsec_t now) {
     prev->queued_level = (uint8_t)level;
     prev->ready_since = now;
-    prev->sync_woken = false;
+    prev->woken_near = false;
     atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
     prev->switches_involuntary++;
 }

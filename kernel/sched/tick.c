@@ -96,10 +96,10 @@ static bool offer(const struct thread *thread) {
 static nsec_t serve_first(struct run_queue *rq, unsigned level, nsec_t now) REQUIRES(&rq->lock) {
     struct thread *current = rq->current, *first = LIST_FIRST(&rq->levels[level], struct thread, run_node);
     nsec_t waited = now - first->ready_since;
-    if (first->sync_woken && waited < SYNC_GRACE)
+    if (first->woken_near && waited < SYNC_GRACE)
         return first->ready_since + SYNC_GRACE;
     bool better = level > current->queued_level, told = offer(first);
-    if (told && first->sync_woken)
+    if (told && first->woken_near)
         current->lingers = WAKES_OF_LINGERER;
     if (told && (!better || waited < 4 * SYNC_GRACE))
         return now + SYNC_GRACE;

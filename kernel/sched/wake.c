@@ -99,7 +99,7 @@ static NOINLINE long enqueue_in_general(struct thread *thread, enum wake_kind ki
         share_place(rq, thread);
     unsigned level = thread->queued_level;
     thread->ready_since = rq->clock;
-    thread->sync_woken = kind != WAKE_ORDINARY;
+    thread->woken_near = kind != WAKE_ORDINARY;
     run_queue_add(rq, thread, false);
     const struct thread *current = rq->current;
     nsec_t slice_end = NSEC_NEVER;
@@ -136,7 +136,7 @@ ALWAYS_INLINE long enqueue(struct thread *thread, enum wake_kind kind) NO_THREAD
         goto general;
     thread->queued_level = (uint8_t)level;
     thread->ready_since = rq->clock;
-    thread->sync_woken = kind != WAKE_ORDINARY;
+    thread->woken_near = kind != WAKE_ORDINARY;
     run_queue_add_last(rq, thread, level);
     struct thread *current = rq->current;
     unsigned running = current->queued_level;

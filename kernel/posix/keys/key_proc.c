@@ -75,14 +75,8 @@ static void number_show(struct text_buffer *text, void *context) {
 }
 
 static ssize_t number_store(void *context, const char *from, size_t size) {
-    char number[24];
     uint64_t value;
-    size_t length = MIN(size, sizeof(number) - 1);
-    memcpy(number, from, length);
-    while (length > 0 && (number[length - 1] == '\n' || number[length - 1] == ' '))
-        length--;
-    number[length] = 0;
-    if (!string_to_u64(number, 10, &value) || value > INT32_MAX)
+    if (!proc_parse_number(from, size, &value) || value > INT32_MAX)
         return -EINVAL;
     mutex_lock(&key_lock);
     *(uint64_t *)context = value;

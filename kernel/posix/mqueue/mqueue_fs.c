@@ -289,17 +289,11 @@ static void limit_show(struct text_buffer *text, void *context) {
 
 // Within what Linux allows for each: 1 to a hard maximum.
 static ssize_t limit_store(void *context, const char *from, size_t size) {
-    char number[24];
     uint64_t value, *limit = context;
-    size_t length = MIN(size, sizeof(number) - 1);
-    memcpy(number, from, length);
-    while (length > 0 && (number[length - 1] == '\n' || number[length - 1] == ' '))
-        length--;
-    number[length] = 0;
     bool bytes = limit == &mqueue_limits.size_max || limit == &mqueue_limits.size_default;
     bool queues = limit == &mqueue_limits.queues_max;
     uint64_t low = queues ? 0 : bytes ? 128 : 1, high = queues ? INT32_MAX : bytes ? 16u << 20 : 65536u;
-    if (!string_to_u64(number, 10, &value) || value < low || value > high)
+    if (!proc_parse_number(from, size, &value) || value < low || value > high)
         return -EINVAL;
     *limit = value;
     return (ssize_t)size;

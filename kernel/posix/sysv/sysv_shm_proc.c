@@ -49,15 +49,9 @@ static void limit_show(struct text_buffer *text, void *context) {
 }
 
 static ssize_t limit_store(void *context, const char *from, size_t size) {
-    char number[24];
     uint64_t value;
-    size_t length = MIN(size, sizeof(number) - 1);
-    memcpy(number, from, length);
-    while (length > 0 && (number[length - 1] == '\n' || number[length - 1] == ' '))
-        length--;
-    number[length] = 0;
     bool count = (uintptr_t)context == offsetof(struct shm_space, count_max);
-    if (!string_to_u64(number, 10, &value) || (count && value > SHM_INDEXES))
+    if (!proc_parse_number(from, size, &value) || (count && value > SHM_INDEXES))
         return -EINVAL;
     struct shm_space *space = shm_space_current();
     if (!space)

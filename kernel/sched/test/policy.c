@@ -126,7 +126,7 @@ static void test_stealing(void) {
     run_queue_init(&rq, 0, &idle);
     a.on_cpu = true;
     b.affinity.bits = 1;
-    c.sync_woken = true;
+    c.woken_near = true;
     c.ready_since = 1000;
     add(&a), add(&b), add(&c);
     ok(!run_queue_find_stealable(&rq, 1, 1000), "not one that is being left, pinned, or just woken by its partner");

@@ -221,6 +221,35 @@ static void test_slices(void) {
     is(a + b + c, 1800000000, "and all of them finish");
 }
 
+// --- wake-ups by who has the CPU ---
+
+static void wait_thrice(void *argument) {
+    (void)argument;
+    for (int i = 0; i < 3; i++) {
+        thread_prepare_block(WAIT_UNINTERRUPTIBLE);
+        if (thread_block(NSEC_NEVER) == 0)
+            mark('w');
+    }
+}
+
+static void test_grace(void) {
+    struct thread *better = spawn("better", wait_thrice, nullptr);
+    sched_set_nice(better, -20);
+    settle();
+    thread_wake_near(better);
+    sched_preempt_point();
+    ok(traced("w"), "a better one that is woken near preempts its waker");
+    thread_wake_sync(better);
+    sched_preempt_point();
+    spin_for(100000);
+    ok(traced(""), "woken synchronously it lets the waker go on");
+    spin_for(200000);
+    ok(traced("w"), "but not for long");
+    thread_wake_sync(better);
+    settle();
+    ok(traced("w"), "and no longer than that runs");
+}
+
 // --- sleeping locks ---
 
 static struct mutex mutex = MUTEX_INIT(mutex);
@@ -397,6 +426,7 @@ static void test_all(void) {
     test_timers();
     test_deferred();
     test_slices();
+    test_grace();
     uint64_t load[3];
     sched_load_average(load);
     ok(load[0] < 5 << 16, "the load average is sane");

@@ -104,7 +104,7 @@ struct thread {
     uint8_t donated_level; // of the caller that it works for (sched_donate), 0: none
     bool held;             // its share of the CPU is used up: it waits at the lowest level (share.c)
     bool leaving;          // switched away for good, or to move to another CPU: switch_end sees to it
-    bool sync_woken;       // its waker is about to block: do not steal it at once
+    bool woken_near;       // on the CPU of its waker, which shares data with it: do not steal it at once
     uint8_t lingers;       // how many of its next synchronous wake-ups are ordinary ones, since it did not block
     nsec_t ready_since;
     void (*last_words)(struct thread *thread);
